@@ -1,0 +1,1 @@
+"""Plain typed values, free of torch: what capture writes, rules read and renderers show."""

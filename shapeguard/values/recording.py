@@ -64,6 +64,7 @@ class Row(msgspec.Struct, tag_field="t", tag="row", omit_defaults=True):
     args: dict[str, FactValue] = {}  # sizes, dims, indices and settings, as of the last occurrence
     args_first: dict[str, FactValue] = {}  # those that were different at the first
     module: str = ""  # path of the module at work: "model.layers.3.self_attn"
+    owner: int | None = None  # id of the row in which the called module, tokenizer or cache was built
     count: int = 1
     first_at: int = 0  # number of the first occurrence, counted over all events of the run
     last_at: int = 0

@@ -1,0 +1,43 @@
+"""shapeguard: when shapes go wrong in PyTorch, the cause and the line.
+
+Importing it loads neither torch nor transformers and patches nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from shapeguard.analysis import analyze
+    from shapeguard.frontend import Guard, guard
+    from shapeguard.errors import ShapeguardError
+    from shapeguard.values.findings import Finding, Report, Severity
+    from shapeguard.values.recording import Recording
+
+_HOME = {
+    "Finding": "shapeguard.values.findings",
+    "Guard": "shapeguard.frontend",
+    "Recording": "shapeguard.values.recording",
+    "Report": "shapeguard.values.findings",
+    "Severity": "shapeguard.values.findings",
+    "ShapeguardError": "shapeguard.errors",
+    "analyze": "shapeguard.analysis",
+    "guard": "shapeguard.frontend",
+    "install": "shapeguard.installing",
+    "uninstall": "shapeguard.installing",
+}
+
+__all__ = ["Finding", "Guard", "Recording", "Report", "Severity", "ShapeguardError", "analyze", "guard", "install", "uninstall"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'shapeguard' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

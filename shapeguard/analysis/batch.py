@@ -1,0 +1,59 @@
+"""Batches of token ids: how they were padded, as far as the run could tell for free."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+_HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory"})
+
+
+class Padding(NamedTuple):
+    """Padding of one batch: ``ids`` and ``mask`` are "none", "left", "right", "both", "holes", "absent" or "?"."""
+
+    ids: str
+    mask: str
+    tokenizer: Row | None  # the tokenizer call that made the batch
+
+    @property
+    def padded(self) -> bool:
+        """Whether rows are known to hold padding."""
+        return self.ids in ("left", "right", "both")
+
+    @property
+    def side(self) -> str:
+        """The side the rows are padded on: as a mask that tells it says, else as the ids do."""
+        return self.mask if self.mask in ("left", "right", "both") else self.ids
+
+    @property
+    def unmasked(self) -> bool:
+        """Whether padded rows go in without a mask that hides the padding."""
+        return self.padded and self.mask in ("absent", "none")
+
+
+def inputs_of(row: Row) -> TensorArg | None:
+    """The token ids a model or ``generate`` was called with."""
+    return next((tensor for tensor in row.inputs if tensor.label in ("input_ids", "inputs")), None)
+
+
+def padding_of(run: Run, row: Row) -> Padding:
+    """How the batch of a forward or generate row was padded: the tokenizer's word first, then what the ids show."""
+    ids = inputs_of(row)
+    source = tokenizer_of(run, ids)
+    seen = str(row.args.get("ids padded", "?"))
+    told = str(source.args.get("padded", "?")) if source is not None else "?"
+    return Padding(told if told != "?" else seen, str(row.args.get("mask padded", "?")), source)
+
+
+def tokenizer_of(run: Run, tensor: TensorArg | None) -> Row | None:
+    """The tokenizer call a batch came from, through moves between devices and dtypes."""
+    row = run.row(tensor.origin) if tensor is not None else None
+    for _ in range(20):
+        if row is None or row.kind == "tokenizer":
+            return row
+        if row.op not in _HANDED_ON or not row.inputs:
+            return None
+        row = run.row(row.inputs[0].origin)
+    return None

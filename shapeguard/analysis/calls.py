@@ -1,0 +1,86 @@
+"""Rows and frames as the calls that semantics knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shapeguard.analysis.semantics import Call
+from shapeguard.values.findings import FactValue
+from shapeguard.values.recording import FrameInfo, Row, TensorArg
+
+# What a layer's class does, in the words of the functions it calls.
+_LAYERS = {
+    "Linear": "linear",
+    "Conv1d": "conv1d",
+    "Conv2d": "conv2d",
+    "Conv3d": "conv3d",
+    "Embedding": "embedding",
+    "MaxPool1d": "max_pool1d",
+    "MaxPool2d": "max_pool2d",
+    "AvgPool2d": "avg_pool2d",
+    "Flatten": "flatten",
+}
+
+
+def call_of_row(row: Row, first: bool = False) -> Call:
+    """The call a row stands for, with the shapes of its last (or first) occurrence."""
+    tensors = [(tensor.label, tensor.first if first else tensor.last) for tensor in row.inputs]
+    args = {**row.args, **(row.args_first if first else {})}
+    if row.op in ("getitem", "setitem"):
+        args["index"] = index_items(args.get("index"), row.inputs)
+    return Call(row.op, tensors, _merge_starred(args))
+
+
+def _merge_starred(args: dict[str, FactValue]) -> dict[str, FactValue]:
+    """``size[0]``, ``size[1]`` become one list ``size``."""
+    merged: dict[str, FactValue] = {}
+    for name, value in args.items():
+        base, bracket, _ = name.partition("[")
+        if bracket and isinstance(value, int):
+            items = merged.setdefault(base, [])
+            if isinstance(items, list):
+                items.append(value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def index_items(index: FactValue, tensors: Sequence[TensorArg]) -> list[int | str]:
+    """An index in the words of semantics: ``int:3``, ``slice:0:5:``, ``none``, ``ellipsis``, ``index:(2,)``, ``mask:(3,)``."""
+    waiting = [tensor for tensor in tensors[1:] if tensor.label.startswith("index")]
+    if index is None or index == "tensor":
+        parts: list[int | str] = ["tensor"] if waiting else ["None"]
+    else:
+        parts = list(index) if isinstance(index, list) else [index if isinstance(index, int) else str(index)]
+    return [_index_item(part, waiting) for part in parts]
+
+
+def _index_item(part: int | str, waiting: list[TensorArg]) -> str:
+    if isinstance(part, int):
+        return f"int:{part}"
+    if part == "tensor" and waiting:
+        tensor = waiting.pop(0)
+        return f"{'mask' if tensor.dtype in ('bool', 'uint8') else 'index'}:{tensor.last}"
+    if part == "None":
+        return "none"
+    if part == "...":
+        return "ellipsis"
+    if part.startswith("["):
+        return f"index:({part.count(',') + 1},)"
+    if ":" in part:
+        return f"slice:{part}" + ("" if part.count(":") == 2 else ":")
+    return f"index:({part},)"
+
+
+def call_of_frame(frame: FrameInfo) -> Call:
+    """The failing expression of a frame, with the operands whose values were at hand."""
+    tensors = [(value.label, value.shape) for value in frame.operands if value.shape is not None]
+    args: dict[str, FactValue] = {
+        value.label: value.value for value in frame.operands if value.shape is None and value.value is not None
+    }
+    return Call(frame.op, tensors, args)
+
+
+def layer_function(op: str) -> str:
+    """The function a layer's class stands for; the name itself where it is no layer."""
+    return _LAYERS.get(op, op)

@@ -1,0 +1,2 @@
+from __future__ import annotations
+def written_at(run, frame, expression): return None

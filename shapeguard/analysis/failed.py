@@ -1,0 +1,91 @@
+"""The operation that failed: its call, its clash, and its operands by label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shapeguard.analysis.calls import call_of_frame, call_of_row, layer_function
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import Call, Clash, clash, known
+from shapeguard.values.findings import Mismatch, OperandView
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+
+
+class FailedOp(NamedTuple):
+    """The innermost operation whose operands are known."""
+
+    op: str
+    call: Call
+    clash: Clash | None
+    operands: dict[str, NamedValue | TensorArg]
+    expressions: dict[str, str]
+    row: Row | None = None
+    frame: FrameInfo | None = None
+
+    def mismatch(self) -> Mismatch | None:
+        """The clash as a finding tells it."""
+        return mismatch_of(self.clash)
+
+    def views(self, run: Run) -> tuple[OperandView, ...]:
+        """The operands as a finding shows them, the clashing ones first."""
+        first = [label for label in (self.clash.left, self.clash.right) if label in self.operands] if self.clash else []
+        labels = dict.fromkeys([*first, *self.operands])
+        return tuple(self._view(run, label) for label in labels)
+
+    def _view(self, run: Run, label: str) -> OperandView:
+        value = self.operands[label]
+        if isinstance(value, NamedValue):
+            return run.operand(value)
+        return run.tensor(value, self.expressions.get(label, ""))
+
+
+def mismatch_of(found: Clash | None) -> Mismatch | None:
+    """A clash as the report's mismatch."""
+    return None if found is None else Mismatch(found.kind, found.sizes, found.dim)
+
+
+def failed_op(run: Run) -> FailedOp | None:
+    """What failed: the recorded operation if one was, else the expression of the innermost frame that tells its operands.
+
+    Operands are called by their expressions in the frame where the frame tells them.
+    """
+    candidates = list(_candidates(run))
+    return next((found for found in candidates if found.clash is not None), candidates[0] if candidates else None)
+
+
+def _candidates(run: Run) -> Iterable[FailedOp]:
+    for row in run.failed_rows:
+        if row.kind in ("op", "concat", "module", "attention"):
+            yield _from_row(run, row)
+    for frame in reversed(run.frames):
+        if frame.op and any(value.shape is not None for value in frame.operands) and known(frame.op):
+            yield _from_frame(frame)
+        if frame.user:
+            break
+
+
+def _from_row(run: Run, row: Row) -> FailedOp:
+    call = call_of_row(row)
+    named = _expressions(run, row)
+    return FailedOp(
+        row.op, call, clash(layer_function(row.op), call), {t.label: t for t in row.inputs}, named, row, run.user_frame
+    )
+
+
+def _expressions(run: Run, row: Row) -> dict[str, str]:
+    """Names of a failed row's operands, from the frame that failed in the same operation."""
+    for frame in reversed(run.frames):
+        if frame.op == row.op or frame.op in (f"__{row.op}__", row.op.rstrip("_")):
+            by_label = {value.label: value.expression for value in frame.operands}
+            by_shape = {value.shape: value.expression for value in frame.operands if value.shape is not None}
+            return {
+                tensor.label: by_label.get(tensor.label) or by_shape.get(tensor.last, "") for tensor in row.inputs
+            }
+    return {}
+
+
+def _from_frame(frame: FrameInfo) -> FailedOp:
+    call = call_of_frame(frame)
+    operands: dict[str, NamedValue | TensorArg] = {v.label: v for v in frame.operands if v.shape is not None}
+    return FailedOp(frame.op, call, clash(frame.op, call), operands, {}, None, frame)

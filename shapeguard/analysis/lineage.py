@@ -1,0 +1,99 @@
+"""Where a size came from: a dimension followed back from tensor to tensor to the event in which it was born."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.calls import call_of_row
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import dim_sources
+from shapeguard.values.findings import LineageStep
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+MAX_STEPS = 200
+
+
+class Hop(NamedTuple):
+    """One event in the life of a size: the row, the tensor it came from, and its dimension before and after."""
+
+    row: Row
+    source: TensorArg | None  # None: the size was born here
+    before: int | None
+    after: int
+    size_before: int | None
+    size_after: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the size is another after this event, or was born in it."""
+        return self.size_before != self.size_after
+
+
+def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
+    """The events that handed on this dimension's size, newest first; ends with the one that changed or made it."""
+    shape = tensor.last if isinstance(tensor, TensorArg) else tensor.shape
+    hops: list[Hop] = []
+    origin = tensor.origin
+    seen: set[tuple[int, int]] = set()
+    while shape is not None and origin is not None and 0 <= dim < len(shape) and len(hops) < MAX_STEPS:
+        row = run.row(origin)
+        if row is None or (origin, dim) in seen:
+            break
+        seen.add((origin, dim))
+        hop = _hop(row, shape, dim)
+        hops.append(hop)
+        if hop.changed or hop.source is None or hop.before is None:
+            break
+        shape, dim, origin = hop.source.last, hop.before, hop.source.origin
+    return hops
+
+
+def _hop(row: Row, shape: tuple[int, ...], dim: int) -> Hop:
+    """How a row came by a dimension of its result."""
+    size = shape[dim]
+    by_label = {tensor.label: tensor for tensor in row.inputs}
+    for label, before in dim_sources(row.op, call_of_row(row), dim) if row.kind != "forward" else ():
+        source = by_label.get(label)
+        if source is not None and source.last[before] == size:
+            return Hop(row, source, before, dim, size, size)
+    sources = [(label, before) for label, before in dim_sources(row.op, call_of_row(row), dim) if label in by_label]
+    if sources and row.kind != "forward":
+        label, before = sources[0]
+        source = by_label[label]
+        return Hop(row, source, before, dim, source.last[before], size)
+    return _by_size(row, dim, size)
+
+
+def _by_size(row: Row, dim: int, size: int) -> Hop:
+    """For an op without known semantics: the same size in an input, at the same place if it can be."""
+    same_place = [t for t in row.inputs if dim < len(t.last) and t.last[dim] == size]
+    if same_place:
+        return Hop(row, same_place[0], dim, dim, size, size)
+    if row.kind in ("op", "module", "forward"):
+        for tensor in row.inputs:
+            if size in tensor.last and size != 1:
+                return Hop(row, tensor, tensor.last.index(size), dim, size, size)
+    same_rank = [t for t in row.inputs if len(t.last) > dim]
+    if same_rank and row.kind == "op":
+        return Hop(row, same_rank[0], dim, dim, same_rank[0].last[dim], size)
+    return Hop(row, None, None, dim, None, size)
+
+
+def birth(hops: list[Hop]) -> Hop | None:
+    """The event that made the size, when it was seen: the last of the chain, if it changed or created it."""
+    return hops[-1] if hops and hops[-1].changed else None
+
+
+def steps(run: Run, hops: list[Hop]) -> tuple[LineageStep, ...]:
+    """Hops as lineage, oldest first; handing a size on unchanged on one line is told once."""
+    told: list[LineageStep] = []
+    for hop in reversed(hops):
+        location = run.location(hop.row)
+        if location is None:
+            continue
+        before = hop.source.last if hop.source is not None else ()
+        after = next((out.last for out in hop.row.outputs if hop.size_after in out.last), ())
+        step = LineageStep(location.file, location.line, location.source, hop.row.op, before, after)
+        if not told or (told[-1].line, told[-1].op) != (step.line, step.op):
+            told.append(step)
+    return tuple(told)

@@ -1,0 +1,80 @@
+"""The Report of a run: rules asked, findings ranked, rows and steps told."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.ranking import rank
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.steps import decoding_steps
+from shapeguard.values.findings import CallRow, Finding, OperandView, Report, RunInfo, ShapeRange
+from shapeguard.values.recording import Recording, Row, TensorArg
+
+
+def analyze(recording: Recording) -> Report:
+    """Explain a recording. Never raises for a recording that could be read: a rule that breaks is a note of the report."""
+    run = Run(recording)
+    findings, notes = _ask_rules(run)
+    footer = recording.footer
+    return Report(
+        outcome=recording.outcome,
+        exception=run.failure.exception if run.failure is not None and recording.outcome == "crashed" else None,
+        environment=recording.header.environment,
+        findings=tuple(rank(findings)),
+        failed_at=run.failed_at,
+        operands=_operands(run),
+        run=RunInfo(
+            argv=recording.header.argv,
+            level=recording.header.level,
+            seconds=round(footer.seconds, 3) if footer else 0.0,
+            events=footer.events if footer else sum(row.count for row in run.rows),
+            rows=len(run.rows),
+            notes=(*recording.notes, *notes),
+        ),
+        steps=tuple(decoding_steps(run)),
+        calls=tuple(_call(run, row) for row in run.rows),
+    )
+
+
+def _ask_rules(run: Run) -> tuple[list[Finding], list[str]]:
+    from shapeguard.rules import RULES
+
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for rule in RULES:
+        try:
+            findings += rule.check(run)
+        except Exception as trouble:  # one rule's trouble must not cost the answer of another
+            notes.append(f"{rule.code} could not be asked: {type(trouble).__name__}: {trouble}")
+    return findings, notes
+
+
+def _operands(run: Run) -> tuple[OperandView, ...]:
+    if run.failure is None:
+        return ()
+    try:
+        failed = failed_op(run)
+        if failed is not None:
+            return failed.views(run)
+        frame = run.user_frame or run.inner_frame
+        return tuple(run.operand(value) for value in frame.operands if value.shape is not None) if frame else ()
+    except (LookupError, ValueError):
+        return ()
+
+
+def _call(run: Run, row: Row) -> CallRow:
+    return CallRow(
+        row.id,
+        row.op,
+        row.kind,
+        row.count,
+        run.location(row),
+        row.module,
+        tuple(map(_range, row.inputs)),
+        tuple(map(_range, row.outputs)),
+        row.error,
+        row.args,
+    )
+
+
+def _range(tensor: TensorArg) -> ShapeRange:
+    return ShapeRange(tensor.label, tensor.first, tensor.last, tensor.dtype, tensor.device)

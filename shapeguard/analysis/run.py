@@ -1,0 +1,132 @@
+"""Run: a Recording with the questions that rules ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from shapeguard.analysis.source import Sources
+from shapeguard.values.findings import Location, OperandView
+from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recording, Row, TensorArg
+
+CACHE_DIMS = ("batch", "kv_heads", "past", "head_dim")
+NEW_DIMS = ("batch", "kv_heads", "seq", "head_dim")
+
+
+class Run:
+    """What happened, ready to be asked: rows by kind, places as locations, the failure and its operation."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.rows = recording.rows
+        self.sources = Sources(recording.sources)
+
+    # -- rows ------------------------------------------------------------------------------------------------------
+
+    def of_kind(self, *kinds: str) -> Iterator[Row]:
+        """Rows of these kinds in the order in which they first happened."""
+        return (row for row in self.rows if row.kind in kinds)
+
+    def row(self, number: int | None) -> Row | None:
+        """The row of this id."""
+        return self.rows[number] if number is not None and 0 <= number < len(self.rows) else None
+
+    def location(self, row: Row, step: int = 0) -> Location | None:
+        """The user's line of a row; ``step`` 1 is the line that called the function the row stands in, and so on."""
+        sites = self.recording.chains[row.chain].sites if row.chain < len(self.recording.chains) else ()
+        if step >= len(sites):
+            return None
+        site = self.recording.sites[sites[step]]
+        return self.place(site.file, site.line, site.function)
+
+    def place(self, file: str, line: int, function: str = "") -> Location:
+        """A location on the first line of the statement that covers a line."""
+        source = self.sources[file]
+        first = source.first_line(line)
+        return Location(file, first, function, source.line(first))
+
+    def expression(self, row: Row) -> str:
+        """The text of the expression a row stands for."""
+        sites = self.recording.chains[row.chain].sites
+        if not sites:
+            return ""
+        site = self.recording.sites[sites[0]]
+        return self.sources[site.file].segment(site.line, site.end_line, site.col, site.end_col)
+
+    # -- the failure -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        """The exception that ended the run: the last one that left guarded code."""
+        return self.recording.failures[-1] if self.recording.failures else None
+
+    @cached_property
+    def failed_rows(self) -> list[Row]:
+        """Rows whose call raised the exception that ended the run, innermost first."""
+        if self.failure is None:
+            return []
+        text = f"{self.failure.exception.type}: {self.failure.exception.message[:500]}"
+        last = [row for row in self.rows if row.error == text]
+        return sorted(last, key=lambda row: row.first_at)
+
+    def failed_row(self, *kinds: str) -> Row | None:
+        """The innermost failed row of one of these kinds."""
+        return next((row for row in self.failed_rows if not kinds or row.kind in kinds), None)
+
+    @cached_property
+    def frames(self) -> tuple[FrameInfo, ...]:
+        """Frames of the failure, outermost first."""
+        return self.failure.frames if self.failure is not None else ()
+
+    @cached_property
+    def inner_frame(self) -> FrameInfo | None:
+        """The frame that raised."""
+        return self.frames[-1] if self.frames else None
+
+    @cached_property
+    def user_frame(self) -> FrameInfo | None:
+        """The innermost frame of the user's own code."""
+        return next((frame for frame in reversed(self.frames) if frame.user), None)
+
+    @cached_property
+    def failed_at(self) -> Location | None:
+        """The innermost line of the user's own code in the traceback."""
+        frame = self.user_frame
+        if frame is None:
+            return None
+        return Location(frame.file, frame.line, frame.function, self.sources[frame.file].line(frame.line))
+
+    def statement_of(self, frame: FrameInfo) -> Location:
+        """The statement that was running in a frame."""
+        return self.place(frame.file, frame.line, frame.function)
+
+    # -- operands --------------------------------------------------------------------------------------------------
+
+    def operand(self, value: NamedValue, dims: Iterable[str] = ()) -> OperandView:
+        """A value of a frame as an operand of a finding."""
+        return OperandView(
+            value.label or value.expression,
+            value.expression,
+            value.shape,
+            tuple(dims),
+            value.dtype,
+            value.device,
+            self.birth(value.origin),
+        )
+
+    def tensor(self, tensor: TensorArg, expression: str = "", dims: Iterable[str] = ()) -> OperandView:
+        """A tensor of a row as an operand of a finding."""
+        return OperandView(
+            tensor.label,
+            expression or tensor.label,
+            tensor.last,
+            tuple(dims),
+            tensor.dtype,
+            tensor.device,
+            self.birth(tensor.origin),
+        )
+
+    def birth(self, origin: int | None) -> Location | None:
+        """The user's line in which a row made its result."""
+        row = self.row(origin)
+        return self.location(row) if row is not None else None

@@ -1,0 +1,116 @@
+"""Pooling, padding and resizing of (batch, channel, length...). The batch may be missing."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.semantics.axes import Axes, Axis, Side, must_divide, must_have_rank, refuse
+from shapeguard.analysis.semantics.base import Rule, register
+from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.conv import channel_dim
+
+_MAX = "input kernel_size= stride= padding= dilation= ceil_mode="
+_AVERAGE = "input kernel_size= stride= padding= ceil_mode="
+
+
+def pool(dims: int) -> Rule:
+    """max_pool and avg_pool over ``dims`` spatial dims."""
+
+    def pooled(call: Bound) -> Axes:
+        given = call.tensor("input")
+        channel_dim(given, dims)
+        kernel = call.spread("kernel_size", dims, 1)
+        stride = call.spread("stride", dims, 0)
+        padding, dilation = call.spread("padding", dims, 0), call.spread("dilation", dims, 1)
+        whole_only = call.name.lower().startswith(("avg_pool3d", "avgpool3d"))  # there padding does not help
+        result = given.axes[:-dims]
+        for place, axis in enumerate(given.axes[-dims:]):
+            extent = dilation[place] * (kernel[place] - 1) + 1
+            step = stride[place] or kernel[place]
+            size = _pooled(axis.size, extent, step, padding[place], call.flag("ceil_mode"))
+            if size < 1 or (whole_only and extent > axis.size):
+                _too_small(axis, extent, axis.size + 2 * padding[place], "kernel_size")
+            result.append(Axis(size, axis.sources))
+        return result
+
+    return pooled
+
+
+def _pooled(length: int, extent: int, stride: int, padding: int, ceil: bool) -> int:
+    room = length + 2 * padding - extent
+    size = -(-room // stride) + 1 if ceil else room // stride + 1
+    # a window may not start beyond the input and its left padding
+    return size - 1 if ceil and (size - 1) * stride >= length + padding else size
+
+
+def _too_small(axis: Axis, extent: int, padded: int, label: str) -> None:
+    text = f"the kernel covers {extent}, dim {axis.side.dim} is {padded} with its padding"
+    right = Side(axis.side.label, axis.side.dim, padded)
+    refuse("dim", Side(label, None, extent), right, text, role="length")
+
+
+def adaptive(dims: int) -> Rule:
+    """Pooling to a given size, whatever comes in; a missing number keeps the dim."""
+
+    def adapted(call: Bound) -> Axes:
+        given = call.tensor("input")
+        channel_dim(given, dims)
+        wanted = call.args.get("output_size")
+        sizes = wanted if isinstance(wanted, list) else [wanted]
+        sizes = sizes * dims if len(sizes) == 1 else sizes
+        if len(sizes) != dims:
+            raise UnknownCallError("output_size is of another rank")
+        kept = given.axes[-dims:]
+        fixed = [Axis(size) if isinstance(size, int) else axis for size, axis in zip(sizes, kept, strict=True)]
+        return [*given.axes[:-dims], *fixed]
+
+    return adapted
+
+
+for _dims in (1, 2, 3):
+    register(f"max_pool{_dims}d", f"MaxPool{_dims}d", params=_MAX)(pool(_dims))
+    register(f"avg_pool{_dims}d", f"AvgPool{_dims}d", params=_AVERAGE)(pool(_dims))
+    register(f"adaptive_avg_pool{_dims}d", f"AdaptiveAvgPool{_dims}d", f"adaptive_max_pool{_dims}d",
+             f"AdaptiveMaxPool{_dims}d", params="input output_size=")(adaptive(_dims))  # fmt: skip
+
+
+@register("pad", params="input pad= mode= value=")
+def pad(call: Bound) -> Axes:
+    """``pad`` counts from the last dim: (left, right, top, bottom, ...)."""
+    given, pads = call.tensor("input"), call.numbers("pad")
+    if len(pads) % 2 or len(pads) > 2 * given.rank:
+        text = f"{len(pads)} paddings for {given.label} of {given.rank} dims"
+        refuse("rank", Side("pad", None, (len(pads) + 1) // 2), Side(given.label, None, given.rank), text)
+    axes = given.axes
+    for place in range(len(pads) // 2):
+        axis = axes[-1 - place]
+        before, after = pads[2 * place], pads[2 * place + 1]
+        cut = -min(before, 0) - min(after, 0)
+        if cut > axis.size or axis.size + before + after < 0:
+            refuse("dim", Side("pad", None, cut), axis.side, role="length")
+        axes[-1 - place] = Axis(axis.size + before + after, axis.sources)
+    return axes
+
+
+@register("interpolate", "upsample", "Upsample", params="input size= scale_factor=")
+def interpolate(call: Bound) -> Axes:
+    """(batch, channel, length...): the first two dims stay."""
+    given = call.tensor("input")
+    must_have_rank(given, 3, 4, 5)
+    dims = given.rank - 2
+    if call.has("size"):
+        return [*given.axes[:2], *(Axis(size) for size in call.spread("size", dims, 1))]
+    factor = call.args.get("scale_factor")
+    if not isinstance(factor, (int, float)):
+        raise UnknownCallError("interpolate without one scale_factor")
+    return [*given.axes[:2], *(Axis(int(axis.size * factor), axis.sources) for axis in given.axes[2:])]
+
+
+@register("pixel_shuffle", "PixelShuffle", params="input upscale_factor=")
+def pixel_shuffle(call: Bound) -> Axes:
+    """(..., channel * r * r, height, width) -> (..., channel, height * r, width * r)."""
+    given, factor = call.tensor("input"), call.number("upscale_factor")
+    if given.rank < 3:
+        must_have_rank(given, 3)
+    must_divide(given.side(-3), Side("upscale_factor", None, factor * factor), "channel")
+    channel, height, width = given.axes[-3:]
+    grown = [Axis(axis.size * factor, axis.sources) for axis in (height, width)]
+    return [*given.axes[:-3], Axis(channel.size // factor**2, channel.sources), *grown]

@@ -1,0 +1,69 @@
+"""The text of the user's files, as statements."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import cached_property
+
+
+class SourceFile:
+    """One file: its lines and, where it parses, its statements."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines = text.splitlines()
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The parsed file; None where it does not parse."""
+        try:
+            return ast.parse(self.text)
+        except (SyntaxError, ValueError):
+            return None
+
+    @cached_property
+    def _statements(self) -> dict[int, ast.stmt]:
+        """The innermost statement at each line."""
+        found: dict[int, ast.stmt] = {}
+        if self.tree is not None:
+            for node in ast.walk(self.tree):  # breadth first: inner statements come later and overwrite
+                if isinstance(node, ast.stmt):
+                    for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                        found[line] = node
+        return found
+
+    def statement(self, line: int) -> ast.stmt | None:
+        """The innermost statement that covers this line."""
+        return self._statements.get(line)
+
+    def first_line(self, line: int) -> int:
+        """First line of the innermost statement that covers this line."""
+        statement = self.statement(line)
+        return statement.lineno if statement is not None else line
+
+    def line(self, line: int) -> str:
+        """The stripped text of a line."""
+        return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+
+    def segment(self, line: int, end_line: int, col: int, end_col: int) -> str:
+        """The text between two places; columns count in UTF-8 bytes, as Python's own positions do."""
+        if not 0 < line <= end_line <= len(self.lines) or col < 0:
+            return ""
+        rows = [text.encode() for text in self.lines[line - 1 : end_line]]
+        rows[-1] = rows[-1][:end_col]
+        rows[0] = rows[0][col:]
+        return " ".join(row.decode(errors="replace").strip() for row in rows)
+
+
+class Sources:
+    """The user's files by name; a file that is not known has no text."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._files = {name: SourceFile(text) for name, text in texts.items()}
+
+    def __getitem__(self, file: str) -> SourceFile:
+        return self._files.get(file) or SourceFile("")
+
+    def __contains__(self, file: str) -> bool:
+        return file in self._files

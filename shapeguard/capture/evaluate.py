@@ -1,0 +1,162 @@
+"""Values of expressions in a frame, without running any of the user's code.
+
+``pure_eval`` evaluates names, plain attributes, containers and arithmetic. Added here: what tensors and modules keep behind
+descriptors (shapes, parameters, buffers, children), and results that were recorded when the very expression ran.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from pure_eval import CannotEval, Evaluator
+
+Position = tuple[int, int, int, int]
+_QUESTIONS = frozenset({"shape", "ndim", "dtype", "device"})
+
+
+class FrameValues:
+    """Evaluates expressions of one frame. ``torch`` is the module, or None when the program has not imported it."""
+
+    def __init__(self, frame: FrameType, torch: Any) -> None:
+        self._torch = torch
+        self._evaluate = Evaluator.from_frame(frame)
+
+    def __getitem__(self, node: ast.expr) -> Any:
+        """The value of the expression.
+
+        Raises:
+            CannotEval: it cannot be known without running code.
+        """
+        try:
+            return self._evaluate[node]
+        except CannotEval:
+            if isinstance(node, ast.Attribute):
+                return self._attribute(self[node.value], node.attr)
+            if isinstance(node, ast.Subscript):
+                return self._item(self[node.value], self[node.slice])
+            if isinstance(node, ast.Call):
+                return self._question(node)
+            if isinstance(node, ast.List | ast.Tuple):
+                return [self[item] for item in node.elts]
+            if isinstance(node, ast.BinOp):
+                return self._arithmetic(node)
+            raise
+
+    def _attribute(self, owner: Any, name: str) -> Any:
+        torch = self._torch
+        if torch is not None:
+            if isinstance(owner, torch.Tensor) and name in _QUESTIONS:
+                return getattr(owner, name)
+            if isinstance(owner, torch.nn.Module):
+                for kept in ("_parameters", "_buffers", "_modules"):
+                    values = vars(owner).get(kept) or {}
+                    if name in values:
+                        return values[name]
+        found = vars(owner).get(name, CannotEval) if hasattr(owner, "__dict__") else CannotEval
+        if found is CannotEval:
+            raise CannotEval
+        return found
+
+    def _item(self, owner: Any, index: Any) -> Any:
+        known = isinstance(owner, list | tuple) and isinstance(index, int)
+        modules = self._torch is not None and isinstance(owner, self._torch.nn.ModuleList | self._torch.nn.Sequential)
+        if modules and isinstance(index, int):
+            return list(owner._modules.values())[index]
+        if known and -len(owner) <= index < len(owner):
+            return owner[index]
+        raise CannotEval
+
+    def _question(self, node: ast.Call) -> Any:
+        """``x.size(1)``, ``x.dim()``, ``len(x)`` of a tensor."""
+        torch = self._torch
+        if torch is None or node.keywords:
+            raise CannotEval
+        if isinstance(node.func, ast.Name) and node.func.id == "len" and len(node.args) == 1:
+            value = self[node.args[0]]
+            if isinstance(value, torch.Tensor) and value.dim():
+                return value.shape[0]
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("size", "dim"):
+            value = self[node.func.value]
+            index = [self[argument] for argument in node.args]
+            if isinstance(value, torch.Tensor) and all(type(item) is int and -value.dim() <= item < value.dim() for item in index):
+                return getattr(value, node.func.attr)(*index)
+        raise CannotEval
+
+    def _arithmetic(self, node: ast.BinOp) -> Any:
+        left, right = self[node.left], self[node.right]
+        if type(left) is not int or type(right) is not int:
+            raise CannotEval
+        operation = _OPERATIONS.get(type(node.op))
+        if operation is None or (right == 0 and isinstance(node.op, ast.FloorDiv | ast.Mod)):
+            raise CannotEval
+        return operation(left, right)
+
+
+_OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+}
+
+
+def operand_nodes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The operands of an expression or statement, with their position ("0", "1"), keyword, or "self" for a method's object."""
+    match node:
+        case ast.Call():
+            if isinstance(node.func, ast.Attribute):
+                yield "self", node.func.value
+            for index, argument in enumerate(node.args):
+                yield str(index), argument.value if isinstance(argument, ast.Starred) else argument
+            for keyword in node.keywords:
+                yield keyword.arg or "**", keyword.value
+        case ast.BinOp():
+            yield "0", node.left
+            yield "1", node.right
+        case ast.AugAssign():
+            yield "0", node.target
+            yield "1", node.value
+        case ast.Compare():
+            yield "0", node.left
+            for index, other in enumerate(node.comparators, start=1):
+                yield str(index), other
+        case ast.Subscript():
+            yield "0", node.value
+            yield "1", node.slice
+        case ast.UnaryOp():
+            yield "0", node.operand
+        case ast.Assign():
+            for index, target in enumerate(node.targets):
+                yield str(index), target
+            yield "value", node.value
+
+
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
+    ast.MatMult: "matmul", ast.Pow: "pow", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
+    ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge",
+}  # fmt: skip
+
+
+def operation_name(node: ast.AST) -> str:
+    """What an expression does: the called function's name, the operator, "getitem", "setitem"."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+            return name
+        case ast.BinOp(op=operator):
+            return _OPERATORS.get(type(operator), "")
+        case ast.AugAssign(op=operator):
+            return "i" + _OPERATORS.get(type(operator), "")
+        case ast.Compare(ops=[operator, *_]):
+            return _OPERATORS.get(type(operator), "")
+        case ast.Subscript():
+            return "getitem"
+        case ast.Assign(targets=[ast.Subscript(), *_]):
+            return "setitem"
+        case ast.UnaryOp():
+            return "neg" if isinstance(node.op, ast.USub) else "not"
+    return ""

@@ -1,0 +1,331 @@
+"""From a traceback to values: which expression failed in which frame, and what its operands were."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+from executing import Source
+from pure_eval import CannotEval
+
+from shapeguard.capture.chains import chains
+from shapeguard.capture.evaluate import FrameValues, operand_nodes, operation_name
+from shapeguard.capture.export import position
+from shapeguard.capture.recorder import Recorder
+from shapeguard.capture.signatures import known_names
+from shapeguard.capture.usercode import OWN_PACKAGE, user_code
+from shapeguard.values.findings import ExceptionInfo, FactValue
+from shapeguard.values.recording import Failure, FrameInfo, NamedValue
+
+_LIBRARY_FRAMES = 4  # innermost library frames looked into; the user's are looked into all
+_MAX_LOCALS = 40
+_MAX_ITEMS = 16
+_MAX_FRAMES = 60
+
+
+def exception_info(error: BaseException) -> ExceptionInfo:
+    """Type and message of an exception."""
+    return ExceptionInfo(type(error).__name__, _message(error))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:4000]
+    except Exception:
+        return "(the exception's own text could not be made)"
+
+
+def describe_failure(error: BaseException, recorder: Recorder, thread: str = "") -> Failure:
+    """Everything at hand about an exception that left the guarded code."""
+    frames = list(_frames(error.__traceback__))
+    root = next((own for frame, *_ in frames if (own := _own_module(frame)) is not None), None)
+    near = {id(frame) for frame, *_ in frames[-_LIBRARY_FRAMES:]}
+    described = []
+    for frame, offset, line in frames:
+        user = user_code.is_user(frame)
+        described.append(_FrameReader(frame, offset, line, recorder, root).read(user, user or id(frame) in near))
+    text = f"{type(error).__name__}: {_message(error)[:500]}"
+    row = next((segment.row for segment in reversed(recorder.segments) if segment.error == text), None)
+    remote = str(getattr(error, "__cause__", None) or "") if type(error.__cause__).__name__ == "_RemoteTraceback" else ""
+    return Failure(exception_info(error), tuple(described), row, thread, tuple(_causes(error)), remote)
+
+
+def _causes(error: BaseException) -> Iterator[ExceptionInfo]:
+    seen = {id(error)}
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield exception_info(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:
+    """Frame, instruction offset and line of every frame that is not ours, outermost first."""
+    found = []
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(OWN_PACKAGE) or user_code.is_user(trace.tb_frame):
+            found.append((trace.tb_frame, trace.tb_lasti, trace.tb_lineno))
+        trace = trace.tb_next
+    half = _MAX_FRAMES // 2
+    yield from found if len(found) <= _MAX_FRAMES else found[:half] + found[-half:]
+
+
+def _torch() -> Any:
+    return sys.modules.get("torch")
+
+
+def _own_module(frame: FrameType) -> Any:
+    """The nn.Module whose method this frame runs."""
+    torch = _torch()
+    names = frame.f_code.co_varnames
+    if torch is None or not names or not frame.f_code.co_argcount:
+        return None
+    value = frame.f_locals.get(names[0])
+    return value if isinstance(value, torch.nn.Module) else None
+
+
+class _Node:
+    """The failing node of a frame and the statement it stands in, found by ``executing``."""
+
+    def __init__(self, frame: FrameType, offset: int) -> None:
+        self.node: ast.AST | None = None
+        self.statement: ast.stmt | None = None
+        self.source: Any = None
+        with suppress(Exception):  # executing raises many things on odd bytecode; the frame is then told without it
+            found = Source.executing(_FrameAt(frame, offset))
+            self.source = found.source
+            self.node = found.node
+            statements = list(found.statements or ())
+            self.statement = statements[0] if len(statements) == 1 else None
+            if self.node is None and self.statement is not None:
+                self.node = self.statement
+
+
+class _FrameAt:
+    """A frame as it stood when the exception passed: its own ``f_lasti`` has moved on since."""
+
+    def __init__(self, frame: FrameType, offset: int) -> None:
+        self.f_code: CodeType = frame.f_code
+        self.f_globals = frame.f_globals
+        self.f_lasti = offset
+        self.f_lineno = frame.f_lineno
+
+
+class _FrameReader:
+    def __init__(self, frame: FrameType, offset: int, line: int, recorder: Recorder, root: Any) -> None:
+        self.frame = frame
+        self.offset = offset
+        self.line = line
+        self.recorder = recorder
+        self.root = root
+        self.torch = _torch()
+
+    def read(self, user: bool, closely: bool) -> FrameInfo:
+        """The frame as a value; library frames far from the failure are only named."""
+        code = self.frame.f_code
+        name = getattr(code, "co_qualname", code.co_name)
+        if not closely:
+            return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path())
+        found = _Node(self.frame, self.offset)
+        info = FrameInfo(
+            file=code.co_filename,
+            line=self.line,
+            function=name,
+            user=user,
+            end_line=getattr(found.node, "end_lineno", 0) or 0,
+            statement=found.statement.lineno if found.statement is not None else self.line,
+            source=self._text(found, found.statement),
+            expression=self._text(found, found.node),
+            op=operation_name(found.node) if found.node is not None else "",
+            module=self._module_path(),
+            operands=tuple(self._operands(found)),
+            locals=tuple(self._locals()),
+        )
+        return info
+
+    def _text(self, found: _Node, node: ast.AST | None) -> str:
+        if node is None or found.source is None:
+            return ""
+        with suppress(Exception):
+            if isinstance(node, ast.stmt) and getattr(node, "body", None):
+                return str(found.source.lines[node.lineno - 1]).strip()
+            return ast.get_source_segment(found.source.text, node) or ""
+        return ""
+
+    def _module_path(self) -> str:
+        module = _own_module(self.frame)
+        if module is None or self.root is None:
+            return ""
+        with suppress(Exception):
+            return next((name for name, child in self.root.named_modules() if child is module), "")
+        return ""
+
+    # -- operands --------------------------------------------------------------------------------------------------
+
+    def _operands(self, found: _Node) -> Iterator[NamedValue]:
+        if found.node is None:
+            return
+        node: ast.AST = found.node
+        if isinstance(node, ast.Assign | ast.Return | ast.Expr) and isinstance(node.value, ast.expr):
+            node = node.value
+        op = operation_name(node)
+        names = known_names(op)
+        values = FrameValues(self.frame, self.torch)
+        results = self._recorded_results()
+        method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        for place, operand in operand_nodes(node):
+            label = self._label(place, names, values, operand, method)
+            if label is not None:
+                yield from self._named(operand, label, values, results, self._text(found, operand))
+
+    def _label(
+        self, place: str, names: tuple[str, ...], values: FrameValues, operand: ast.expr, method: bool
+    ) -> str | None:
+        """The parameter's name; None for what stands before the dot and is no operand (``torch`` in ``torch.cat``)."""
+        tensor_method = False
+        if place == "self":
+            with suppress(CannotEval, Exception):
+                owner = values[operand]
+                if isinstance(owner, type(sys)) or isinstance(owner, type):
+                    return None
+            return "input"
+        if method and place.isdigit():
+            tensor_method = True
+        if place.isdigit():
+            index = int(place) + (1 if tensor_method and not self._is_function_call(operand) else 0)
+            return names[index].lstrip("*") if index < len(names) else place
+        return place
+
+    def _is_function_call(self, operand: ast.expr) -> bool:
+        """Whether the call the operand stands in is ``module.function(...)`` and not a tensor's method."""
+        call = getattr(operand, "parent", None)
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            return True
+        with suppress(CannotEval, Exception):
+            return isinstance(FrameValues(self.frame, self.torch)[call.func.value], type(sys) | type)
+        return False
+
+    def _named(
+        self, node: ast.expr, label: str, values: FrameValues, results: dict[tuple[int, ...], int], text: str
+    ) -> Iterator[NamedValue]:
+        if isinstance(node, ast.List | ast.Tuple):
+            for index, item in enumerate(node.elts[:_MAX_ITEMS]):
+                inner = item.value if isinstance(item, ast.Starred) else item
+                yield from self._named(inner, f"{label}[{index}]", values, results, ast.unparse(item))
+            return
+        try:
+            value = values[node]
+        except (CannotEval, Exception):
+            row = results.get((node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0))
+            yield self._from_row(row, text, label) if row is not None else NamedValue(text, label)
+            return
+        yield from self._values(value, text, label)
+
+    def _from_row(self, row: int, text: str, label: str) -> NamedValue:
+        from shapeguard.capture.export import Exporter
+
+        segment = self.recorder.segments[row]
+        exporter = Exporter(self.recorder)
+        list(exporter._chain_lines(segment.key[3]))
+        outputs = exporter.row(segment).outputs
+        if not outputs:
+            return NamedValue(text, label)
+        out = outputs[0]
+        return NamedValue(text, label, shape=out.last, dtype=out.dtype, device=out.device, origin=row, type="Tensor")
+
+    def _recorded_results(self) -> dict[tuple[int, ...], int]:
+        """Latest row recorded at each place of this frame's code, by the place's position in the file."""
+        code = self.frame.f_code
+        latest: dict[tuple[int, ...], int] = {}
+        for segment in self.recorder.segments:
+            places = chains[segment.key[3]]
+            if places and places[0][0] is code and not segment.error:
+                latest[position(code, places[0][1])] = segment.row
+        return latest
+
+    def _values(self, value: Any, text: str, label: str) -> Iterator[NamedValue]:
+        """A value, and the tensors of a short list, tuple or dict."""
+        yield self._value(value, text, label)
+        if isinstance(value, list | tuple):
+            for index, item in enumerate(value[:_MAX_ITEMS]):
+                if self._is_tensor(item):
+                    yield self._value(item, f"{text}[{index}]", f"{label}[{index}]")
+        elif isinstance(value, dict):
+            for key, item in list(value.items())[:_MAX_ITEMS]:
+                if isinstance(key, str) and self._is_tensor(item):
+                    yield self._value(item, f"{text}[{key!r}]", key)
+
+    def _is_tensor(self, value: Any) -> bool:
+        return self.torch is not None and isinstance(value, self.torch.Tensor)
+
+    def _value(self, value: Any, text: str, label: str) -> NamedValue:
+        kind = type(value).__name__
+        if self._is_tensor(value):
+            return self._tensor(value, text, label, kind)
+        origin = None
+        with suppress(TypeError):
+            origin = self.recorder.origin(value)
+        layers = getattr(value, "layers", None) if kind.endswith("Cache") else None
+        if isinstance(layers, list) and layers and self._is_tensor(keys := getattr(layers[0], "keys", None)):
+            tensor = self._tensor(keys, text, label, kind)
+            return tensor
+        return NamedValue(text, label, value=_plain(value), type=kind, origin=origin)
+
+    def _tensor(self, value: Any, text: str, label: str, kind: str) -> NamedValue:
+        try:
+            return NamedValue(
+                text,
+                label,
+                shape=tuple(map(int, value.shape)),
+                stride=tuple(map(int, value.stride())) if value.layout is self.torch.strided else None,
+                dtype=str(value.dtype).removeprefix("torch."),
+                device=str(value.device),
+                origin=self.recorder.origin(value),
+                type=kind,
+            )
+        except Exception:
+            return NamedValue(text, label, type=kind)
+
+    # -- locals ----------------------------------------------------------------------------------------------------
+
+    def _locals(self) -> Iterator[NamedValue]:
+        """Tensors, numbers and shapes among the frame's locals, and among the attributes of ``self`` the code reads."""
+        local = dict(self.frame.f_locals)
+        shown = 0
+        for name, value in local.items():
+            if name.startswith("__") or shown >= _MAX_LOCALS:
+                continue
+            if self._is_tensor(value) or _plain(value) is not None or _holds_tensors(value, self.torch):
+                shown += 1
+                yield from self._values(value, name, name)
+        code = self.frame.f_code
+        owner = local.get(code.co_varnames[0]) if code.co_argcount else None
+        if owner is None or not hasattr(owner, "__dict__"):
+            return
+        own = code.co_varnames[0]
+        values = FrameValues(self.frame, self.torch)
+        for name in code.co_names:
+            with suppress(CannotEval, Exception):
+                value = values._attribute(owner, name)
+                if self._is_tensor(value) or _plain(value) is not None:
+                    yield self._value(value, f"{own}.{name}", name)
+
+
+def _holds_tensors(value: Any, torch: Any) -> bool:
+    if torch is None or not isinstance(value, list | tuple | dict):
+        return False
+    items = list(value.values())[:4] if isinstance(value, dict) else value[:4]
+    return any(isinstance(item, torch.Tensor) for item in items)
+
+
+def _plain(value: Any) -> FactValue:
+    """Ints, bools and short sequences of ints; None for everything else: contents are nobody's business."""
+    if isinstance(value, bool | int):
+        return int(value) if not isinstance(value, bool) else value
+    if isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(type(item) is int for item in value):
+        return list(value)
+    return None

@@ -1,0 +1,151 @@
+"""The torch function mode: every torch operation that the user's own code issues.
+
+Imported only after the user's program has imported torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from shapeguard.capture.record import Event, failed
+from shapeguard.capture.state import recorders
+from shapeguard.capture.usercode import LIBRARY, USER, user_code
+
+_REACH = 8  # library frames an op may lie below the user's line and still be set down to it
+
+# Attributes that are tensors; all other attribute reads pass unseen.
+_TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag", "grad"})
+# Questions about a tensor, and what leaves the world of tensors.
+_UNSEEN = frozenset(
+    "__len__ __bool__ __format__ __repr__ __hash__ __contains__ __dir__ __array__ __reduce_ex__ __deepcopy__ __int__ __float__ "
+    "__index__ size dim ndimension numel nelement stride storage_offset data_ptr element_size is_contiguous is_floating_point "
+    "is_complex is_signed is_inference is_pinned is_shared is_same_size get_device type tolist item numpy backward detach_ "
+    "requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook untyped_storage storage zero_grad equal "
+    "allclose is_tensor is_storage numpy_T __cuda_array_interface__ __dlpack__ __dlpack_device__ __setstate__ is_nonzero "
+    "get_default_dtype set_printoptions _is_view is_set_to sparse_dim dense_dim has_names refine_names align_to "
+    "manual_seed is_conj is_neg __torch_dispatch__ _is_zerotensor _has_compatible_shallow_copy_type compute_grad".split()
+)
+CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
+ALWAYS = CONCAT | {"scaled_dot_product_attention"}  # seen in library code that was entered through no door of ours, too
+# Their first argument is data: only how it is nested is recorded.
+_MADE_OF_DATA = frozenset({"tensor", "as_tensor", "asarray"})
+_known: dict[Callable[..., Any], str] = {}
+
+
+def op_name(func: Callable[..., Any]) -> str:
+    """The op's name as the user knows it ("cat", "getitem", "add"); "" for what passes unseen."""
+    name = _known.get(func)
+    if name is None:
+        name = _known[func] = _name_of(func)
+    return name
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    name = getattr(func, "__name__", "") or type(func).__name__
+    if name == "__get__":
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        return attribute if attribute in _TENSOR_ATTRIBUTES else ""
+    if name in _UNSEEN or name in ("__set__", "__delete__"):
+        return ""
+    return name.strip("_") if name.startswith("__") else name
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The user's frame an op is set down to; None when a layer or a model issued it for itself."""
+    kind = user_code.kind
+    for _ in range(_REACH):
+        if frame is None:
+            return None
+        whose = kind(frame.f_code)
+        if whose == USER:
+            return frame
+        if whose != LIBRARY:
+            return None
+        frame = frame.f_back
+    return None
+
+
+class OpsMode(TorchFunctionMode):
+    """Records the operations it sees and changes nothing about them."""
+
+    def __init__(self, everything: bool) -> None:
+        super().__init__()
+        self.everything = everything  # level "all": library code too
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if kwargs is None:
+            kwargs = {}
+        if torch.compiler.is_compiling():  # tracing this would break the graph
+            return func(*args, **kwargs)
+        op = op_name(func)
+        if not op:
+            return func(*args, **kwargs)
+        watching = recorders()
+        frame = sys._getframe(1)
+        if not watching:
+            return func(*args, **kwargs)
+        if not self.everything and op not in ALWAYS and user_frame(frame) is None:
+            return func(*args, **kwargs)
+        return _recorded(op, func, args, kwargs, frame)
+
+
+def _recorded(op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
+    event = _opened((_nesting(args[0]), *args[1:]) if op in _MADE_OF_DATA and args else args, kwargs)
+    try:
+        result = func(*args, **kwargs)
+    except BaseException as error:
+        _close(event, op, func, None, frame, failed(error))
+        raise
+    _close(event, op, func, result, frame)
+    return result
+
+
+def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Event | None:
+    try:
+        return Event(args, kwargs)
+    except Exception as trouble:
+        own_trouble(trouble)
+        return None
+
+
+def _close(event: Event | None, op: str, func: Any, result: Any, frame: FrameType, error: str = "") -> None:
+    if event is None:
+        return
+    try:
+        event.done("concat" if op in CONCAT else "op", op, func, result, frame, error=error)
+    except Exception as trouble:
+        own_trouble(trouble)
+
+
+def own_trouble(trouble: Exception) -> None:
+    """Our failure is never the user's: it is noted and the program goes on."""
+    place = trouble.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place is not None else "?"
+    for recorder in recorders():
+        recorder.note(f"an event was lost: {type(trouble).__name__} in {where}: {trouble}")
+
+
+
+
+def _nesting(data: Any, depth: int = 0) -> Any:
+    """Lengths of nested lists in place of what they hold: [[1, 2], [3]] is "2 rows of 2, 1"."""
+    if not isinstance(data, list | tuple):
+        return data if isinstance(data, torch.Tensor) else type(data).__name__
+    lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in data}
+    if lengths == {-1} or not lengths or depth:
+        return [len(data)]
+    return [len(row) if isinstance(row, list | tuple) else -1 for row in data[:64]]

@@ -1,0 +1,75 @@
+"""One event, described and given to every recorder that watches this thread.
+
+Imported only after the user's program has imported torch.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import torch
+
+from shapeguard.capture.chains import chain_of
+from shapeguard.capture.layout import Layout, describe_call, describe_result
+from shapeguard.capture.state import recorders, state
+
+_main_thread = threading.main_thread().ident
+
+
+class Event:
+    """A call seen from the door: described on the way in, because the call may change what it was given.
+
+    It keeps no tensor while the call runs: what the call frees is freed as early as without us.
+    """
+
+    __slots__ = ("layout", "numbers", "origins", "recorders", "takes_tensors")
+
+    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> None:
+        self.numbers: list[int] = []
+        tensors: list[torch.Tensor] = []
+        self.layout: Layout = describe_call(args, kwargs, self.numbers, tensors)
+        self.takes_tensors = bool(tensors)
+        self.recorders = recorders()
+        self.origins = [[recorder.origin(tensor) for tensor in tensors] for recorder in self.recorders]
+
+    def done(
+        self,
+        kind: str,
+        op: str,
+        function: Any,
+        result: Any,
+        frame: FrameType | None,
+        module: Any = "",
+        error: str = "",
+        owner: Any = None,
+    ) -> None:
+        """Record the event with its result; ``owner`` is the called object, where it was built is looked up."""
+        outputs: list[torch.Tensor] = []
+        made = [] if error else describe_result(result, self.numbers, outputs)
+        if kind == "op" and not outputs and not self.takes_tensors:
+            return
+        inside = state.inside  # below a library's door the user's call chain stays the same: it was taken there
+        chain = inside if inside is not None else chain_of(frame)
+        key = (kind, op, function, chain, module, (self.layout, tuple(made)), _thread_name())
+        numbers = tuple(self.numbers)
+        for recorder, origins in zip(self.recorders, self.origins, strict=True):
+            if kind not in recorder.unwanted:
+                recorder.add(key, numbers, origins, outputs, error, owner)
+
+
+def _thread_name() -> str:
+    return "" if threading.get_ident() == _main_thread else threading.current_thread().name
+
+
+def caller() -> FrameType:
+    """The frame that called the wrapper that called this."""
+    return sys._getframe(2)
+
+
+def failed(error: BaseException) -> str:
+    """How an exception stands in an event."""
+    return f"{type(error).__name__}: {str(error)[:500]}"

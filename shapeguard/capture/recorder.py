@@ -1,0 +1,168 @@
+"""Events folded into rows as they come: a run of any length leaves a recording of bounded size."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from operator import add, sub
+from typing import Any
+from weakref import ref
+
+MAX_SEGMENTS = 24  # rows kept apart for one place before the rest is folded into one row of varied shapes
+_SWEEP = 20_000  # tensors remembered before the dead ones are forgotten
+
+Numbers = tuple[int, ...]
+
+GROUP_OF_KIND = {
+    "op": "ops",
+    "concat": "cat",
+    "attention": "attention",
+    "cache": "cache",
+    "generate": "generate",
+    "tokenizer": "tokenizer",
+    "module": "module",
+    "forward": "module",
+    "construct": "module",
+}
+
+
+class Segment:
+    """A run of events with the same layout at the same place whose numbers grow by a fixed step."""
+
+    __slots__ = ("count", "dirty", "error", "first", "first_at", "key", "last", "last_at", "origins", "owner", "row", "step", "varied")
+
+    def __init__(self, row: int, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> None:
+        self.row = row
+        self.key = key
+        self.first = self.last = numbers
+        self.step: Numbers | None = None  # None: not known yet; () : nothing changes
+        self.count = 1
+        self.first_at = self.last_at = at
+        self.origins: Sequence[int | None] = ()
+        self.owner: int | None = None
+        self.error = error
+        self.varied = False
+        self.dirty = True
+
+    def predicts(self, numbers: Numbers) -> bool:
+        """Whether these numbers are the next of the run."""
+        if self.varied:
+            return True
+        step = self.step
+        if not step:
+            return numbers == self.last
+        return numbers == tuple(map(add, self.last, step))
+
+    def starts(self, numbers: Numbers) -> bool:
+        """Whether a second event makes a run of the first: all that moves grows by the same step, as in a loop."""
+        if self.step is not None:
+            return False
+        step = tuple(map(sub, numbers, self.last))
+        moved = {size for size in step if size}
+        if len(moved) != 1 or (grown := moved.pop()) < 0:
+            return False
+        self.step = step if grown else ()
+        return True
+
+
+class Recorder:
+    """Takes events from the wrappers and keeps rows and the origins of living tensors."""
+
+    def __init__(self, level: str, groups: frozenset[str]) -> None:
+        self.level = level
+        self.unwanted = frozenset(kind for kind, group in GROUP_OF_KIND.items() if group not in groups)
+        self.events = 0
+        self.started = time.monotonic()
+        self.segments: list[Segment] = []
+        self.notes: list[str] = []
+        self.failures: list[BaseException] = []
+        self.latest: int | None = None  # row of the event recorded last
+        self.on_tick: Callable[[], None] | None = None  # asked now and then: time to write?
+        self._places: dict[tuple[Any, ...], list[Segment]] = {}
+        self._origins: dict[int, tuple[Any, int]] = {}
+        self._sweep_at = _SWEEP
+        self._lock = threading.Lock()
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        key: tuple[Any, ...],
+        numbers: Numbers,
+        origins: Sequence[int | None],
+        outputs: Sequence[Any],
+        error: str = "",
+        owner: Any = None,
+    ) -> int:
+        """Record one event; ``key`` is (kind, op, function, chain, module, layouts, thread). Returns its row's id."""
+        at = self.events
+        self.events = at + 1
+        places = self._places.get(key)
+        segment = None
+        if error:
+            segment = self._open(key, numbers, at, error)
+        elif places is not None:
+            segment = self._continue(places, numbers)
+        if segment is None:
+            segment = self._open(key, numbers, at, "")
+        segment.last = numbers
+        segment.last_at = at
+        segment.origins = origins
+        segment.owner = None if owner is None else self.origin(owner)
+        segment.dirty = True
+        row = self.latest = segment.row
+        for tensor in outputs:
+            self._origins[id(tensor)] = (ref(tensor), row)
+        if len(self._origins) > self._sweep_at:
+            self._sweep()
+        if self.on_tick is not None and (segment.count == 1 or not at % 64):
+            self.on_tick()
+        return row
+
+    def _continue(self, places: list[Segment], numbers: Numbers) -> Segment | None:
+        """The run these numbers continue: first one that foresaw them, then one whose step they may begin."""
+        for segment in places[:-9:-1]:
+            if segment.predicts(numbers):
+                if segment.step is None:
+                    segment.step = ()
+                segment.count += 1
+                return segment
+        newest = places[-1]
+        if newest.starts(numbers):
+            newest.count += 1
+            return newest
+        if len(places) >= MAX_SEGMENTS:
+            newest.varied = True
+            newest.count += 1
+            return newest
+        return None
+
+    def _open(self, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> Segment:
+        with self._lock:
+            segment = Segment(len(self.segments), key, numbers, at, error)
+            self.segments.append(segment)
+        if not error:
+            self._places.setdefault(key, []).append(segment)
+        return segment
+
+    # -- origins ---------------------------------------------------------------------------------------------------
+
+    def origin(self, tensor: Any) -> int | None:
+        """Row that made this tensor; None when it was born outside of what is watched."""
+        known = self._origins.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
+
+    def remember(self, tensor: Any, row: int) -> None:
+        """Set down a tensor as made by a row, beyond the row's own outputs."""
+        self._origins[id(tensor)] = (ref(tensor), row)
+
+    def _sweep(self) -> None:
+        """Forget tensors that are gone. They are only weakly known, so this frees bookkeeping, not tensors."""
+        self._origins = {key: value for key, value in list(self._origins.items()) if value[0]() is not None}
+        self._sweep_at = max(_SWEEP, 2 * len(self._origins))
+
+    def note(self, text: str) -> None:
+        """Keep a line about trouble of our own."""
+        if text not in self.notes and len(self.notes) < 50:
+            self.notes.append(text)

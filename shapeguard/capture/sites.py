@@ -1,0 +1,113 @@
+"""THE TABLE of patched places: what is replaced, in which module, for which group of ``watch``, and why.
+
+A module that is not imported is not touched; a place that a version does not have is skipped.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+Wrap = Callable[[Any], Any]
+
+CONCAT = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack")
+GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "ops")
+
+
+class PatchSite(NamedTuple):
+    """One patched place. ``owner`` is "module" or "module:Class"; ``module:*`` is every class the module defines."""
+
+    owner: str
+    name: str
+    group: str
+    maker: str  # "file:function" below capture/wrappers; called with ``argument`` where that is set
+    reason: str
+    argument: str = ""
+    builtin: str = ""  # TorchScript operator the wrapper is registered as, so that torch.jit.script still finds it
+    always: bool = False  # needed whatever is watched
+
+    def owners(self, module: Any) -> Iterator[Any]:
+        """The objects whose attribute is replaced."""
+        _, _, name = self.owner.partition(":")
+        if name == "*":
+            for value in list(vars(module).values()):
+                if isinstance(value, type) and value.__module__ == module.__name__ and self.name in vars(value):
+                    yield value
+        elif not name:
+            yield module
+        elif hasattr(module, name):
+            yield getattr(module, name)
+
+    def wrapper(self) -> Wrap:
+        """The function that makes the wrapper of an original."""
+        file, _, function = self.maker.partition(":")
+        made = getattr(importlib.import_module(f"shapeguard.capture.wrappers.{file}"), function)
+        wrap: Wrap = made(self.argument) if self.argument else made
+        return wrap
+
+    @property
+    def module(self) -> str:
+        """The module after whose import the place is patched."""
+        return self.owner.partition(":")[0]
+
+
+_CAT_REASON = "operands of a concatenation made in library code, which runs without the function mode"
+
+SITES: tuple[PatchSite, ...] = (
+    PatchSite(
+        "torch.nn:Module", "__call__", "module", "modules:wrap_module_call",
+        "the gate between the user's code and library modules", always=True,
+    ),
+    PatchSite(
+        "torch.nn:Module", "__init__", "module", "built:wrap_module_init",
+        "the user's line in which a layer was built, and with which sizes",
+    ),
+    *(
+        PatchSite("torch", name, "cat", "concat:wrap_concat", _CAT_REASON, argument=name, builtin=f"aten::{name}")
+        for name in CONCAT
+    ),
+    PatchSite(
+        "torch.nn.functional", "scaled_dot_product_attention", "attention", "attention:wrap_sdpa",
+        "shapes of query, key, value and mask where a model calls torch's attention itself",
+        builtin="aten::scaled_dot_product_attention",
+    ),
+    PatchSite(
+        "torch.nn:MultiheadAttention", "forward", "attention", "attention:wrap_multihead_attention",
+        "shapes of query, key, value and masks",
+    ),
+    PatchSite(
+        "torch.nn.functional", "warnings", "ops", "warned:wrap_warnings",
+        "a warning with a stacklevel is blamed on the user's line, not on the function mode's",
+    ),
+    PatchSite(
+        "transformers.modeling_utils:AttentionInterface", "get_interface", "attention", "attention:wrap_get_interface",
+        "attention of every transformers model, eager default and user-registered functions included",
+    ),
+    *(
+        PatchSite("transformers.cache_utils:*", name, "cache", "cache:wrap_method",
+                  "rows and length of the KV cache before and after", argument=name)
+        for name in ("update", "reorder_cache", "crop", "batch_select_indices", "batch_repeat_interleave", "reset")
+    ),
+    PatchSite(
+        "transformers.cache_utils:Cache", "__init__", "cache", "built:wrap_init",
+        "the user's line in which a cache was made, and with which sizes",
+    ),
+    PatchSite(
+        "transformers.configuration_utils:PreTrainedConfig", "__post_init__", "module", "built:wrap_init",
+        "the user's line in which a model's sizes were chosen",
+    ),
+    PatchSite(
+        "transformers.tokenization_utils_base:PreTrainedTokenizerBase", "__init__", "tokenizer", "built:wrap_init",
+        "the user's line in which a tokenizer was made",
+    ),
+    PatchSite(
+        "transformers.generation.utils:GenerationMixin", "generate", "generate", "generate:wrap_generate",
+        "effective settings and inputs of a generation; a door around it",
+    ),
+    *(
+        PatchSite("transformers.tokenization_utils_base:PreTrainedTokenizerBase", name, "tokenizer",
+                  "tokenizer:wrap_tokenizer", "padding side, pad token and row lengths", argument=name)
+        for name in ("__call__", "pad", "apply_chat_template")
+    ),
+)

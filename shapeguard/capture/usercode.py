@@ -1,0 +1,90 @@
+"""Which code is the user's own.
+
+Not the standard library, not site-packages or dist-packages, not shapeguard; always the script, its folder, the ``-m``
+package, notebook cells and ``<string>``; and what was named with ``--user-code``.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from types import CodeType, FrameType
+
+USER = 1  # watched
+LIBRARY = 0  # not the user's; an op it issues on the user's behalf is set down to the user's line
+OPAQUE = -1  # not the user's, and what it does inside is its own business (layers, models, optimizers)
+
+OWN_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+
+_THIRD_PARTY = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_STANDARD = tuple(
+    {os.path.realpath(sysconfig.get_path(key)) + os.sep for key in ("stdlib", "platstdlib")}
+    | {sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib")}
+)
+_OPAQUE_PARTS = tuple(
+    os.sep.join(("", *parts, ""))
+    for parts in (
+        ("torch", "nn"),
+        ("torch", "optim"),
+        ("torch", "_dynamo"),
+        ("torch", "_inductor"),
+        ("torch", "distributed"),
+        ("transformers", "models"),
+        ("transformers", "generation"),
+        ("transformers", "integrations"),
+    )
+) + tuple(os.sep + os.path.join("transformers", name) for name in ("modeling_utils.py", "cache_utils.py", "trainer.py"))
+_FAKE_USER_FILES = ("<string>", "<stdin>", "<input>", "<unknown>")
+
+
+class UserCode:
+    """Decides, once for each code object, whose it is."""
+
+    def __init__(self, always: Iterable[str] = ()) -> None:
+        self._always = tuple(_folder(path) for path in always)
+        # Keyed by id: hashing a code object reads all its constants. The code is kept alive, so ids stay unique.
+        self._known: dict[int, tuple[int, CodeType]] = {}
+
+    def always(self, path: str) -> None:
+        """Count a file or folder as the user's own."""
+        self._always += (_folder(path),)
+        self._known.clear()
+
+    def kind(self, code: CodeType) -> int:
+        """USER, LIBRARY or OPAQUE."""
+        known = self._known.get(id(code))
+        if known is None:
+            known = self._known[id(code)] = (self.kind_of_file(code.co_filename), code)
+        return known[0]
+
+    def is_user(self, frame: FrameType) -> bool:
+        """Whether this frame runs the user's own code."""
+        return self.kind(frame.f_code) == USER
+
+    def kind_of_file(self, filename: str) -> int:
+        """USER, LIBRARY or OPAQUE for a file name as it stands in a code object."""
+        if filename.startswith("<"):
+            return USER if filename.startswith("<ipython-input") or filename in _FAKE_USER_FILES else LIBRARY
+        path = os.path.abspath(filename)
+        if any(path == own or (path.startswith(own) and not _is_installed(path[len(own) :])) for own in self._always):
+            return USER
+        if path.startswith(OWN_PACKAGE):
+            return OPAQUE
+        if _is_installed(path) or path.startswith(_STANDARD):
+            return OPAQUE if any(part in path for part in _OPAQUE_PARTS) else LIBRARY
+        return USER
+
+
+def _is_installed(path: str) -> bool:
+    """Whether a path leads through a folder of installed packages; a project may keep its environment inside itself."""
+    return any(part in os.sep + path for part in _THIRD_PARTY)
+
+
+def _folder(path: str) -> str:
+    path = os.path.abspath(path)
+    return path + os.sep if os.path.isdir(path) else path
+
+
+user_code = UserCode()  # one for the process: whose a file is does not depend on who asks

@@ -1,0 +1,92 @@
+"""Attention: transformers' interface, ``F.scaled_dot_product_attention`` and ``nn.MultiheadAttention``.
+
+Imported only after the user's program has imported torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from shapeguard.capture.modes import switched_on
+from shapeguard.capture.paths import path_of
+from shapeguard.capture.usercode import USER, user_code
+from shapeguard.capture.wrappers.concat import wrap_function
+from shapeguard.capture.wrappers.door import idle, is_compiling, watched
+
+wrap_sdpa = wrap_function(
+    "attention", "scaled_dot_product_attention", ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
+)
+
+
+def wrap_get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
+    """transformers' models look their attention function up at every call; what they get is a watched one."""
+    made: dict[Any, Callable[..., Any]] = {}
+
+    @functools.wraps(original)
+    def get_interface(self: Any, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        attention: Callable[..., Any] = original(self, *args, **kwargs)
+        if is_compiling() or idle():
+            return attention
+        if attention not in made:
+            made[attention] = _watched_attention(attention)
+        return made[attention]
+
+    return get_interface
+
+
+def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
+    """An attention function called as ``f(module, query, key, value, attention_mask, **kwargs)``."""
+    name = getattr(attention, "__name__", type(attention).__name__)
+    code = getattr(attention, "__code__", None)
+    is_users = code is not None and user_code.kind(code) == USER
+
+    @functools.wraps(attention)
+    def forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
+        def labelled() -> dict[str, Any]:
+            return {"query": query, "key": key, "value": value, "attention_mask": attention_mask}
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not is_users:
+                return attention(*args, **kwargs)
+            with switched_on():
+                return attention(*args, **kwargs)
+
+        args = (module, query, key, value, attention_mask)
+        return watched(
+            call, args, kwargs, sys._getframe(1), "attention", name, labelled, path_of(module), cover=not is_users
+        )
+
+    return forward
+
+
+def wrap_multihead_attention(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``nn.MultiheadAttention.forward``, whoever calls it."""
+
+    @functools.wraps(original)
+    def forward(self: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling() or idle():
+            return original(self, query, key, value, *args, **kwargs)
+
+        def labelled() -> dict[str, Any]:
+            extra = dict(zip(("key_padding_mask", "need_weights", "attn_mask"), args, strict=False))
+            masks = {name: {**extra, **kwargs}.get(name) for name in ("key_padding_mask", "attn_mask")}
+            sizes = {"num_heads": self.num_heads, "embed_dim": self.embed_dim, "batch_first": self.batch_first}
+            return {"query": query, "key": key, "value": value, **masks, **sizes}
+
+        return watched(
+            functools.partial(original, self),
+            (query, key, value, *args),
+            kwargs,
+            sys._getframe(1),
+            "attention",
+            type(self).__name__,
+            labelled,
+            path_of(self),
+        )
+
+    return forward
+
+

@@ -1,0 +1,117 @@
+"""Calls of ``nn.Module`` objects: the gate between the user's code and library code.
+
+A library module that the user's code calls runs behind a door, as one event. A module of the user's own below it is watched
+again. Imported only after the user's program has imported torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+
+from shapeguard.capture.modes import switched_on
+from shapeguard.capture.paths import path_of
+from shapeguard.capture.state import recorders, state
+from shapeguard.capture.usercode import USER, user_code
+from shapeguard.capture.wrappers.door import is_compiling, watched
+from shapeguard.capture.wrappers.padding import ids_side, mask_side
+
+
+class _Kind(NamedTuple):
+    users: bool  # the class's forward is the user's own code
+    model: bool  # a transformers model
+    parameters: tuple[str, ...]  # names of forward's positional parameters
+
+
+_kinds: dict[type, _Kind] = {}
+
+
+def kind_of(cls: type) -> _Kind:
+    """What is known of a module's class, worked out once."""
+    known = _kinds.get(cls)
+    if known is None:
+        forward = getattr(cls, "forward", None)
+        code = getattr(inspect.unwrap(forward) if callable(forward) else None, "__code__", None)
+        names = code.co_varnames[1 : code.co_argcount] if code is not None else ()
+        users = code is not None and user_code.kind(code) == USER
+        known = _kinds[cls] = _Kind(users, hasattr(cls, "main_input_name") and hasattr(cls, "get_input_embeddings"), names)
+    return known
+
+
+def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The gate, on ``nn.Module.__call__``."""
+
+    @functools.wraps(original)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling():
+            return original(self, *args, **kwargs)
+        if state.inside is not None:
+            return _below_a_library(original, self, args, kwargs)
+        if not recorders():
+            return original(self, *args, **kwargs)
+        outermost = state.root is None
+        if outermost:
+            state.root = self
+        try:
+            if kind_of(type(self)).users:
+                return original(self, *args, **kwargs)
+            return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
+        finally:
+            if outermost:
+                state.root = None
+
+    return __call__
+
+
+def _below_a_library(original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if kind_of(type(module)).users:
+        with switched_on():
+            return original(module, *args, **kwargs)
+    if module is state.root and not state.covered and kind_of(type(module)).model:
+        return _through_the_gate(original, module, args, kwargs, sys._getframe(2))
+    return original(module, *args, **kwargs)
+
+
+def _through_the_gate(
+    original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> Any:
+    kind = kind_of(type(module))
+
+    def labelled() -> dict[str, Any]:
+        given = {**dict(zip(kind.parameters, args, strict=False)), **kwargs}
+        for index in range(len(kind.parameters), len(args)):
+            given[f"input[{index}]"] = args[index]
+        return {**given, **_padding(module, given)} if kind.model else given
+
+    return watched(
+        functools.partial(original, module),
+        args,
+        kwargs,
+        frame,
+        "forward" if kind.model else "module",
+        type(module).__name__,
+        labelled,
+        path_of(module),
+        cover=False,
+        owner=module,
+    )
+
+
+def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Padding sides of a prefill: a decoding step of one token tells nothing new."""
+    ids, mask = given.get("input_ids"), given.get("attention_mask")
+    if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.shape[1] < 2:
+        return {}
+    config = getattr(model, "config", None)
+    pads = [getattr(config, "pad_token_id", None)]
+    return {
+        "ids padded": ids_side(ids, pads),
+        "mask padded": "absent" if mask is None else mask_side(mask),
+        "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
+    }

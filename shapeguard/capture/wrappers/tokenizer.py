@@ -1,0 +1,90 @@
+"""Tokenizer calls: padding side, row lengths, settings. Never the text.
+
+Imported only after the user's program has imported torch and transformers' tokenizers.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from shapeguard.capture.ops import own_trouble
+from shapeguard.capture.record import Event, failed
+from shapeguard.capture.state import recorders, state
+from shapeguard.capture.wrappers.door import Door, idle
+from shapeguard.capture.wrappers.padding import Rows, readable, side
+
+_SETTINGS = ("padding", "truncation", "max_length", "return_tensors", "return_attention_mask", "add_special_tokens")
+_MAX_ROWS = 32
+
+
+def wrap_tokenizer(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A wrapper maker for ``__call__``, ``pad`` and ``apply_chat_template`` of the tokenizers' base class."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if idle():
+                return original(self, *args, **kwargs)
+            frame = sys._getframe(1)
+            with Door(frame):
+                outer, state.covered = state.covered, True
+                try:
+                    result = original(self, *args, **kwargs)
+                except BaseException as error:
+                    state.covered = outer
+                    _record(self, name, args, kwargs, None, frame, failed(error))
+                    raise
+                finally:
+                    state.covered = outer
+                _record(self, name, args, kwargs, result, frame)
+            return result
+
+        return method
+
+    return wrap
+
+
+def _record(
+    tokenizer: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, frame: Any, error: str = ""
+) -> None:
+    try:
+        data = result if isinstance(result, Mapping) else {"input_ids": result}
+        tensors = {key: value for key, value in data.items() if isinstance(value, torch.Tensor)}
+        settings = {key: kwargs[key] for key in _SETTINGS if key in kwargs}
+        event = Event((), {**settings, **_facts(tokenizer, args, data)})
+        event.done("tokenizer", f"{type(tokenizer).__name__}.{name}", None, tensors, frame, error=error, owner=tokenizer)
+        for recorder in recorders():
+            if recorder.latest is not None and isinstance(result, Mapping):
+                recorder.remember(result, recorder.latest)
+    except TypeError:
+        return  # a result that cannot be weakly referenced is only not remembered
+    except Exception as trouble:
+        own_trouble(trouble)
+
+
+def _facts(tokenizer: Any, args: tuple[Any, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "padding_side": getattr(tokenizer, "padding_side", None),
+        "pad_token_id": getattr(tokenizer, "pad_token_id", None),
+        "eos_token_id": getattr(tokenizer, "eos_token_id", None),
+        "vocabulary": len(tokenizer),
+        "texts": len(args[0]) if args and isinstance(args[0], list | tuple) else 1,
+    }
+    rows, mask = readable(data.get("input_ids")), readable(data.get("attention_mask"))
+    if rows is not None:
+        lengths = [sum(row) for row in mask] if mask is not None else [len(row) for row in rows]
+        facts["row_lengths"] = lengths[:_MAX_ROWS]
+        facts["padded"] = _padded(tokenizer, rows, mask)
+    return facts
+
+
+def _padded(tokenizer: Any, rows: Rows, mask: Rows | None) -> str:
+    if mask is not None:
+        return side([not value for value in row] for row in mask)
+    pad = getattr(tokenizer, "pad_token_id", None)
+    return side([token == pad for token in row] for row in rows)

@@ -1,0 +1,93 @@
+"""SG101 right-padded-decoder
+
+A decoder-only model continues rows that are padded on the right: short rows are continued from a pad token.
+
+## What it is
+
+Generation continues each row from its last position. In a right-padded batch the last position of a short row is padding,
+so its first new token is what the model says after a pad token, and every later one builds on it.
+
+## Why it goes wrong
+
+Tokenizers pad on the right unless told otherwise, which is right for training and for encoders. Nothing crashes: the short
+prompts are answered wrongly, and each prompt is answered rightly when it is sent alone.
+
+## Example
+
+```python
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "a": 2, "b": 3}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<pad>")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+batch = tokenizer(["a b a", "b"], padding=True, return_tensors="pt", return_token_type_ids=False)
+model.generate(**batch, max_new_tokens=4)
+```
+
+## Use instead
+
+```python
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "a": 2, "b": 3}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<pad>", padding_side="left")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+batch = tokenizer(["a b a", "b"], padding=True, return_tensors="pt", return_token_type_ids=False)
+model.generate(**batch, max_new_tokens=4)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.batch import Padding, inputs_of, padding_of
+from shapeguard.analysis.generation import generations
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG101", "right-padded-decoder"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A generation of a decoder-only model, by ``generate`` or by hand, that starts from right-padded rows."""
+    for row in generations(run):
+        padding = padding_of(run, row)
+        if row.args.get("encoder-decoder") is not True and padding.side in ("right", "both"):
+            yield _finding(run, row, padding)
+
+
+def _finding(run: Run, row: Row, padding: Padding) -> Finding:
+    ids = inputs_of(row)
+    lengths = padding.tokenizer.args.get("row_lengths") if padding.tokenizer is not None else None
+    told = f" (real lengths {', '.join(map(str, lengths))})" if isinstance(lengths, list) else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The rows are padded on the right{told}, so the short ones are continued from a pad token. "
+        "A decoder-only model wants the padding on the left.",
+        location=_padded_at(run, padding) or run.location(row),
+        operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+        fix=Fix(
+            'Pad on the left: `tokenizer.padding_side = "left"` (or `padding_side="left"` where it is made), '
+            "and pass the attention mask on."
+        ),
+    )
+
+
+def _padded_at(run: Run, padding: Padding) -> Location | None:
+    """Where the side is chosen: the tokenizer's construction if the user's code makes it, else the call that pads."""
+    if padding.tokenizer is None:
+        return None
+    built = run.row(padding.tokenizer.owner)
+    return (run.location(built) if built is not None else None) or run.location(padding.tokenizer)

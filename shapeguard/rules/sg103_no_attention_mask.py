@@ -1,0 +1,85 @@
+"""SG103 no-attention-mask
+
+Padded rows go into a model without a mask that hides the padding.
+
+## What it is
+
+Without a mask every position is a token like any other: real tokens attend to padding, and positions are counted from the
+first pad token on.
+
+## Why it goes wrong
+
+A tokenizer returns the mask beside the ids, and it is easy to pass on only the ids. ``generate`` can work the mask out only
+where the pad token is not the end token as well. Nothing crashes: a row's answer depends on how long its neighbours are.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0, eos_token_id=0)).eval()
+rows = [[5, 6, 7, 8], [9, 9]]
+width = max(map(len, rows))
+ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
+model.generate(ids, max_new_tokens=4)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0, eos_token_id=0)).eval()
+rows = [[5, 6, 7, 8], [9, 9]]
+width = max(map(len, rows))
+ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
+mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+model.generate(ids, attention_mask=mask, max_new_tokens=4)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.batch import Padding, inputs_of, padding_of
+from shapeguard.analysis.generation import generations
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG103", "no-attention-mask"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A generation that starts from padded rows with no mask, or with a mask of ones over the padding."""
+    for row in generations(run):
+        padding = padding_of(run, row)
+        if padding.unmasked and not _worked_out(row, padding):
+            yield _finding(run, row, padding)
+
+
+def _worked_out(row: Row, padding: Padding) -> bool:
+    """Whether ``generate`` makes the mask itself: it can where the pad token is a token of its own."""
+    pad, eos = row.args.get("pad_token_id"), row.args.get("eos_token_id")
+    ends = eos if isinstance(eos, list) else [eos]
+    return row.kind == "generate" and padding.mask == "absent" and pad is not None and pad not in ends
+
+
+def _finding(run: Run, row: Row, padding: Padding) -> Finding:
+    ids = inputs_of(row)
+    given = "no attention mask" if padding.mask == "absent" else "an attention mask of ones only"
+    written = "attention_mask=..." if padding.tokenizer is None else 'attention_mask=batch["attention_mask"]'
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{row.op} is given rows padded on the {padding.ids} and {given}: real tokens attend to the padding.",
+        location=run.location(row),
+        operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+        fix=Fix(f"Pass the mask that hides the padding: `{written}` (as the tokenizer returns it beside the ids)."),
+    )

@@ -1,0 +1,64 @@
+"""SG201 cat-batch-mismatch
+
+Operands of a concatenation differ in the batch dimension: rows were dropped or repeated on one side.
+
+## What it is
+
+Joining along features or time needs the same rows, in the same order, in every operand.
+
+## Why it goes wrong
+
+One operand was filtered, sampled several times, or left over from a batch of another size.
+
+## Example
+
+```python
+import torch
+
+features = torch.randn(8, 16)
+extra = torch.randn(8, 4)
+keep = torch.arange(6)
+torch.cat([features[keep], extra], dim=1)
+```
+
+## Use instead
+
+```python
+import torch
+
+features = torch.randn(8, 16)
+extra = torch.randn(8, 4)
+keep = torch.arange(6)
+torch.cat([features[keep], extra[keep]], dim=1)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.concat import failed_concat, is_batch_dim, odd_one
+from shapeguard.analysis.lineage import birth
+from shapeguard.analysis.run import Run
+from shapeguard.rules.concat_finding import concat_finding
+from shapeguard.values.findings import Finding, Fix
+
+CODE, NAME = "SG201", "cat-batch-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed concatenation whose operands have other numbers of rows."""
+    concat = failed_concat(run)
+    if concat is None or not is_batch_dim(concat):
+        return
+    odd = odd_one(run, concat, 0)
+    change = birth(odd.hops) if odd is not None else None
+    left, right = concat.clash.sizes
+    where = run.location(change.row) if change is not None else None
+    told = f" Line {where.line} made it so: `{where.source}`." if where is not None else ""
+    yield concat_finding(
+        run, concat, CODE, NAME,
+        f"`{concat.failed.op}` joins {left} rows with {right}.{told}",
+        odd,
+        Fix("Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet."),
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""SG202 cat-feature-mismatch
+
+Operands of a concatenation differ in a dimension that is neither the batch nor the one they are joined along.
+
+## What it is
+
+All dimensions but the joined one must agree: features, channels, height and width, time.
+
+## Why it goes wrong
+
+Two paths compute the same size differently: pooling rounds down and upsampling doubles, two encoders have other widths, each
+shard is padded to its own longest row.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+image = torch.randn(1, 3, 25, 25)
+down = nn.MaxPool2d(2)(image)
+up = nn.Upsample(scale_factor=2)(down)
+torch.cat([image, up], dim=1)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+image = torch.randn(1, 3, 25, 25)
+down = nn.MaxPool2d(2)(image)
+up = nn.functional.interpolate(down, size=image.shape[-2:])
+torch.cat([image, up], dim=1)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.concat import failed_concat, is_batch_dim, odd_one
+from shapeguard.analysis.run import Run
+from shapeguard.rules.concat_finding import concat_finding
+from shapeguard.values.findings import Finding, Fix
+
+CODE, NAME = "SG202", "cat-feature-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed concatenation whose operands disagree in a feature, space or time dimension."""
+    concat = failed_concat(run)
+    if concat is None or concat.clash.kind != "dim" or is_batch_dim(concat) or concat.fits_along is not None:
+        return
+    dim = concat.clash.dim or 0
+    left, right = concat.clash.sizes
+    yield concat_finding(
+        run, concat, CODE, NAME,
+        f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {left} against {right}.",
+        odd_one(run, concat, dim),
+        Fix(f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data."),
+    )  # fmt: skip

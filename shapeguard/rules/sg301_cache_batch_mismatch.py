@@ -1,0 +1,157 @@
+"""SG301 cache-batch-mismatch
+
+The KV cache holds another number of rows than the new input. Rows were dropped, repeated or reordered on one side only.
+
+## What it is
+
+A cache keeps keys and values as (batch, kv_heads, past, head_dim). Every step appends to it, so its rows must be the rows
+of the input, in the same order. A decoding loop that lets finished rows leave the batch, expands beams, or splits a batch
+must do the same to the cache.
+
+## Why it goes wrong
+
+The step after the batch changed concatenates (3, ...) with (2, ...) deep inside the library, and the message speaks of
+"tensor number 1 in the list". The line to change is the one that changed the batch.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+tokens = torch.randint(0, 50, (3, 5))
+out = model(tokens, use_cache=True)
+alive = torch.tensor([True, False, True])
+tokens = out.logits[:, -1].argmax(-1)[alive]
+model(tokens[:, None], past_key_values=out.past_key_values)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+tokens = torch.randint(0, 50, (3, 5))
+out = model(tokens, use_cache=True)
+alive = torch.tensor([True, False, True])
+tokens = out.logits[:, -1].argmax(-1)[alive]
+out.past_key_values.batch_select_indices(alive.nonzero().squeeze(1))
+model(tokens[:, None], past_key_values=out.past_key_values)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.lineage import Hop, birth, follow, steps
+from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, OperandView, Severity
+from shapeguard.values.recording import Row, TensorArg
+from shapeguard.values.shapes import format_shape
+
+CODE, NAME = "SG301", "cache-batch-mismatch"
+_SELECTING = frozenset({"getitem", "index_select", "masked_select", "gather", "narrow", "select", "take", "unbind"})
+_REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "cat", "stack", "tile"})
+
+
+class _Sides(NamedTuple):
+    past: TensorArg  # (batch, kv_heads, past, head_dim)
+    new: TensorArg  # (batch, kv_heads, seq, head_dim), or the ids (batch, seq)
+    row: Row
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A call that failed with a cache of other rows than its input."""
+    sides = _sides(run)
+    if sides is None:
+        return
+    rows, wanted = sides.past.last[0], sides.new.last[0]
+    source = _changed_input(run, rows)
+    hops = source[1] if source else []
+    change = birth(hops)
+    here = run.location(change.row) if change is not None else None
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        _message(run, rows, wanted, change),
+        location=here or run.location(sides.row) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=_operands(run, sides, source[0] if source else None),
+        mismatch=Mismatch("dim", (rows, wanted), 0),
+        lineage=steps(run, hops),
+        fix=_fix(run, change, rows, wanted),
+    )
+
+
+def _sides(run: Run) -> _Sides | None:
+    """The cached and the new rows of the failed call, where they differ."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor for tensor in row.inputs}
+        past = by_label.get("past keys") or by_label.get("past_key_values.layers[0].keys")
+        new = by_label.get("key_states") or by_label.get("input_ids") or by_label.get("inputs_embeds")
+        if past is not None and new is not None and len(past.last) == 4 and past.last[0] != new.last[0]:
+            return _Sides(past, new, row)
+    return None
+
+
+def _changed_input(run: Run, rows: int) -> tuple[TensorArg, list[Hop]] | None:
+    """The model's input whose rows are not the cache's, and the events behind its number of rows."""
+    call = run.failed_row("forward", "generate")
+    inputs = [t for t in call.inputs if t.label in ("input_ids", "inputs_embeds", "attention_mask")] if call else []
+    odd = [(tensor, follow(run, tensor, 0)) for tensor in inputs if tensor.last[0] != rows]
+    seen = [item for item in odd if (made := birth(item[1])) is not None and made.size_before == rows]
+    return next(iter(seen or odd), None)
+
+
+def _message(run: Run, rows: int, wanted: int, change: Hop | None) -> str:
+    text = f"The cache holds {rows} rows, the new input has {wanted}."
+    location = run.location(change.row) if change is not None else None
+    if change is None or location is None or change.size_before is None:
+        return text + " One of them was changed without the other."
+    verb = "dropped rows" if change.size_after < change.size_before else "added rows"
+    return (
+        f"{text} Line {location.line} {verb}: {change.size_before} became {change.size_after} "
+        f"in `{run.expression(change.row) or location.source}`, and the cache was not changed with it."
+    )
+
+
+def _operands(run: Run, sides: _Sides, given: TensorArg | None) -> tuple[OperandView, ...]:
+    past = run.tensor(sides.past, "the cache's keys", CACHE_DIMS)
+    dims = NEW_DIMS if len(sides.new.last) == 4 else ("batch", "seq")
+    views = [past, run.tensor(sides.new, "", dims)]
+    if given is not None and given.label != sides.new.label:
+        views.append(run.tensor(given, _written(run, given.label), ("batch", "seq")))
+    return tuple(views)
+
+
+def _written(run: Run, label: str) -> str:
+    """How the user wrote an argument of the failing call."""
+    frame = run.user_frame
+    found = next((v.expression for v in frame.operands if v.label == label), None) if frame else None
+    if found is None and frame is not None and label == "input_ids":
+        found = next((v.expression for v in frame.operands if v.shape is not None and len(v.shape) == 2), None)
+    return found or label
+
+
+def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
+    cache = _written(run, "past_key_values")
+    if change is None:
+        return Fix(f"Give the call a cache of {wanted} rows, or an input of {rows}: start a new cache for a new batch.")
+    if change.row.op in _SELECTING:
+        kept = next((run.expression(run.rows[t.origin]) for t in change.row.inputs[1:] if t.origin is not None), "")
+        indices = "the indices of the rows that stay" + (f" (`{kept}`)" if kept else "")
+        return Fix(
+            f"Where rows leave the batch, let them leave the cache too: `{cache}.batch_select_indices(...)` with {indices}."
+        )
+    if change.row.op in _REPEATING:
+        return Fix(f"Expand the cache with the batch: `{cache}.batch_repeat_interleave({max(1, wanted // max(rows, 1))})`.")
+    shape = format_shape(change.row.outputs[0].last) if change.row.outputs else str(wanted)
+    return Fix(f"Change `{cache}` together with the batch, which becomes {shape} here, or start a new cache.")

@@ -104,10 +104,10 @@ def _file_program(main: ModuleType, path: str, source: bytes) -> Program:
     kind = importlib.machinery.SourcelessFileLoader if compiled else importlib.machinery.SourceFileLoader
     names["__loader__"] = kind("__main__", path)
     try:
-        code = None if compiled else _compile(source, path)
+        code = _unmarshal(source) if compiled else _compile(source, path)
     except Exception as error:
         return Program(lambda: None, is_file=True, broken=error)
-    return Program(lambda: exec(code or _unmarshal(source), names), is_file=True)
+    return Program(lambda: exec(code, names), is_file=True)
 
 
 def _compile(source: bytes, path: str) -> CodeType:

@@ -81,13 +81,13 @@ def align(comparison: Comparison, quantities: Sequence[Quantity]) -> list[Aligne
 
 
 def _pairs(left: StepRow | None, right: StepRow | None, quantities: Sequence[Quantity]) -> tuple[Pair, ...]:
-    return tuple(_pair(left and quantity.of(left), right and quantity.of(right)) for quantity in quantities)
+    return tuple(_pair(left, right, quantity.of) for quantity in quantities)
 
 
-def _pair(left: str | None, right: str | None) -> Pair:
+def _pair(left: StepRow | None, right: StepRow | None, of: Callable[[StepRow], str]) -> Pair:
     if left is None or right is None:
-        return Pair(left or "", right or "", "ended")
-    return Pair(left, right, "same" if left == right else "parts")
+        return Pair(of(left) if left else "", of(right) if right else "", "ended")
+    return Pair(of(left), of(right), "same" if of(left) == of(right) else "parts")
 
 
 def output_rows(comparison: Comparison) -> list[OutputRow]:

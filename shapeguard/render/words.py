@@ -11,8 +11,8 @@ from shapeguard.values.shapes import format_shape
 
 NONE = "none"  # in a cell: there is no such thing
 
-# Control characters would reach the reader's terminal, the bidirectional marks would reorder a line of source.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Control characters would reach the terminal, bidirectional marks reorder a line, lone surrogates fail to encode.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
@@ -79,7 +79,7 @@ def change_text(step: LineageStep) -> str:
 
 def dim_name(operands: Sequence[OperandView], dim: int) -> str:
     """What this dimension means; ``past/new`` where the operands call it differently, "" where it has no name."""
-    names = dict.fromkeys(operand.dims[dim] for operand in operands if dim < len(operand.dims) and operand.dims[dim])
+    names = dict.fromkeys(name for operand in operands for at, name in enumerate(operand.dims) if at == dim and name)
     return "/".join(map(one_line, names))
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shapeguard.cli import out as out_module
 from shapeguard.cli.out import OutDir, prepare_out
 from shapeguard.errors import OutputError
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Recording
-from shapeguard.values.store import dump_recording
+from shapeguard.values.store import dump_recording, write_atomically
 
 REPORT = Report(outcome="completed").to_json()
 RECORDING = dump_recording(Recording())
@@ -32,6 +31,7 @@ def test_a_new_folder_is_created_with_its_parents_and_left_empty(tmp_path: Path)
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").write_bytes(b"")
+    (tmp_path / ".shapeguard-trial-killed").write_bytes(b"")
     assert prepare_out(tmp_path).path == tmp_path
     assert not list(tmp_path.parent.glob(f"{tmp_path.name}.*"))
 
@@ -189,15 +189,14 @@ def test_what_was_written_before_the_failure_is_copied_along(tmp_path: Path, mon
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     out = prepare_out(tmp_path / "report")
     out.write("report.json", b"{}")
-    write = out_module.write_atomically
 
     def full(path: Path, data: bytes) -> None:
         if path.parent == tmp_path / "report":
             path.with_name(f".{path.name}.{os.getpid()}").write_bytes(b"to")
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
+        write_atomically(path, data)
 
-    monkeypatch.setattr(out_module, "write_atomically", full)
+    monkeypatch.setattr("shapeguard.cli.out.write_atomically", full)
     out.write("report.md", b"md")
     assert _listing(out.path) == ["report.json", "report.md"]
     assert _listing(tmp_path / "report") == ["report.json"]
@@ -209,7 +208,7 @@ def test_where_nothing_can_be_written_one_line_says_so(
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(out_module, "write_atomically", full)
+    monkeypatch.setattr("shapeguard.cli.out.write_atomically", full)
     out = prepare_out(tmp_path)
     assert out.write("report.json", b"{}") is None
     assert out.write("report.md", b"md") is None

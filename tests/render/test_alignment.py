@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.render import samples
-
 from shapeguard.render.alignment import INPUTS, align, by_layer, output_rows
 from shapeguard.render.chart import charts
 from shapeguard.values.findings import Comparison, RunView, StepRow
+from tests.render import samples
 
 
 def test_each_quantity_agrees_parts_or_is_over() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.render import samples
 
 from shapeguard.render.chrome_trace import CLOCK, render
+from tests.render import samples
 
 
 @pytest.mark.parametrize("name", samples.ALL)

@@ -7,11 +7,11 @@ import sys
 
 import msgspec
 import pytest
-from tests.render import samples
 
 from shapeguard.render import FORMATS
 from shapeguard.values.findings import Report
 from shapeguard.values.store import parse_report
+from tests.render import samples
 
 
 @pytest.mark.parametrize("name", samples.ALL)

@@ -10,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.render import samples
 
 import shapeguard.render.html as page
 from shapeguard.render.html import render
+from tests.render import samples
 
 VOID = {"meta", "input", "br", "circle", "path", "link", "img"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.render import samples
 
 from shapeguard.render.markdown import code, render
+from tests.render import samples
 
 
 def tables(text: str) -> list[list[str]]:
@@ -62,9 +62,9 @@ def test_prompts_and_outputs_are_left_out() -> None:
 
 def test_markup_of_the_program_is_not_markup_here() -> None:
     text = render(samples.HOSTILE)
-    outside = re.sub(r"(`{3,})[^\n]*\n.*?\n\1", "", text, flags=re.DOTALL)
+    outside = re.sub(r"^(`{3,})\w*\n.*?\n\1$", "", text, flags=re.DOTALL | re.MULTILINE)
     outside = re.sub(r"\\[^\w\s]", "", outside)
-    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", outside)
+    outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", outside)
     assert not re.search(r"<(?!/?(details|summary)>)", outside)
 
 

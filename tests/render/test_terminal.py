@@ -7,10 +7,10 @@ import re
 import msgspec
 import pytest
 from rich.cells import cell_len
-from tests.render import samples
 
 from shapeguard.render.terminal import render
 from shapeguard.values.findings import Mismatch, OperandView, Report
+from tests.render import samples
 
 # The whole panel as a person reads it: the code first, then where to change what, why, and the rest folded.
 CRASH_PANEL = """\

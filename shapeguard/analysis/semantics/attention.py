@@ -9,6 +9,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    at_least_rank,
     broadcast,
     must_divide,
     must_equal,
@@ -29,7 +30,7 @@ def scaled_dot_product_attention(call: Bound) -> Axes:
 
 @register("sdpa_attention_forward eager_attention_forward", params=_INTERFACE)
 def interface_attention(call: Bound) -> Axes:
-    """As transformers calls it: keys and values are repeated to the query heads; (batch, length, heads, head_dim) out."""
+    """As transformers calls it: kv heads are repeated to the query heads; (batch, length, heads, head_dim) out."""
     axes = attended(call, True, call.find("attention_mask"))
     return [axes[0], axes[2], axes[1], axes[3]] if len(axes) == 4 else axes
 
@@ -38,9 +39,7 @@ def attended(call: Bound, grouped: bool, mask: Operand | None) -> Axes:
     """The scores' and the result's axes; ``grouped``: kv heads need only divide the query heads."""
     query, key, value = (call.tensor(name) for name in ("query", "key", "value"))
     for operand in (query, key, value):
-        if operand.rank < 2:
-            text = f"{operand.label} has {operand.rank} dims, 2 or more are wanted"
-            refuse("rank", Side("", None, 2), Side(operand.label, None, operand.rank), text)
+        at_least_rank(operand, 2)
     lead = _lead(grouped, query, key, value)
     must_equal(query.side(-1), key.side(-1), "head_dim")
     must_equal(key.side(-2), value.side(-2), "length")

@@ -48,6 +48,10 @@ class Misfit(Exception):
         self.clash = clash
 
 
+class UnknownCallError(Exception):
+    """The call lacks a shape, a dim or a number that the rule needs; never leaves the package."""
+
+
 class Side(NamedTuple):
     """One of two disagreeing sizes: the operand or argument it belongs to, its dimension there, the number."""
 
@@ -87,6 +91,8 @@ class Operand(NamedTuple):
 
     def side(self, dim: int) -> Side:
         """The size at ``dim``, which may count from the end."""
+        if not -self.rank <= dim < self.rank:
+            raise UnknownCallError(f"{self.label} has no dim {dim}")
         return Side(self.label, dim % self.rank, self.shape[dim])
 
 
@@ -133,6 +139,12 @@ def must_have_rank(operand: Operand, *ranks: int) -> None:
         wanted = min(ranks, key=lambda rank: (abs(rank - operand.rank), -rank))
         got = f"{operand.label} has {operand.rank} dims, {' or '.join(map(str, ranks))} are wanted"
         refuse("rank", Side("", None, wanted), Side(operand.label, None, operand.rank), got)
+
+
+def at_least_rank(operand: Operand, rank: int) -> None:
+    if operand.rank < rank:
+        text = f"{operand.label} has {operand.rank} dims, {rank} or more are wanted"
+        refuse("rank", Side("", None, rank), Side(operand.label, None, operand.rank), text)
 
 
 def same_rank(left: Operand, right: Operand) -> None:

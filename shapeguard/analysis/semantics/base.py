@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shapeguard.analysis.semantics.axes import UNKNOWN, Axes, Clash, Misfit
-from shapeguard.analysis.semantics.calls import Bound, Call, Parameter, UnknownCallError, parameters
+from shapeguard.analysis.semantics.axes import UNKNOWN, Axes, Clash, Misfit, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound, Call, Parameter, parameters
 from shapeguard.analysis.semantics.names import spellings
 from shapeguard.values.shapes import Shape
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.semantics.axes import Operand
+from shapeguard.analysis.semantics.axes import Operand, UnknownCallError
 from shapeguard.values.findings import FactValue
 from shapeguard.values.shapes import Shape
 
@@ -29,10 +29,6 @@ class Call(msgspec.Struct, frozen=True):
     tensors: Sequence[tuple[str, Shape]] = ()
     args: Mapping[str, FactValue] = {}
     values: Mapping[str, FactValue] = {}
-
-
-class UnknownCallError(Exception):
-    """The call lacks a shape or a number that the rule needs; never leaves the package."""
 
 
 class Parameter(NamedTuple):

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, must_equal, refuse, same_rank, same_shape
+from shapeguard.analysis.semantics.axes import (
+    Axes,
+    Axis,
+    Side,
+    UnknownCallError,
+    at_least_rank,
+    must_equal,
+    refuse,
+    same_rank,
+    same_shape,
+)
 from shapeguard.analysis.semantics.base import register
-from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound
 
 
 @register(
@@ -52,8 +62,7 @@ def pad_sequence(call: Bound) -> Axes:
         same_rank(first, sequence)
         for dim in range(1, first.rank):
             must_equal(first.side(dim), sequence.side(dim), "feature")
-    if not first.rank:
-        refuse("rank", Side("", None, 1), Side(first.label, None, 0))
+    at_least_rank(first, 1)
     longest = max(sequence.shape[0] for sequence in call.all)
     length = Axis(longest, tuple((sequence.label, 0) for sequence in call.all))
     lead = [Axis(len(call.all)), length] if call.flag("batch_first") else [length, Axis(len(call.all))]
@@ -64,6 +73,5 @@ def pad_sequence(call: Bound) -> Axes:
 def tensor_dataset(call: Bound) -> None:
     """All tensors have as many rows."""
     for tensor in call.all:
-        if not tensor.rank:
-            refuse("rank", Side("", None, 1), Side(tensor.label, None, 0))
+        at_least_rank(tensor, 1)
         must_equal(call.all[0].side(0), tensor.side(0), "batch")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Operand, Side, must_equal, refuse, same_rank, wrap
+from shapeguard.analysis.semantics.axes import (
+    Axes,
+    Axis,
+    Operand,
+    Side,
+    at_least_rank,
+    must_equal,
+    refuse,
+    same_rank,
+    wrap,
+)
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -13,8 +23,7 @@ from shapeguard.analysis.semantics.calls import Bound
 def cat(call: Bound) -> Axes:
     tensors = _some(call)
     for tensor in tensors:
-        if tensor.rank == 0:
-            refuse("rank", Side("", None, 1), Side(tensor.label, None, 0), f"{tensor.label} has no dim to join along")
+        at_least_rank(tensor, 1)
     # torch keeps an old promise: a tensor of shape (0,) joins anything
     kept = [tensor for tensor in tensors if tensor.shape != (0,)]
     if not kept:

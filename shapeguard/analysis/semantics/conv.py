@@ -9,13 +9,14 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    UnknownCallError,
     must_divide,
     must_equal,
     must_have_rank,
     refuse,
 )
 from shapeguard.analysis.semantics.base import Rule, register
-from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound
 
 _CONV = "input weight bias stride= padding= dilation= groups="
 _TRANSPOSED = "input weight bias stride= padding= output_padding= groups= dilation="
@@ -80,8 +81,15 @@ def _bias_fits(call: Bound, channels: Side) -> None:
         must_equal(channels, bias.side(0), "channel")
 
 
-def _slid(call: Bound, given: Operand, weight: Operand, dims: int) -> Axes:
+def _steps(call: Bound, dims: int) -> tuple[list[int], list[int]]:
     stride, dilation = call.spread("stride", dims, 1), call.spread("dilation", dims, 1)
+    if min(stride + dilation) < 1:
+        raise UnknownCallError("a stride or dilation of no size, whatever the shapes")
+    return stride, dilation
+
+
+def _slid(call: Bound, given: Operand, weight: Operand, dims: int) -> Axes:
+    stride, dilation = _steps(call, dims)
     axes = given.axes[-dims:]
     if call.text("padding") == "same":
         return axes
@@ -97,7 +105,7 @@ def _slid(call: Bound, given: Operand, weight: Operand, dims: int) -> Axes:
 
 
 def _spread(call: Bound, given: Operand, weight: Operand, dims: int) -> Axes:
-    stride, dilation = call.spread("stride", dims, 1), call.spread("dilation", dims, 1)
+    stride, dilation = _steps(call, dims)
     padding, extra = call.spread("padding", dims, 0), call.spread("output_padding", dims, 0)
     if any(extra[place] >= max(stride[place], dilation[place]) for place in range(dims)):
         raise UnknownCallError("output_padding is as large as the stride, whatever the shapes")

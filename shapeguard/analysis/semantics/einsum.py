@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Operand, Side, broadcast, refuse
+from shapeguard.analysis.semantics.axes import Axes, Axis, Operand, Side, UnknownCallError, broadcast, refuse
 from shapeguard.analysis.semantics.base import register
-from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound
 
 
 @register("einsum", params="equation= *operands")

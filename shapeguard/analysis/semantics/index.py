@@ -7,6 +7,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    at_least_rank,
     broadcast,
     index_fits,
     must_equal,
@@ -152,6 +153,7 @@ def embedding_bag(call: Bound) -> Axes:
     must_have_rank(weight, 2)
     must_have_rank(ids, 1, 2)
     values_fit(call, ids, weight.side(0), negative=False)
+    at_least_rank(offsets or ids, 1)
     return [(offsets or ids).axes[0], weight.axes[1]]
 
 

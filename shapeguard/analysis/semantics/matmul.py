@@ -7,6 +7,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    at_least_rank,
     broadcast,
     broadcast_into,
     must_equal,
@@ -30,8 +31,7 @@ def rmatmul(call: Bound) -> Axes:
 def product_of(left: Operand, right: Operand) -> Axes:
     """Any ranks: (..., n, k) @ (..., k, m), with a vector on either side."""
     for operand in (left, right):
-        if operand.rank == 0:
-            refuse("rank", Side("", None, 1), Side(operand.label, None, 0), f"{operand.label} has 0 dims, 1 is wanted")
+        at_least_rank(operand, 1)
     must_equal(left.side(-1), right.side(-2 if right.rank > 1 else 0), "inner")
     batch = broadcast([left.axes[:-2], right.axes[:-2]], ["batch"])
     return [*batch, *left.axes[-2:-1][: left.rank - 1], *(right.axes[-1:] if right.rank > 1 else [])]
@@ -99,10 +99,7 @@ def linear(call: Bound) -> Axes:
     """(..., in) with weight (out, in) and bias (out,) -> (..., out)."""
     given, weight, bias = call.tensor("input"), call.tensor("weight"), call.find("bias")
     must_have_rank(weight, 1, 2)
-    if given.rank == 0:
-        refuse(
-            "rank", Side(weight.label, None, 1), Side(given.label, None, 0), f"{given.label} has 0 dims, 1 is wanted"
-        )
+    at_least_rank(given, 1)
     must_equal(given.side(-1), weight.side(-1), "inner")
     axes = [*given.axes[:-1], *weight.axes[:-1]]
     if bias is not None:
@@ -131,8 +128,7 @@ def cdist(call: Bound) -> Axes:
     """(..., p, m) and (..., r, m) -> (..., p, r)."""
     one, other = call.tensor("x1"), call.tensor("x2")
     for operand in (one, other):
-        if operand.rank < 2:
-            must_have_rank(operand, 2)
+        at_least_rank(operand, 2)
     must_equal(one.side(-1), other.side(-1), "feature")
     return [*broadcast([one.axes[:-2], other.axes[:-2]], ["batch"]), one.axes[-2], other.axes[-2]]
 

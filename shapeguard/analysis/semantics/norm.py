@@ -8,6 +8,7 @@ from shapeguard.analysis.semantics.axes import (
     Axes,
     Operand,
     Side,
+    at_least_rank,
     must_divide,
     must_equal,
     must_have_rank,
@@ -50,8 +51,7 @@ def _ranked(call: Bound, *ranks: int) -> Operand:
 
 def _batch_normed(call: Bound, given: Operand) -> Axes:
     """In training each channel needs more than one value: a last batch of one row fails."""
-    if given.rank < 2:
-        must_have_rank(given, 2)
+    at_least_rank(given, 2)
     if call.flag("training") and product(given.shape) == given.shape[1]:
         text = f"1 value for each channel of {given.label}, training needs 2 or more"
         refuse("count", Side("", 0, 2), Side(given.label, 0, 1), text, role="batch")
@@ -62,8 +62,7 @@ def _batch_normed(call: Bound, given: Operand) -> Axes:
 @register("instance_norm", params=_BATCH)
 def instance_norm(call: Bound) -> Axes:
     given = call.tensor("input")
-    if given.rank < 2:
-        must_have_rank(given, 2)
+    at_least_rank(given, 2)
     _per_channel(call, given, 1)
     return given.axes
 
@@ -71,8 +70,7 @@ def instance_norm(call: Bound) -> Axes:
 @register("group_norm", "GroupNorm", params="input num_groups= weight bias")
 def group_norm(call: Bound) -> Axes:
     given = call.tensor("input")
-    if given.rank < 2:
-        must_have_rank(given, 2)
+    at_least_rank(given, 2)
     must_divide(given.side(1), Side("num_groups", None, call.number("num_groups")), "channel")
     _per_channel(call, given, 1)
     return given.axes

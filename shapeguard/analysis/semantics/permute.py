@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, product, refuse, wrap
+from shapeguard.analysis.semantics.axes import Axes, Axis, Side, UnknownCallError, at_least_rank, product, refuse, wrap
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -64,8 +64,7 @@ def all_reversed(call: Bound) -> Axes:
 @register("mT", "adjoint", "mH", params="input")
 def matrix_transposed(call: Bound) -> Axes:
     given = call.tensor("input")
-    if given.rank < 2:
-        refuse("rank", Side("", None, 2), Side(given.label, None, given.rank))
+    at_least_rank(given, 2)
     return [*given.axes[:-2], given.axes[-1], given.axes[-2]]
 
 
@@ -74,6 +73,8 @@ def movedim(call: Bound) -> Axes:
     given = call.tensor("input")
     old = [wrap(dim, given.rank, given.label) for dim in call.numbers("source")]
     new = [wrap(dim, given.rank, given.label) for dim in call.numbers("destination")]
+    if not len(set(old)) == len(old) == len(new) == len(set(new)):
+        raise UnknownCallError("movedim with a dim twice, or without a place for each")
     rest = iter(axis for dim, axis in enumerate(given.axes) if dim not in old)
     moved = dict(zip(new, old, strict=False))
     return [given.axes[moved[dim]] if dim in moved else next(rest) for dim in range(given.rank)]

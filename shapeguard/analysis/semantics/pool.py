@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, must_divide, must_have_rank, refuse
+from collections.abc import Sequence
+
+from shapeguard.analysis.semantics.axes import (
+    Axes,
+    Axis,
+    Side,
+    UnknownCallError,
+    at_least_rank,
+    must_divide,
+    must_have_rank,
+    refuse,
+)
 from shapeguard.analysis.semantics.base import Rule, register
-from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound
 from shapeguard.analysis.semantics.conv import channel_dim
 
 _MAX = "input kernel_size= stride= padding= dilation= ceil_mode="
@@ -19,19 +30,25 @@ def pool(dims: int) -> Rule:
         channel_dim(given, dims)
         kernel = call.spread("kernel_size", dims, 1)
         stride = call.spread("stride", dims, 0)
+        stride = stride if any(stride) else kernel
+        _positive(kernel, stride)
         padding, dilation = call.spread("padding", dims, 0), call.spread("dilation", dims, 1)
         whole_only = call.name.lower().startswith(("avg_pool3d", "avgpool3d"))  # there padding does not help
         result = given.axes[:-dims]
         for place, axis in enumerate(given.axes[-dims:]):
             extent = dilation[place] * (kernel[place] - 1) + 1
-            step = stride[place] or kernel[place]
-            size = _pooled(axis.size, extent, step, padding[place], call.flag("ceil_mode"))
+            size = _pooled(axis.size, extent, stride[place], padding[place], call.flag("ceil_mode"))
             if size < 1 or (whole_only and extent > axis.size):
                 _too_small(axis, extent, axis.size + 2 * padding[place], "kernel_size")
             result.append(Axis(size, axis.sources))
         return result
 
     return pooled
+
+
+def _positive(*numbers: Sequence[int]) -> None:
+    if min(min(each) for each in numbers) < 1:
+        raise UnknownCallError("a kernel or stride of no size, whatever the shapes")
 
 
 def _pooled(length: int, extent: int, stride: int, padding: int, ceil: bool) -> int:
@@ -108,8 +125,7 @@ def interpolate(call: Bound) -> Axes:
 def pixel_shuffle(call: Bound) -> Axes:
     """(..., channel * r * r, height, width) -> (..., channel, height * r, width * r)."""
     given, factor = call.tensor("input"), call.number("upscale_factor")
-    if given.rank < 3:
-        must_have_rank(given, 3)
+    at_least_rank(given, 3)
     must_divide(given.side(-3), Side("upscale_factor", None, factor * factor), "channel")
     channel, height, width = given.axes[-3:]
     grown = [Axis(axis.size * factor, axis.sources) for axis in (height, width)]

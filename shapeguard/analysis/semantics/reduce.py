@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, broadcast, must_divide, refuse, wrap
+from shapeguard.analysis.semantics.axes import Axes, Axis, Side, at_least_rank, broadcast, must_divide, refuse, wrap
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -70,6 +70,7 @@ def kthvalue(call: Bound) -> Axes:
 def glu(call: Bound) -> Axes:
     """Halves a dim."""
     given = call.tensor("input")
+    at_least_rank(given, 1)
     dim = wrap(call.number("dim", -1), given.rank, given.label)
     must_divide(given.side(dim), Side("", None, 2), "feature")
     axes = given.axes

@@ -9,6 +9,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    at_least_rank,
     must_equal,
     product,
     refuse,
@@ -64,6 +65,7 @@ def ravel(call: Bound) -> Axes:
 @register("unflatten", "Unflatten", params="input dim= sizes=")
 def unflatten(call: Bound) -> Axes:
     given = call.tensor("input")
+    at_least_rank(given, 1)
     dim = wrap(call.number("dim"), given.rank, given.label)
     sizes = call.numbers("sizes" if call.has("sizes") else "unflattened_size")
     axis = given.axes[dim]

@@ -13,9 +13,9 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    at_least_rank,
     must_equal,
     must_have_rank,
-    refuse,
     same_rank,
     written,
 )
@@ -108,7 +108,7 @@ def _hidden_size(call: Bound) -> int:
         return call.number("hidden_size")
     weight = call.find("weight_hh_l0", "weight_hh")
     if weight is not None:
-        return weight.shape[-1]
+        return weight.side(-1).size
     return call.number("hidden_size")
 
 
@@ -117,6 +117,6 @@ def pack_padded_sequence(call: Bound) -> None:
     """One length for each row of the batch."""
     given = call.tensor("input")
     lengths = call.find("lengths") or written("lengths", [len(call.numbers("lengths"))])
-    if given.rank < 2:
-        refuse("rank", Side("", None, 2), Side(given.label, None, given.rank))
+    at_least_rank(given, 2)
+    must_have_rank(lengths, 1)
     must_equal(given.side(0 if call.flag("batch_first") else 1), lengths.side(0), "batch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Operand, Side, must_divide, refuse, wrap
+from shapeguard.analysis.semantics.axes import Axes, Axis, Operand, Side, at_least_rank, must_divide, refuse, wrap
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -80,8 +80,7 @@ def even_sizes(size: int, sections: int) -> list[int]:
 
 def _cut(call: Bound) -> tuple[Operand, int]:
     given = call.tensor("input")
-    if not given.rank:
-        refuse("rank", Side("", None, 1), Side(given.label, None, 0), f"{given.label} has no dim to cut")
+    at_least_rank(given, 1)
     return given, wrap(call.number("dim", 0), given.rank, given.label)
 
 
@@ -107,8 +106,7 @@ def _expected(call: Bound, given: Operand, dim: int, count: int) -> None:
 
 def _even(call: Bound, dim: int, rank: int = 1) -> Axes:
     given = call.tensor("input")
-    if given.rank < rank:
-        refuse("rank", Side("", None, rank), Side(given.label, None, given.rank))
+    at_least_rank(given, rank)
     if isinstance(call.args.get("indices_or_sections"), list):
         return given.axes
     sections = call.number("indices_or_sections")

@@ -22,6 +22,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    UnknownCallError,
     broadcast,
     broadcast_into,
     index_fits,
@@ -29,7 +30,7 @@ from shapeguard.analysis.semantics.axes import (
     refuse,
 )
 from shapeguard.analysis.semantics.base import register
-from shapeguard.analysis.semantics.calls import Bound, UnknownCallError
+from shapeguard.analysis.semantics.calls import Bound
 from shapeguard.analysis.semantics.index import values_fit
 
 
@@ -94,7 +95,18 @@ def _consumed(item: str) -> int:
 
 
 def _shape(item: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in item.partition(":")[2].strip("()[] ,").split(",") if number.strip())
+    numbers = (_number(part) for part in item.partition(":")[2].strip("()[] ,").split(","))
+    return tuple(number for number in numbers if number is not None)
+
+
+def _number(text: str) -> int | None:
+    """None where nothing is written."""
+    text = text.strip()
+    if text in ("", "None"):
+        return None
+    if not text.lstrip("-").isdecimal():
+        raise UnknownCallError(f"{text!r} in an index")
+    return int(text)
 
 
 def _step(call: Bound, walk: _Walk, item: str, following: list[str], tensors: list[Operand]) -> None:
@@ -106,7 +118,7 @@ def _step(call: Bound, walk: _Walk, item: str, following: list[str], tensors: li
         walk.axes += walk.given.axes[walk.dim : stop]
         walk.dim = stop
     elif kind == "int":
-        index_fits(int(rest), walk.take().side, "index")
+        index_fits(_number(rest) or 0, walk.take().side, "index")
     elif kind == "slice":
         axis = walk.take()
         walk.axes.append(Axis(_sliced(axis.size, rest), axis.sources))
@@ -119,16 +131,18 @@ def _step(call: Bound, walk: _Walk, item: str, following: list[str], tensors: li
 
 
 def _sliced(size: int, text: str) -> int:
-    start, stop, step = (
-        [int(part) if part.strip() not in ("", "None") else None for part in text.split(":")] + [None] * 3
-    )[:3]
+    start, stop, step, *_ = (*map(_number, text.split(":")), None, None)
+    if step is not None and step < 1:
+        raise UnknownCallError("a slice that does not go forward")
     return len(range(*slice(start, stop, step).indices(size)))
 
 
 def _operand(item: str, tensors: list[Operand], walk: _Walk) -> Operand:
     """The next tensor operand, or a nameless one where the index was a list."""
     shape = _shape(item)
-    return next((operand for operand in tensors[len(walk.advanced) :] if operand.shape == shape), Operand("index", shape))
+    return next(
+        (operand for operand in tensors[len(walk.advanced) :] if operand.shape == shape), Operand("index", shape)
+    )
 
 
 def _take_index(call: Bound, walk: _Walk, index: Operand) -> None:

@@ -49,7 +49,7 @@ def tensor(shape: Shape, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 
 
 def agrees(call: Call, run: Callable[[], Any]) -> bool:
-    """Assert that the semantics clash exactly where torch raises, with equal result shapes; True when torch accepted it."""
+    """Assert that the semantics clash exactly where torch raises, with equal shapes; True when torch accepted it."""
     try:
         result = run()
         error = None

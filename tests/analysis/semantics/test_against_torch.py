@@ -1,4 +1,4 @@
-"""For random shapes the semantics refuse exactly what torch refuses on the meta device, and tell the same result shape."""
+"""For random shapes the semantics refuse exactly what torch refuses, and tell the same result shape."""
 
 from __future__ import annotations
 
@@ -85,7 +85,16 @@ def _bilinear(s: Sampler) -> Sampled:
     return sampled("bilinear", F.bilinear, tensors)
 
 
-_EQUATIONS = ("ij,jk->ik", "bij,bjk->bik", "...ij,...jk->...ik", "bhqd,bhkd->bhqk", "ii->i", "i,j->ij", "ij,ij", "b...,b->b...")
+_EQUATIONS = (
+    "ij,jk->ik",
+    "bij,bjk->bik",
+    "...ij,...jk->...ik",
+    "bhqd,bhkd->bhqk",
+    "ii->i",
+    "i,j->ij",
+    "ij,ij",
+    "b...,b->b...",
+)
 
 
 def _einsum(s: Sampler) -> Sampled:

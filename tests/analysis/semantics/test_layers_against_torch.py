@@ -271,7 +271,10 @@ def _getitem(s: Sampler) -> Sampled:
 
 def _tensor_items(words: list[str]) -> list[tuple[str, Shape]]:
     shapes = [word.split(":")[1] for word in words if word.startswith(("index", "mask"))]
-    return [(f"index[{n}]", tuple(int(p) for p in text.strip("()").split(",") if p.strip())) for n, text in enumerate(shapes)]
+    return [
+        (f"index[{n}]", tuple(int(p) for p in text.strip("()").split(",") if p.strip()))
+        for n, text in enumerate(shapes)
+    ]
 
 
 def _setitem(s: Sampler) -> Sampled:

@@ -20,7 +20,8 @@ from shapeguard.values.store import dump_recording, write_atomically
 _OURS = ("report.json", "report.html", "report.md", "recording.jsonl", "recording-*.jsonl", "trace.json", "reference")
 _LEFTOVERS = tuple(f".{name}.*" for name in _OURS)  # of a run that was killed while it wrote
 _SCHEMA = re.compile(rb'^\s*\{\s*(?:"t"\s*:\s*"header"\s*,\s*)?"schema"\s*:\s*"shapeguard\.')
-_DESKTOP = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_TRIAL = ".shapeguard-trial-"
+_NOTHING = (".DS_Store", "Thumbs.db", "desktop.ini", f"{_TRIAL}*")  # says nothing about whose folder it is
 
 
 class OutDir:
@@ -94,7 +95,8 @@ def prepare_out(path: Path) -> OutDir:
         raise OutputError(f"--out: expected a folder, but {_file_in_the_way(folder)} is a file; name another") from None
     except OSError as error:
         raise _unusable(path, error) from None
-    if any(name not in _DESKTOP for name in names):
+    names = [name for name in names if not _matches(name, _NOTHING)]
+    if names:
         _rotate(path, folder, names)
     _try_to_write(path, folder)
     return OutDir(folder)
@@ -109,7 +111,7 @@ def _rotate(path: Path, folder: Path, names: list[str]) -> None:
     foreign = _foreign(folder, names)
     if foreign is not None:
         raise OutputError(f"--out: expected an empty folder or one of ours, but {path} holds {foreign}; name another")
-    ours = [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in _OURS + _LEFTOVERS)]
+    ours = [name for name in names if _matches(name, _OURS + _LEFTOVERS)]
     moved: list[str] = []
     aside: Path | None = None
     try:
@@ -132,7 +134,11 @@ def _foreign(folder: Path, names: list[str]) -> str | None:
     for name in marks:
         if not _carries_schema(folder / name):
             return f"a {name} that is not shapeguard's"
-    return None if marks else next(name for name in names if name not in _DESKTOP)
+    return None if marks else names[0]
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _carries_schema(file: Path) -> bool:
@@ -168,7 +174,7 @@ def _try_to_write(path: Path, folder: Path) -> None:
     """Write for a trial: permission bits say little (root, read-only disks, /proc, quotas)."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".shapeguard-") as trial:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=_TRIAL) as trial:
             trial.write(b"trial")
             trial.flush()
     except OSError as error:

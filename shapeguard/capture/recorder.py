@@ -24,6 +24,7 @@ GROUP_OF_KIND = {
     "module": "module",
     "forward": "module",
     "construct": "module",
+    "vocabulary": "tokenizer",
 }
 
 

@@ -110,4 +110,13 @@ SITES: tuple[PatchSite, ...] = (
                   "tokenizer:wrap_tokenizer", "padding side, pad token and row lengths", argument=name)
         for name in ("__call__", "pad", "apply_chat_template")
     ),
+    *(
+        PatchSite("transformers.tokenization_utils_base:PreTrainedTokenizerBase", name, "tokenizer",
+                  "vocabulary:wrap_vocabulary", "tokens added without new rows of the embedding", argument=name)
+        for name in ("add_tokens", "add_special_tokens")
+    ),
+    PatchSite(
+        "transformers.modeling_utils:PreTrainedModel", "resize_token_embeddings", "tokenizer",
+        "vocabulary:wrap_vocabulary", "rows of the embedding after a resize", argument="resize_token_embeddings",
+    ),
 )

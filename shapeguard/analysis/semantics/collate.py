@@ -20,8 +20,11 @@ from shapeguard.analysis.semantics.calls import Bound
 @register(
     "tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", params="data"
 )
-def tensor_of_rows(call: Bound) -> Axes:
-    """``args["lengths"]``: the lengths of the rows of a list of lists; a 0 stands for an empty row."""
+def tensor_of_rows(call: Bound) -> Axes | None:
+    """``args["lengths"]``: the lengths of the rows of a list of lists. As ``data`` they may be those of one flat list."""
+    if not call.has("lengths"):
+        _even(call.numbers("data"), "data")
+        return None
     lengths = call.numbers("lengths")
     _even(lengths, "data")
     return [Axis(len(lengths)), *([Axis(lengths[0])] if lengths else [])]

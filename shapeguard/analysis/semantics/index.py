@@ -12,6 +12,7 @@ from shapeguard.analysis.semantics.axes import (
     index_fits,
     must_equal,
     must_have_rank,
+    product,
     refuse,
     same_rank,
     wrap,
@@ -62,7 +63,7 @@ def gather(call: Bound) -> Axes:
     dim = wrap(call.number("dim"), given.rank, given.label)
     if 0 in index.shape:
         return index.axes
-    same_rank_as(given, index)
+    _same_rank_as(given, index)
     _not_larger(index, given, dim)
     _values_fit_in(call, index, given, dim)
     return index.axes
@@ -73,7 +74,7 @@ def take_along_dim(call: Bound) -> Axes:
     """Like gather, the other dims broadcast."""
     given, index = call.tensor("input"), call.tensor("indices")
     if not call.has("dim"):
-        return [Axis(index.axes[0].size, index.axes[0].sources)] if index.rank == 1 else [Axis(_count(index))]
+        return [Axis(index.axes[0].size, index.axes[0].sources)] if index.rank == 1 else [Axis(product(index))]
     same_rank(given, index)
     dim = wrap(call.number("dim"), given.rank, given.label)
     _values_fit_in(call, index, given, dim)
@@ -93,10 +94,10 @@ def scatter(call: Bound) -> Axes:
     dim = wrap(call.number("dim"), given.rank, given.label)
     if 0 in index.shape:
         return given.axes
-    same_rank_as(given, index)
+    _same_rank_as(given, index)
     _not_larger(index, given, dim)
     if source is not None and (source.rank or source.label != "value"):
-        same_rank_as(source, index)
+        _same_rank_as(source, index)
         _not_larger(index, source, None)
     _values_fit_in(call, index, given, dim)
     return given.axes
@@ -169,7 +170,7 @@ def one_hot(call: Bound) -> Axes | None:
 @register("take", params="input index")
 def take(call: Bound) -> Axes:
     given, index = call.tensor("input"), call.tensor("index")
-    values_fit(call, index, Side(given.label, None, _count(given)))
+    values_fit(call, index, Side(given.label, None, product(given)))
     return index.axes
 
 
@@ -187,7 +188,7 @@ def _values_fit_in(call: Bound, index: Operand, given: Operand, dim: int) -> Non
         values_fit(call, index, given.side(dim), negative=False)
 
 
-def same_rank_as(given: Operand, index: Operand) -> None:
+def _same_rank_as(given: Operand, index: Operand) -> None:
     """As same_rank, a number counting as a tensor of one dim."""
     if max(given.rank, 1) != max(index.rank, 1):
         same_rank(given, index)
@@ -212,12 +213,4 @@ def _flat(index: Operand) -> None:
 
 def _as_many(index: Operand, source: Operand, dim: int) -> None:
     count = index.shape[0] if index.rank else 1
-    if count != source.shape[dim]:
-        must_equal(Side(index.label, 0 if index.rank else None, count), source.side(dim), "length", dim)
-
-
-def _count(operand: Operand) -> int:
-    total = 1
-    for size in operand.shape:
-        total *= size
-    return total
+    must_equal(Side(index.label, 0 if index.rank else None, count), source.side(dim), "length", dim)

@@ -24,6 +24,7 @@ def repeat_interleave(call: Bound) -> Axes:
     if not call.has("dim"):
         sources = tuple(source for axis in given.axes for source in axis.sources)
         return [Axis(product(given.shape) * times, sources)]
+    at_least_rank(given, 1)
     dim = wrap(call.number("dim"), given.rank, given.label)
     axes = given.axes
     axes[dim] = Axis(axes[dim].size * times, axes[dim].sources)
@@ -99,6 +100,7 @@ def squeeze(call: Bound) -> Axes:
 @register("diagonal", params="input offset= dim1= dim2=")
 def diagonal(call: Bound) -> Axes:
     given, offset = call.tensor("input"), call.number("offset", 0)
+    at_least_rank(given, 2)
     one = wrap(call.number("dim1", 0), given.rank, given.label)
     other = wrap(call.number("dim2", 1), given.rank, given.label)
     length = min(given.shape[one] + min(offset, 0), given.shape[other] - max(offset, 0))

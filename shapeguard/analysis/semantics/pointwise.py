@@ -11,8 +11,8 @@ abs neg positive sign sgn exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square 
 asin acos atan sigmoid logit erf erfc floor ceil round trunc frac nan_to_num isnan isinf isfinite logical_not
 bitwise_not invert relu relu6 gelu silu mish elu selu celu leaky_relu softplus softsign hardtanh hardswish
 hardsigmoid logsigmoid threshold tanhshrink ReLU GELU SiLU Tanh Sigmoid LeakyReLU Dropout Identity dropout alpha_dropout
-feature_dropout contiguous clone detach to type float half double bfloat16 int long short bool byte cuda cpu requires_grad_ pin_memory
-zero zeros_like ones_like rand_like randn_like randint_like empty_like full_like fill bernoulli tril triu alias type_as
+feature_dropout contiguous clone detach to type float half double bfloat16 int long short bool byte cuda cpu
+requires_grad_ pin_memory zero zeros_like ones_like rand_like randn_like randint_like empty_like full_like fill bernoulli tril triu alias type_as
 data real imag conj as_subclass grad retain_grad
 """
 

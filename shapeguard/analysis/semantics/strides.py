@@ -14,9 +14,11 @@ def strides_allow(given: Operand, stride: FactValue, size: Sequence[int]) -> Non
     Walks from the last dim: dims that follow each other without a gap make one block, and whole new dims must fill it.
     The clash is of kind ``count``: the step in memory that the view needs, and the step there is.
     """
-    if not isinstance(stride, list) or len(stride) != given.rank or 0 in given.shape:
+    if not isinstance(stride, list) or 0 in given.shape:
         return
-    steps = [int(step) for step in stride]
+    steps = [step for step in stride if isinstance(step, int)]
+    if len(steps) != given.rank:
+        return
     place, block, step = len(size) - 1, 1, steps[-1] if steps else 1
     for dim in reversed(range(given.rank)):
         block *= given.shape[dim]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shapeguard.cli.out import OutDir, prepare_out
+from shapeguard.output import OutDir, prepare_out
 from shapeguard.errors import OutputError
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Recording
@@ -196,7 +196,7 @@ def test_what_was_written_before_the_failure_is_copied_along(tmp_path: Path, mon
             raise OSError(errno.ENOSPC, "No space left on device")
         write_atomically(path, data)
 
-    monkeypatch.setattr("shapeguard.cli.out.write_atomically", full)
+    monkeypatch.setattr("shapeguard.output.write_atomically", full)
     out.write("report.md", b"md")
     assert _listing(out.path) == ["report.json", "report.md"]
     assert _listing(tmp_path / "report") == ["report.json"]
@@ -208,7 +208,7 @@ def test_where_nothing_can_be_written_one_line_says_so(
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("shapeguard.cli.out.write_atomically", full)
+    monkeypatch.setattr("shapeguard.output.write_atomically", full)
     out = prepare_out(tmp_path)
     assert out.write("report.json", b"{}") is None
     assert out.write("report.md", b"md") is None

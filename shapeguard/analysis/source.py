@@ -46,6 +46,11 @@ class SourceFile:
         """The stripped text of a line."""
         return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
 
+    def indent(self, line: int) -> str:
+        """The white space a line begins with."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return text[: len(text) - len(text.lstrip())]
+
     def segment(self, line: int, end_line: int, col: int, end_col: int) -> str:
         """The text between two places; columns count in UTF-8 bytes, as Python's own positions do."""
         if not 0 < line <= end_line <= len(self.lines) or col < 0:
@@ -67,3 +72,12 @@ class Sources:
 
     def __contains__(self, file: str) -> bool:
         return file in self._files
+
+
+def index_text(expression: str) -> str:
+    """What stands between the brackets of ``tokens[alive]``; "" where the expression is no subscript."""
+    try:
+        node = ast.parse(expression, mode="eval").body
+    except SyntaxError:
+        return ""
+    return ast.unparse(node.slice) if isinstance(node, ast.Subscript) else ""

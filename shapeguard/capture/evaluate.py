@@ -105,9 +105,10 @@ _OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
 
 
 def operand_nodes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """The operands of an expression or statement, with their position ("0", "1"), keyword, or "self" for a method's object."""
+    """The operands of an expression or statement, with their position ("0", "1"), keyword, "self" for a method's object, "callee"."""
     match node:
         case ast.Call():
+            yield "callee", node.func
             if isinstance(node.func, ast.Attribute):
                 yield "self", node.func.value
             for index, argument in enumerate(node.args):

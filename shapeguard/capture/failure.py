@@ -25,6 +25,8 @@ _LIBRARY_FRAMES = 4  # innermost library frames looked into; the user's are look
 _MAX_LOCALS = 40
 _MAX_ITEMS = 16
 _MAX_FRAMES = 60
+_MAX_INDEX = 1 << 20  # elements of an index tensor whose extremes are looked up
+_FUNCTIONAL = "torch/nn/functional.py"
 
 
 def exception_info(error: BaseException) -> ExceptionInfo:
@@ -129,7 +131,9 @@ class _FrameReader:
         code = self.frame.f_code
         name = getattr(code, "co_qualname", code.co_name)
         if not closely:
-            return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path())
+            return FrameInfo(
+                code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner()
+            )
         found = _Node(self.frame, self.offset)
         info = FrameInfo(
             file=code.co_filename,
@@ -142,6 +146,7 @@ class _FrameReader:
             expression=self._text(found, found.node),
             op=operation_name(found.node) if found.node is not None else "",
             module=self._module_path(),
+            owner=self._owner(),
             operands=tuple(self._operands(found)),
             locals=tuple(self._locals()),
         )
@@ -164,6 +169,15 @@ class _FrameReader:
             return next((name for name, child in self.root.named_modules() if child is module), "")
         return ""
 
+    def _owner(self) -> int | None:
+        """The row in which the object was built whose method this frame runs."""
+        code = self.frame.f_code
+        owner = self.frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        try:
+            return None if owner is None else self.recorder.origin(owner)
+        except TypeError:
+            return None
+
     # -- operands --------------------------------------------------------------------------------------------------
 
     def _operands(self, found: _Node) -> Iterator[NamedValue]:
@@ -174,13 +188,26 @@ class _FrameReader:
             node = node.value
         op = operation_name(node)
         names = known_names(op)
+        if op == "embedding" and self.frame.f_code.co_filename.endswith(_FUNCTIONAL):
+            names = ("weight", "input")  # torch.embedding takes them the other way round than F.embedding
         values = FrameValues(self.frame, self.torch)
         results = self._recorded_results()
         method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         for place, operand in operand_nodes(node):
+            if place == "callee":
+                yield from self._callee(operand, values, found)
+                continue
             label = self._label(place, names, values, operand, method)
             if label is not None:
                 yield from self._named(operand, label, values, results, self._text(found, operand))
+
+    def _callee(self, node: ast.expr, values: FrameValues, found: _Node) -> Iterator[NamedValue]:
+        """The called object, where it is one that was built (a module, a tokenizer) and no plain function."""
+        with suppress(CannotEval, Exception):
+            value = values[node]
+            origin = self.recorder.origin(value)
+            if origin is not None:
+                yield NamedValue(self._text(found, node), "callee", type=type(value).__name__, origin=origin)
 
     def _label(
         self, place: str, names: tuple[str, ...], values: FrameValues, operand: ast.expr, method: bool
@@ -285,10 +312,18 @@ class _FrameReader:
                 dtype=str(value.dtype).removeprefix("torch."),
                 device=str(value.device),
                 origin=self.recorder.origin(value),
+                value=self._extremes(value),
                 type=kind,
             )
         except Exception:
             return NamedValue(text, label, type=kind)
+
+    def _extremes(self, value: Any) -> FactValue:
+        """Smallest and largest entry of an integer tensor on the CPU: an index out of range is one of them."""
+        whole = not value.is_floating_point() and not value.is_complex() and value.dtype is not self.torch.bool
+        if not whole or value.device.type != "cpu" or not 0 < value.numel() <= _MAX_INDEX or value.is_meta:
+            return None
+        return [int(value.min()), int(value.max())]
 
     # -- locals ----------------------------------------------------------------------------------------------------
 

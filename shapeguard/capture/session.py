@@ -6,6 +6,7 @@ Several guards share it: each place is patched once and counted, and goes back t
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -53,7 +54,10 @@ class Installation:
     def _torch_imported(self, hooks: ImportHooks, _: ModuleType) -> None:
         """Wrappers need torch whole: nothing is patched before, and a program that never imports it is left alone."""
         for name in _WATCHED_MODULES:
-            hooks.when_imported(name, functools.partial(self._imported, name))
+            if name.partition(".")[0] == "torch":  # whole by now: the hooks themselves would wait for the next import
+                self._imported(name, importlib.import_module(name))
+            else:
+                hooks.when_imported(name, functools.partial(self._imported, name))
         if "ops" in self._groups:
             self._enter_mode()
 

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
-from typing import Annotated
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
-import typer
-
+from shapeguard.cli.say import put
 from shapeguard.errors import UsageError
-from shapeguard.rules import RULES, by_code
+
+if TYPE_CHECKING:
+    from shapeguard.rules import Rule
+
+SUMMARY = "List the root causes, or explain one."
 
 
-def rules(code: Annotated[str | None, typer.Argument(help="A code or a name, such as SG301.")] = None) -> int:
-    """List the root causes, or explain one."""
-    if code is None:
-        for rule in RULES:
-            print(f"{rule.code}  {rule.name:<28} {rule.summary}")
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", help="a code or a name, such as SG301 or cache-batch-mismatch")
+
+
+def main(options: Namespace) -> int:
+    """Print the list or the page."""
+    from shapeguard.rules import RULES
+
+    if options.code is None:
+        put("".join(f"{rule.code}  {rule.name:<28} {rule.summary}\n" for rule in RULES))
         return 0
-    rule = by_code(code)
-    if rule is None:
-        known = [word for rule in RULES for word in (rule.code, rule.name)]
-        close = get_close_matches(code.upper(), known, 1) or get_close_matches(code.lower(), known, 1)
-        hint = f"; did you mean {close[0]}?" if close else "; `shapeguard rules` lists them"
-        raise UsageError(f"no rule is called {code!r}{hint}")
-    page = f"# {rule.page}\n"
+    page = f"# {_rule(options.code).page}\n"
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
 
         Console().print(Markdown(page))
     else:
-        sys.stdout.write(page)
+        put(page)
     return 0
+
+
+def _rule(code: str) -> Rule:
+    from shapeguard.rules import RULES, by_code
+
+    rule = by_code(code)
+    if rule is not None:
+        return rule
+    from difflib import get_close_matches
+
+    known = [word for rule in RULES for word in (rule.code, rule.name)]
+    close = get_close_matches(code.upper(), known, 1) or get_close_matches(code.lower(), known, 1)
+    hint = f"did you mean {close[0]}?" if close else "`shapeguard rules` lists them"
+    raise UsageError(f"no rule is called {code!r}; {hint}")

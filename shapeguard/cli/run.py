@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
+from typing import TYPE_CHECKING, NoReturn
 
 from shapeguard.capture.launch import Exit, Target, launch
 from shapeguard.cli.say import say, show_answer
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shapeguard.frontend import Guard
     from shapeguard.values.findings import Outcome
 
+SUMMARY = "Run a script or module as python does, and explain what goes wrong with its shapes."
 FINDINGS_STATUS = 3
 _LEVELS = ("crash", "boundary", "user", "all")
 _FAIL_ON = {"never": (), "error": ("error",), "warning": ("error", "warning")}
@@ -38,51 +39,74 @@ class Ending:
         self.exit.perform()
 
 
-def with_module_arguments_apart(arguments: list[str]) -> list[str]:
-    """``run -m package --flag`` as ``run -m package -- --flag``: what follows the module's name belongs to the module."""
-    if arguments[:1] != ["run"]:
-        return arguments
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.usage = "%(prog)s [options] (SCRIPT | -m MODULE) [ARGS ...]"
+    parser.epilog = (
+        "Everything after the script or module belongs to it. stdout and exit status are the program's own; "
+        "DIR gets report.json, report.html, report.md and recording.jsonl."
+    )
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module, as python -m does")
+    parser.add_argument("--level", choices=_LEVELS, default="user", help="how much is watched (default: %(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("shapeguard-report"),
+        help="folder for the report and the recording (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=_FAIL_ON,
+        default="never",
+        help="exit with 3 on such findings, where the program itself ended with 0 (default: %(default)s)",
+    )
+    parser.add_argument("--no-source", action="store_true", help="keep source lines out of the report and recording")
+    parser.add_argument(
+        "--user-code",
+        type=Path,
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="another file or folder that counts as your own code; may be given again",
+    )
+
+
+def ours_and_theirs(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``run``'s own words, and those from the script's name on, or after ``-m MODULE``: they belong to the program."""
     place = 1
-    while place < len(arguments):
-        word = arguments[place]
-        if word == "-m" and place + 1 < len(arguments):
-            return [*arguments[: place + 2], "--", *arguments[place + 2 :]]
-        if not word.startswith("-") or word == "--":
-            return [*arguments[:place], "--", *arguments[place + (word == "--") :]]
+    while place < len(words):
+        word = words[place]
+        if word == "--":
+            return list(words[:place]), list(words[place + 1 :])
+        if word.startswith("-m"):  # -m MODULE, or -mMODULE
+            end = place + (2 if word == "-m" else 1)
+            return list(words[:end]), list(words[end:])
+        if not word.startswith("-"):
+            return list(words[:place]), list(words[place:])
         place += 2 if word in _WITH_VALUE else 1
-    return arguments
+    return list(words), []
 
 
-def run(
-    script: Annotated[list[str] | None, typer.Argument(metavar="SCRIPT [ARGS]...", show_default=False)] = None,
-    module: Annotated[str | None, typer.Option("-m", metavar="MODULE", help="Run a module, as python -m does.")] = None,
-    level: Annotated[str, typer.Option(metavar="|".join(_LEVELS), help="How much is watched.")] = "user",
-    out: Annotated[Path, typer.Option(help="Folder for the report and the recording.")] = Path("shapeguard-report"),
-    fail_on: Annotated[
-        str, typer.Option(metavar="|".join(_FAIL_ON), help="Exit with 3 on such findings if the script ended with 0.")
-    ] = "never",
-    source: Annotated[bool, typer.Option("--source/--no-source", help="Keep source lines in the recording.")] = True,
-    user_code: Annotated[
-        list[Path] | None, typer.Option(help="Another file or folder that counts as your own code.")
-    ] = None,
-) -> Ending:
-    """Run a script or module and explain what goes wrong with its shapes."""
-    words = list(script or [])
-    if module is None and not words:
-        raise UsageError("nothing to run: expected a script or -m MODULE, as in: shapeguard run train.py --epochs 3")
-    if level not in _LEVELS:
-        raise UsageError(f"--level: expected one of {', '.join(_LEVELS)}, got {level!r}")
-    if fail_on not in _FAIL_ON:
-        raise UsageError(f"--fail-on: expected one of {', '.join(_FAIL_ON)}, got {fail_on!r}")
-    target = Target.script(words[0], words[1:]) if module is None else Target.module(module, words)
+def main(options: Namespace) -> Ending:
+    """Run what is asked for, under a guard."""
+    target = _target(options.module, options.words)
     target.check()
-    watcher = _Watcher(target, level, out, source, [str(path.absolute()) for path in user_code or []])
+    user_code = [str(path.absolute()) for path in options.user_code]
+    watcher = _Watcher(target, options.level, options.out, not options.no_source, user_code)
     watcher.prepare()
     ending = launch(target, watcher)
     for trouble in ending.troubles:
         say(trouble)
-    found = watcher.severities() & set(_FAIL_ON[fail_on])
+    found = watcher.severities() & set(_FAIL_ON[options.fail_on])
     return Ending(ending, FINDINGS_STATUS if found and ending.success else None)
+
+
+def _target(module: str | None, words: Sequence[str]) -> Target:
+    if module is not None:
+        return Target.module(module, words)
+    if not words:
+        raise UsageError("nothing to run: expected a script or -m MODULE, as in: shapeguard run train.py --epochs 3")
+    return Target.script(words[0], words[1:])
 
 
 class _Watcher:

@@ -1,4 +1,4 @@
-"""What shapeguard says, always on stderr."""
+"""What the commands print: the result of a command on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """One line of ours."""
+    """One line of ours, on stderr."""
     if sys.stderr is not None:
         print(f"shapeguard: {text}", file=sys.stderr)
+
+
+def put(text: str) -> None:
+    """The result a command was asked for, on stdout; what its encoding lacks becomes a question mark."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
 def show_answer(report: Report, folder: OutDir | None) -> None:

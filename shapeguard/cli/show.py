@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from shapeguard.cli.say import put
 from shapeguard.errors import UsageError
-from shapeguard.values.findings import Report
-from shapeguard.values.store import load
 
-_FORMATS = ("terminal", "json", "markdown", "html", "trace")
+if TYPE_CHECKING:
+    from shapeguard.values.findings import Report
+
+SUMMARY = "Render a report or recording again, in any format; needs no torch."
+FORMATS = ("terminal", "json", "markdown", "html", "trace")
 
 
-def show(
-    file: Annotated[Path, typer.Argument(help="report.json, recording.jsonl, or a folder that holds them.")],
-    format: Annotated[str, typer.Option("--format", "-f", metavar="|".join(_FORMATS))] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of stdout.")] = None,
-) -> int:
-    """Render a report or recording again."""
-    if format not in _FORMATS:
-        raise UsageError(f"--format: expected one of {', '.join(_FORMATS)}, got {format!r}")
-    report = report_of(file)
-    text = _render(report, format, to_terminal=out is None)
-    if out is None:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="report.json, recording.jsonl, or a folder that holds them")
+    parser.add_argument("-f", "--format", choices=FORMATS, default="terminal", help="default: %(default)s")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write to this new file instead of stdout")
+
+
+def main(options: Namespace) -> int:
+    """Print the report, or write it to a file."""
+    text = _render(report_of(options.file), options.format, to_terminal=options.out is None)
+    text = text if text.endswith("\n") else text + "\n"
+    if options.out is None:
+        put(text)
         return 0
-    if out.exists():
-        raise UsageError(f"--out {out}: exists already; name another file or remove it")
     try:
-        out.write_text(text, encoding="utf-8")
+        with options.out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"--out {options.out}: exists already; name another file or remove it") from None
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written ({error.strerror})") from None
+        raise UsageError(f"--out {options.out}: cannot be written ({error.strerror})") from None
     return 0
 
 
@@ -44,12 +47,16 @@ def report_of(file: Path) -> Report:
         FormatError: the file is neither a report nor a recording.
         UsageError: there is no such file, or the folder holds none.
     """
-    if file.is_dir():
-        file = next((file / name for name in ("report.json", "recording.jsonl") if (file / name).exists()), file)
+    from shapeguard.values.findings import Report
+    from shapeguard.values.store import load
+
     if not file.exists():
-        raise UsageError(f"{file}: no such file")
+        raise UsageError(f"{file}: no such file or folder")
     if file.is_dir():
-        raise UsageError(f"{file}: the folder holds neither report.json nor recording.jsonl")
+        found = next((file / name for name in ("report.json", "recording.jsonl") if (file / name).exists()), None)
+        if found is None:
+            raise UsageError(f"{file}: the folder holds neither report.json nor recording.jsonl")
+        file = found
     loaded = load(file)
     if isinstance(loaded, Report):
         return loaded
@@ -63,6 +70,6 @@ def _render(report: Report, format: str, to_terminal: bool) -> str:
         from shapeguard.render.terminal import render
 
         return render(report, color=sys.stdout.isatty())
-    from shapeguard.render import FORMATS
+    from shapeguard.render import FORMATS as RENDERERS
 
-    return FORMATS[format](report)
+    return RENDERERS[format](report)

@@ -52,7 +52,8 @@ from typing import NamedTuple
 
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
-from shapeguard.values.findings import Finding, Fix, Mismatch, OperandView, Severity
+from shapeguard.analysis.source import index_text
+from shapeguard.values.findings import Edit, Finding, Fix, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
@@ -146,12 +147,21 @@ def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
     if change is None:
         return Fix(f"Give the call a cache of {wanted} rows, or an input of {rows}: start a new cache for a new batch.")
     if change.row.op in _SELECTING:
-        kept = next((run.expression(run.rows[t.origin]) for t in change.row.inputs[1:] if t.origin is not None), "")
-        indices = "the indices of the rows that stay" + (f" (`{kept}`)" if kept else "")
-        return Fix(
-            f"Where rows leave the batch, let them leave the cache too: `{cache}.batch_select_indices(...)` with {indices}."
-        )
+        return _select_too(run, change, cache)
     if change.row.op in _REPEATING:
         return Fix(f"Expand the cache with the batch: `{cache}.batch_repeat_interleave({max(1, wanted // max(rows, 1))})`.")
     shape = format_shape(change.row.outputs[0].last) if change.row.outputs else str(wanted)
     return Fix(f"Change `{cache}` together with the batch, which becomes {shape} here, or start a new cache.")
+
+
+def _select_too(run: Run, change: Hop, cache: str) -> Fix:
+    """Select the same rows of the cache: as an edit where the cache has a name at the line that drops them."""
+    index = index_text(run.expression(change.row))
+    by_mask = any(tensor.dtype == "bool" for tensor in change.row.inputs[1:])
+    indices = f"{index}.nonzero().squeeze(-1)" if by_mask else index
+    call = f"{cache}.batch_select_indices({indices or '...'})"
+    here, frame = run.location(change.row), run.user_frame
+    edits: tuple[Edit, ...] = ()
+    if index and here and frame and cache.isidentifier() and (here.file, here.function) == (frame.file, frame.function):
+        edits = (Edit(here.file, here.line, "", run.sources[here.file].indent(here.line) + call),)
+    return Fix(f"Where rows leave the batch, let them leave the cache too: `{call}`.", edits)

@@ -100,6 +100,7 @@ class FrameInfo(msgspec.Struct, omit_defaults=True, frozen=True):
     expression: str = ""  # the expression that was being evaluated
     op: str = ""  # the called function's name, or the operator
     module: str = ""  # path of the nn.Module whose method this is
+    owner: int | None = None  # id of the row in which that module (or the method's object) was built
     operands: tuple[NamedValue, ...] = ()
     locals: tuple[NamedValue, ...] = ()
 

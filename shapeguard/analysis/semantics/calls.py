@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from shapeguard.analysis.semantics.axes import Operand, UnknownCallError
-from shapeguard.values.findings import FactValue
 from shapeguard.values.shapes import Shape
 
+Argument = str | int | float | Sequence[int | str] | None
 _POSITION = re.compile(r"(?:args\[)?(\d+)\]?(?:\[.*)?$")
 _ARGUMENT_NAMES = {"axis": "dim", "shape": "size", "keepdims": "keepdim", "axis0": "dim0", "axis1": "dim1"}
 
@@ -27,8 +27,8 @@ class Call(msgspec.Struct, frozen=True):
 
     op: str
     tensors: Sequence[tuple[str, Shape]] = ()
-    args: Mapping[str, FactValue] = {}
-    values: Mapping[str, FactValue] = {}
+    args: Mapping[str, Argument] = {}
+    values: Mapping[str, Argument] = {}
 
 
 class Parameter(NamedTuple):
@@ -72,7 +72,7 @@ class Bound:
 
     def number(self, name: str, default: int | None = None) -> int:
         value = self.args.get(name)
-        value = value[0] if isinstance(value, list) and len(value) == 1 else value
+        value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
         number = default if value is None else _as_int(value)
         if number is None:
             raise UnknownCallError(f"{self.name} without {name}")
@@ -81,7 +81,7 @@ class Bound:
     def numbers(self, name: str) -> list[int]:
         """A list of ints; one int counts as a list of one."""
         value = self.args.get(name)
-        items = value if isinstance(value, list) else [value]
+        items = value if isinstance(value, (list, tuple)) else [value]
         numbers = [_as_int(item) for item in items]
         if any(number is None for number in numbers):
             raise UnknownCallError(f"{self.name} without {name}")
@@ -105,7 +105,7 @@ class Bound:
 
     def texts(self, name: str) -> list[str]:
         value = self.args.get(name)
-        if not isinstance(value, list):
+        if not isinstance(value, (list, tuple)):
             raise UnknownCallError(f"{self.name} without {name}")
         return [str(item) for item in value]
 
@@ -114,7 +114,7 @@ class Bound:
         return _as_int(self.values.get(name))
 
 
-def _as_int(value: FactValue) -> int | None:
+def _as_int(value: Argument) -> int | None:
     return int(value) if isinstance(value, int) else None
 
 
@@ -156,8 +156,8 @@ def _positional(label: str, params: Sequence[Parameter]) -> str | None:
     return params[-1].name if params[-1].many else None
 
 
-def _bind_args(args: Mapping[str, FactValue], params: Sequence[Parameter]) -> dict[str, FactValue]:
-    bound: dict[str, FactValue] = {}
+def _bind_args(args: Mapping[str, Argument], params: Sequence[Parameter]) -> dict[str, Argument]:
+    bound: dict[str, Argument] = {}
     many = {param.name for param in params if param.many}
     for key, value in args.items():
         name = _ARGUMENT_NAMES.get(key) or _parameter_of(key, params) or key
@@ -168,7 +168,7 @@ def _bind_args(args: Mapping[str, FactValue], params: Sequence[Parameter]) -> di
     return bound
 
 
-def _as_list(value: FactValue) -> list[int | str]:
-    if isinstance(value, list):
+def _as_list(value: Argument) -> list[int | str]:
+    if isinstance(value, (list, tuple)):
         return list(value)
     return [value] if isinstance(value, (int, str)) else []

@@ -21,7 +21,7 @@ from shapeguard.analysis.semantics.calls import Bound
     "tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", params="data"
 )
 def tensor_of_rows(call: Bound) -> Axes | None:
-    """``args["lengths"]``: the lengths of the rows of a list of lists. As ``data`` they may be those of one flat list."""
+    """``args["lengths"]``: the lengths of the rows of a list of lists; ``data`` may be that of one flat list, too."""
     if not call.has("lengths"):
         _even(call.numbers("data"), "data")
         return None

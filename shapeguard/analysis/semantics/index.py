@@ -74,7 +74,7 @@ def take_along_dim(call: Bound) -> Axes:
     """Like gather, the other dims broadcast."""
     given, index = call.tensor("input"), call.tensor("indices")
     if not call.has("dim"):
-        return [Axis(index.axes[0].size, index.axes[0].sources)] if index.rank == 1 else [Axis(product(index))]
+        return [Axis(index.axes[0].size, index.axes[0].sources)] if index.rank == 1 else [Axis(product(index.shape))]
     same_rank(given, index)
     dim = wrap(call.number("dim"), given.rank, given.label)
     _values_fit_in(call, index, given, dim)
@@ -170,7 +170,7 @@ def one_hot(call: Bound) -> Axes | None:
 @register("take", params="input index")
 def take(call: Bound) -> Axes:
     given, index = call.tensor("input"), call.tensor("index")
-    values_fit(call, index, Side(given.label, None, product(given)))
+    values_fit(call, index, Side(given.label, None, product(given.shape)))
     return index.axes
 
 

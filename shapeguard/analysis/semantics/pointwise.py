@@ -12,8 +12,8 @@ asin acos atan sigmoid logit erf erfc floor ceil round trunc frac nan_to_num isn
 bitwise_not invert relu relu6 gelu silu mish elu selu celu leaky_relu softplus softsign hardtanh hardswish
 hardsigmoid logsigmoid threshold tanhshrink ReLU GELU SiLU Tanh Sigmoid LeakyReLU Dropout Identity dropout alpha_dropout
 feature_dropout contiguous clone detach to type float half double bfloat16 int long short bool byte cuda cpu
-requires_grad_ pin_memory zero zeros_like ones_like rand_like randn_like randint_like empty_like full_like fill bernoulli tril triu alias type_as
-data real imag conj as_subclass grad retain_grad
+pin_memory zero zeros_like ones_like rand_like randn_like randint_like empty_like full_like fill
+bernoulli tril triu alias type_as data real imag conj
 """
 
 

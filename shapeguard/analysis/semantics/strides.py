@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapeguard.analysis.semantics.axes import Operand, Side, refuse
-from shapeguard.values.findings import FactValue
+from shapeguard.analysis.semantics.calls import Argument
 
 
-def strides_allow(given: Operand, stride: FactValue, size: Sequence[int]) -> None:
+def strides_allow(given: Operand, stride: Argument, size: Sequence[int]) -> None:
     """Refuse a view that joins dims which do not lie in memory as one block; ``size`` holds as many elements.
 
     Walks from the last dim: dims that follow each other without a gap make one block, and whole new dims must fill it.
     The clash is of kind ``count``: the step in memory that the view needs, and the step there is.
     """
-    if not isinstance(stride, list) or 0 in given.shape:
+    if not isinstance(stride, (list, tuple)) or 0 in given.shape:
         return
     steps = [step for step in stride if isinstance(step, int)]
     if len(steps) != given.rank:

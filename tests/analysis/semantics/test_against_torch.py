@@ -116,7 +116,7 @@ def sampled_list(op: str, function: Callable[..., Any], shapes: list[tuple[int, 
 
 def _sizes(s: Sampler, total: int) -> list[int]:
     """Some sizes of that product, spoilt at times, one left open at times."""
-    sizes = []
+    sizes: list[int] = []
     while total > 1 and len(sizes) < 3:
         part = s.choice([n for n in range(1, total + 1) if total % n == 0])
         sizes.append(part)

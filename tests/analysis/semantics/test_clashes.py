@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from shapeguard.analysis.semantics import Call, Clash, clash
 from shapeguard.values.shapes import Shape
 
 
-def found(op: str, tensors: dict[str, Shape], values: dict[str, Any] | None = None, **args: Any) -> Clash:
+def found(op: str, tensors: Mapping[str, Shape], values: dict[str, Any] | None = None, **args: Any) -> Clash:
     call = Call(op, list(tensors.items()), args, values or {})
     answer = clash(op, call)
     assert answer is not None, call

@@ -30,7 +30,7 @@ def _conv(dims: int) -> Make:
         tensors: list[tuple[str, Shape]] = [("input", given), ("weight", weight)]
         if s.maybe():
             tensors.append(("bias", (weight[0] if s.maybe(0.8) else 5,)))
-        args = {"stride": s.choice((1, 2)), "dilation": s.choice((1, 2)), "groups": groups}
+        args: dict[str, Any] = {"stride": s.choice((1, 2)), "dilation": s.choice((1, 2)), "groups": groups}
         args["padding"] = "same" if args["stride"] == 1 and s.maybe(0.1) else s.choice((0, 1, (1,) * dims))
         return sampled(f"conv{dims}d", getattr(F, f"conv{dims}d"), tensors, args)
 
@@ -79,7 +79,8 @@ def _batch_norm(s: Sampler) -> Sampled:
     tensors = [("input", given), *((name, (channels if s.maybe(0.9) else 4,)) for name in names)]
     training = s.maybe()
     call = Call("batch_norm", tensors, {"training": training})
-    return call, lambda: F.batch_norm(*[tensor(shape) for _, shape in tensors], training=training)
+    named: dict[str, Any] = {label: tensor(shape) for label, shape in tensors}
+    return call, lambda: F.batch_norm(**named, training=training)
 
 
 def _layer_norm(s: Sampler) -> Sampled:
@@ -89,7 +90,8 @@ def _layer_norm(s: Sampler) -> Sampled:
     if s.maybe(0.3):
         tensors.append(("weight", s.near(tuple(shape))))
     call = Call("layer_norm", tensors, {"normalized_shape": shape})
-    return call, lambda: F.layer_norm(tensor(given), shape, *[tensor(size) for _, size in tensors[1:]])
+    weights: Any = [tensor(size) for _, size in tensors[1:]]
+    return call, lambda: F.layer_norm(tensor(given), shape, *weights)
 
 
 def _group_norm(s: Sampler) -> Sampled:
@@ -97,7 +99,8 @@ def _group_norm(s: Sampler) -> Sampled:
     given = s.near((2, channels, 3))
     tensors = [("input", given)] + ([("weight", (channels,))] if s.maybe() else [])
     call = Call("group_norm", tensors, {"num_groups": groups})
-    return call, lambda: F.group_norm(tensor(given), groups, *[tensor(size) for _, size in tensors[1:]])
+    weights: Any = [tensor(size) for _, size in tensors[1:]]
+    return call, lambda: F.group_norm(tensor(given), groups, *weights)
 
 
 def _rnn(kind: str) -> Make:
@@ -183,7 +186,8 @@ def _cosine(s: Sampler) -> Sampled:
 
 
 def _sdpa(s: Sampler) -> Sampled:
-    lead, query, keys, width = s.choice(((2, 4), (2, 4), (3,), ())), s.choice((1, 3)), s.choice((2, 3)), 2
+    leads: tuple[Shape, ...] = ((2, 4), (2, 4), (3,), ())
+    lead, query, keys, width = s.choice(leads), s.choice((1, 3)), s.choice((2, 3)), 2
     grouped = len(lead) == 2 and s.maybe(0.4)
     kv = (lead[0], s.choice((1, 2, 4, 3))) if grouped else lead
     key = s.near((*kv, keys, width))
@@ -193,12 +197,11 @@ def _sdpa(s: Sampler) -> Sampled:
         tensors.append(("attn_mask", s.near(s.choice(((*lead, query, keys), (query, keys), (1, 1, query, keys))))))
     if len(tensors) > 3 and len(tensors[3][1]) < 2:  # one path of torch's takes such a mask, another does not
         del tensors[3]
-    mask = tensors[3][1] if len(tensors) > 3 else None
-    args = {"enable_gqa": True} if grouped else {}
+    args: dict[str, Any] = {"enable_gqa": True} if grouped else {}
 
     def run() -> Any:
-        named = [tensor(shape) for _, shape in tensors[:3]]
-        return F.scaled_dot_product_attention(*named, tensor(mask) if mask is not None else None, **args)
+        named: dict[str, Any] = {label: tensor(shape) for label, shape in tensors}
+        return F.scaled_dot_product_attention(**named, **args)
 
     return Call("scaled_dot_product_attention", tensors, args), run
 
@@ -228,7 +231,8 @@ def _multihead(s: Sampler) -> Sampled:
 
 def _index_items(s: Sampler, shape: Shape) -> tuple[list[str], list[Any]]:
     """A random index in words and in torch."""
-    words, index = [], []
+    words: list[str] = []
+    index: list[Any] = []
     for size in shape[: s.randint(0, len(shape))]:
         kind = s.choice(("int", "slice", "slice", "index", "mask", "none", "ellipsis"))
         if kind == "int":
@@ -279,7 +283,8 @@ def _tensor_items(words: list[str]) -> list[tuple[str, Shape]]:
 
 def _setitem(s: Sampler) -> Sampled:
     shape = s.shape(1, 3, (2, 3))
-    words, index = ["slice:1::"], [slice(1, None)]
+    words: list[str] = ["slice:1::"]
+    index: list[Any] = [slice(1, None)]
     if len(shape) > 1 and s.maybe():
         words, index = [*words, "int:0"], [*index, 0]
     target = tensor(shape)[tuple(index)].shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from shapeguard.values.shapes import Shape
 Sources = list[tuple[str, int]]
 
 
-def sources(op: str, tensors: dict[str, Shape], **args: Any) -> list[Sources]:
+def sources(op: str, tensors: Mapping[str, Shape], **args: Any) -> list[Sources]:
     """For each dim of the result."""
     call = Call(op, list(tensors.items()), args)
     shape = output_shape(op, call)
@@ -21,7 +22,7 @@ def sources(op: str, tensors: dict[str, Shape], **args: Any) -> list[Sources]:
 
 
 X = {"input": (2, 12, 4)}
-CASES: list[tuple[str, dict[str, Shape], dict[str, Any], list[list[int]]]] = [
+CASES: list[tuple[str, Mapping[str, Shape], dict[str, Any], list[list[int]]]] = [
     ("reshape", X, {"size": [2, 3, 4, 4]}, [[0], [1], [1], [2]]),
     ("reshape", X, {"size": [24, 4]}, [[0, 1], [2]]),
     ("reshape", X, {"size": [2, -1]}, [[0], [1, 2]]),
@@ -51,7 +52,7 @@ CASES: list[tuple[str, dict[str, Shape], dict[str, Any], list[list[int]]]] = [
 
 
 @pytest.mark.parametrize(("op", "tensors", "args", "expected"), CASES)
-def test_one_operand(op: str, tensors: dict[str, Shape], args: dict[str, Any], expected: list[list[int]]) -> None:
+def test_one_operand(op: str, tensors: Mapping[str, Shape], args: dict[str, Any], expected: list[list[int]]) -> None:
     assert sources(op, tensors, **args) == [[("input", dim) for dim in dims] for dims in expected]
 
 

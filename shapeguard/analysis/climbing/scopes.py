@@ -1,0 +1,93 @@
+"""The values a climb works on: what is wanted, in which scope it is to be understood, and one hop towards it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from shapeguard.analysis.climbing.spots import Spot
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Frame = FunctionNode | ast.Module
+
+
+class Each(Enum):
+    """The part of a value that a loop takes: some element of it."""
+
+    EACH = "each"
+
+
+EACH = Each.EACH
+Path = tuple[str | int | Each, ...]  # the part that is wanted: attribute or key, index, some element
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an expression is to be understood."""
+
+    file: str
+    frame: Frame
+    at: ast.AST | None = None  # for expressions that stand in no file: names are read as they are here; None: at the end
+    call: Arguments | None = None  # how the function was entered, when that is known
+    this: Instance | None = None  # what ``self`` is, when that is known
+    depth: int = -1  # position in the call chain; -1 beside it
+
+
+class Given(NamedTuple):
+    """An argument as the caller wrote it."""
+
+    node: ast.expr
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a call hands to the function it enters."""
+
+    positional: tuple[Given, ...] = ()
+    keywords: tuple[tuple[str | None, Given], ...] = ()  # None: ``**mapping``
+    passes_self: bool = False  # ``Base.__init__(self, ...)``: the instance is written among the positional ones
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An object of a class of the user's, and the call that made it when that is known."""
+
+    file: str
+    cls: ast.ClassDef
+    made: Arguments | None = None
+
+
+@dataclass(frozen=True)
+class Want:
+    """What is looked for: a part of what a node stands for, in a scope."""
+
+    node: ast.AST
+    scope: Scope
+    path: Path = ()
+    value: int | None = None
+    operand: bool = False  # an operand of arithmetic: a bare literal here is less telling than a named one
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step of a climb: the place it leads to, and what is wanted there (None: the climb ends there)."""
+
+    spot: Spot | None
+    want: Want | None
+
+
+def arguments_of(call: ast.Call, scope: Scope, passes_self: bool = False) -> Arguments:
+    """The arguments of a call that stands in a scope."""
+    return Arguments(
+        tuple(Given(node, scope) for node in call.args),
+        tuple((keyword.arg, Given(keyword.value, scope)) for keyword in call.keywords),
+        passes_self,
+    )
+
+
+def joined(bound: Arguments, more: Arguments) -> Arguments:
+    """The arguments of a call of ``functools.partial(f, *bound)``."""
+    return Arguments(bound.positional + more.positional, more.keywords + bound.keywords)

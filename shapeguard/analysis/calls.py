@@ -8,24 +8,13 @@ from shapeguard.analysis.semantics import Call
 from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import FrameInfo, Row, TensorArg
 
-# What a layer's class does, in the words of the functions it calls.
-_LAYERS = {
-    "Linear": "linear",
-    "Conv1d": "conv1d",
-    "Conv2d": "conv2d",
-    "Conv3d": "conv3d",
-    "Embedding": "embedding",
-    "MaxPool1d": "max_pool1d",
-    "MaxPool2d": "max_pool2d",
-    "AvgPool2d": "avg_pool2d",
-    "Flatten": "flatten",
-}
+def call_of_row(row: Row, first: bool = False, built: Row | None = None) -> Call:
+    """The call a row stands for, with the shapes of its last (or first) occurrence.
 
-
-def call_of_row(row: Row, first: bool = False) -> Call:
-    """The call a row stands for, with the shapes of its last (or first) occurrence."""
+    ``built`` is the row in which the called layer was constructed: its numbers say what the layer wants.
+    """
     tensors = [(tensor.label, tensor.first if first else tensor.last) for tensor in row.inputs]
-    args = {**row.args, **(row.args_first if first else {})}
+    args = {**(built.args if built is not None else {}), **row.args, **(row.args_first if first else {})}
     if row.op in ("getitem", "setitem"):
         args["index"] = index_items(args.get("index"), row.inputs)
     return Call(row.op, tensors, _merge_starred(args))
@@ -78,9 +67,16 @@ def call_of_frame(frame: FrameInfo) -> Call:
     args: dict[str, FactValue] = {
         value.label: value.value for value in frame.operands if value.shape is None and value.value is not None
     }
-    return Call(frame.op, tensors, args)
+    return Call(frame.op, tensors, args, _known_values(frame))
 
 
-def layer_function(op: str) -> str:
-    """The function a layer's class stands for; the name itself where it is no layer."""
-    return _LAYERS.get(op, op)
+def _known_values(frame: FrameInfo) -> dict[str, FactValue]:
+    """What is known of the operands beyond their shapes: the first one's strides, the extremes of an index."""
+    values: dict[str, FactValue] = {}
+    tensors = [value for value in frame.operands if value.shape is not None]
+    if tensors and tensors[0].stride is not None:
+        values["stride"] = list(tensors[0].stride)
+    index = next((value for value in tensors if isinstance(value.value, list) and len(value.value) == 2), None)
+    if index is not None and isinstance(index.value, list):
+        values["index_min"], values["index_max"] = index.value
+    return values

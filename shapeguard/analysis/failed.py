@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shapeguard.analysis.calls import call_of_frame, call_of_row, layer_function
+from shapeguard.analysis.calls import call_of_frame, call_of_row
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Call, Clash, clash, known
 from shapeguard.values.findings import Mismatch, OperandView
@@ -66,10 +66,10 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
 
 
 def _from_row(run: Run, row: Row) -> FailedOp:
-    call = call_of_row(row)
+    call = call_of_row(row, built=run.row(row.owner))
     named = _expressions(run, row)
     return FailedOp(
-        row.op, call, clash(layer_function(row.op), call), {t.label: t for t in row.inputs}, named, row, run.user_frame
+        row.op, call, clash(row.op, call), {t.label: t for t in row.inputs}, named, row, run.user_frame
     )
 
 

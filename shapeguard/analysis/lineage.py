@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.calls import call_of_row
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import dim_sources
+from shapeguard.analysis.semantics import dim_sources, known, output_shape
 from shapeguard.values.findings import LineageStep
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -40,7 +40,7 @@ def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
         if row is None or (origin, dim) in seen:
             break
         seen.add((origin, dim))
-        hop = _hop(row, shape, dim)
+        hop = _hop(run, row, shape, dim)
         hops.append(hop)
         if hop.changed or hop.source is None or hop.before is None:
             break
@@ -48,19 +48,19 @@ def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
     return hops
 
 
-def _hop(row: Row, shape: tuple[int, ...], dim: int) -> Hop:
+def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     """How a row came by a dimension of its result."""
     size = shape[dim]
     by_label = {tensor.label: tensor for tensor in row.inputs}
-    for label, before in dim_sources(row.op, call_of_row(row), dim) if row.kind != "forward" else ():
-        source = by_label.get(label)
-        if source is not None and source.last[before] == size:
-            return Hop(row, source, before, dim, size, size)
-    sources = [(label, before) for label, before in dim_sources(row.op, call_of_row(row), dim) if label in by_label]
-    if sources and row.kind != "forward":
-        label, before = sources[0]
-        source = by_label[label]
-        return Hop(row, source, before, dim, source.last[before], size)
+    if row.kind != "forward" and known(row.op):
+        call = call_of_row(row, built=run.row(row.owner))
+        sources = [(by_label[label], before) for label, before in dim_sources(row.op, call, dim) if label in by_label]
+        same = next(((source, before) for source, before in sources if source.last[before] == size), None)
+        if same is not None or sources:
+            source, before = same or sources[0]
+            return Hop(row, source, before, dim, source.last[before], size)
+        if row.kind == "op" and output_shape(row.op, call) is not None:
+            return Hop(row, None, None, dim, None, size)  # made from an argument
     return _by_size(row, dim, size)
 
 

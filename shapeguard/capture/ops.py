@@ -102,7 +102,7 @@ class OpsMode(TorchFunctionMode):
 
 
 def _recorded(op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
-    event = _opened((_nesting(args[0]), *args[1:]) if op in _MADE_OF_DATA and args else args, kwargs)
+    event = _opened(_as_told(op, args), kwargs)
     try:
         result = func(*args, **kwargs)
     except BaseException as error:
@@ -139,6 +139,15 @@ def own_trouble(trouble: Exception) -> None:
         recorder.note(f"an event was lost: {type(trouble).__name__} in {where}: {trouble}")
 
 
+
+
+def _as_told(op: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments as they are recorded: data by its nesting, and ``x[[0, 1]]`` apart from ``x[0, 1]``."""
+    if op in _MADE_OF_DATA and args:
+        return (_nesting(args[0]), *args[1:])
+    if op in ("getitem", "setitem") and type(args[1]) is list:
+        return (args[0], (args[1],), *args[2:])
+    return args
 
 
 def _nesting(data: Any, depth: int = 0) -> Any:

@@ -26,7 +26,8 @@ _STANDARD = tuple(
 _OPAQUE_PARTS = tuple(
     os.sep.join(("", *parts, ""))
     for parts in (
-        ("torch", "nn"),
+        ("torch", "nn", "modules"),
+        ("torch", "nn", "parallel"),
         ("torch", "optim"),
         ("torch", "_dynamo"),
         ("torch", "_inductor"),

@@ -72,7 +72,8 @@ def dispatch(words: Sequence[str]) -> int | run.Ending:
     Raises:
         ShapeguardError: bad input; its ``exit_code`` is the exit status.
     """
-    ours, theirs = list(words), []
+    ours: list[str] = list(words)
+    theirs: list[str] = []
     if ours[:1] == ["run"]:
         ours, theirs = run.ours_and_theirs(words)
     options = parser().parse_args(ours)

@@ -1,0 +1,122 @@
+"""The climber: from what is wanted to the places it can have come from, one hop at a time."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from shapeguard.analysis.climbing import calls, names, numbers, parts
+from shapeguard.analysis.climbing.chained import Chained
+from shapeguard.analysis.climbing.code import Codebase
+from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
+from shapeguard.analysis.climbing.spots import Kind, Spot
+from shapeguard.values.recording import Site
+
+Known = Callable[[str, str, str], int | None]  # file, function, expression -> the value seen there
+MAX_STEPS = 4000  # of one climb, over all its branches
+MAX_NESTING = 14  # of questions asked on the way to an answer
+MAX_HOPS = 40
+
+
+class Climber:
+    """One climb: the user's files, the call chain, what is known of values, and a bound on the work."""
+
+    def __init__(self, base: Codebase, chain: Sequence[Site], known: Known | None = None) -> None:
+        self.base = base
+        self.chained = Chained(base, chain)
+        self.known = known
+        self._left = MAX_STEPS
+        self._nesting = 0
+
+    def steps(self, want: Want, whole: bool = False) -> list[Hop]:
+        """The next hops; none where the climb ends. ``whole``: an object is sought, not the ints it was made of."""
+        self._left -= 1
+        if self._left < 0:
+            return []
+        return self._fitting(self._hops(want, whole), want)
+
+    def _hops(self, want: Want, whole: bool) -> list[Hop]:
+        match want.node:
+            case ast.Name():
+                return names.hops(self, want, whole)
+            case ast.Attribute() | ast.Subscript():
+                return parts.hops(self, want, whole)
+            case ast.Call():
+                return calls.hops(self, want, whole)
+            case ast.IfExp(body=body, orelse=orelse):
+                return [self.on(want, body), self.on(want, orelse)]
+            case ast.BoolOp(values=values):
+                return [self.on(want, value) for value in values]
+            case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
+                return [self.on(want, value)]
+        if want.path:
+            return parts.project(self, want)
+        return [] if whole else numbers.operands(self, want)
+
+    def _fitting(self, hops: list[Hop], want: Want) -> list[Hop]:
+        """Drop hops that lead to another value than the wanted one, as long as others are left."""
+        if len(hops) < 2:
+            return hops
+        fits = [hop for hop in hops if not (isinstance(n := hop.want and hop.want.node, ast.Constant) and n.value is None)]
+        hops = fits or hops
+        if want.value is None or self._nesting >= MAX_NESTING:
+            return hops
+        fits = [hop for hop in hops if hop.want is None or not self._contradicts(hop.want)]
+        return fits or hops
+
+    def _contradicts(self, want: Want) -> bool:
+        if want.value is None:
+            return False
+        found = self.possible(want)
+        return found is not None and want.value not in found
+
+    def possible(self, want: Want) -> frozenset[int] | None:
+        """The ints that a wanted value can be; None where that is not known."""
+        if self._nesting >= MAX_NESTING:
+            return None
+        self._nesting += 1
+        try:
+            return numbers.possible(self, replace(want, value=None))
+        finally:
+            self._nesting -= 1
+
+    def things(self, node: ast.AST, scope: Scope) -> list[Want]:
+        """What an expression can stand for: the literals, calls, definitions and instances at the end of its names."""
+        if self._nesting >= MAX_NESTING:
+            return []
+        self._nesting += 1
+        try:
+            return self._ends(Want(node, scope), 0, set())
+        finally:
+            self._nesting -= 1
+
+    def _ends(self, want: Want, hops: int, seen: set[Want]) -> list[Want]:
+        if want in seen or hops > MAX_HOPS:
+            return []
+        seen.add(want)
+        ends: list[Want] = []
+        steps = self.steps(want, whole=True)
+        for hop in steps:
+            if hop.want is not None:
+                ends += self._ends(hop.want, hops + 1, seen)
+        return ends if steps or want.path else [want]
+
+    # -- making hops -----------------------------------------------------------------------------------------------
+
+    def on(self, want: Want, node: ast.AST) -> Hop:
+        """The same part of another node of the same scope."""
+        return Hop(None, replace(want, node=node, operand=False))
+
+    def spot(self, node: ast.AST | None, scope: Scope, kind: Kind, text: ast.AST | None = None) -> Spot:
+        """The place of a node; one that stands in no file is where its scope says that it is read."""
+        code = self.base[scope.file]
+        place = node if node in code.parents else scope.at
+        frame: Frame = code.frame_of(place) if place is not None else scope.frame
+        shown = text if text is not None else node
+        written = ast.unparse(shown) if isinstance(shown, ast.expr) else ""
+        return Spot(scope.file, code.line_of(place), code.qualname(frame), written, kind, scope.depth)
+
+    def scope_of(self, file: str, frame: Frame) -> Scope:
+        """The scope of a function: on the call chain when it stands there."""
+        return Scope(file, frame, depth=self.chained.depth_of(frame))

@@ -1,0 +1,37 @@
+"""What a function of the user's hands back."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from shapeguard.analysis.climbing.scopes import EACH, FunctionNode, Hop, Path, Scope, Want
+
+if TYPE_CHECKING:
+    from shapeguard.analysis.climbing.climber import Climber
+
+
+def returned(climber: Climber, frame: FunctionNode, scope: Scope, path: Path, value: int | None) -> list[Hop]:
+    """The hops to the expressions that a function returns, or yields when some element of the result is wanted."""
+    if isinstance(frame, ast.Lambda):
+        return [Hop(climber.spot(frame.body, scope, "return"), Want(frame.body, scope, path, value))]
+    own = list(_own(frame))
+    given = [(n, n.value, path) for n in own if isinstance(n, ast.Return) and n.value is not None]
+    yields = [(n, n.value, path[1:] if path[:1] == (EACH,) else path) for n in own
+              if isinstance(n, ast.Yield) and n.value is not None]
+    yields += [(n, n.value, path) for n in own if isinstance(n, ast.YieldFrom)]
+    # The last return is the ordinary way out; the earlier ones are special cases.
+    ordered = sorted(yields or given, key=lambda item: -item[0].lineno)
+    return [
+        Hop(climber.spot(node, scope, "return", given_back), Want(given_back, scope, rest, value))
+        for node, given_back, rest in ordered
+    ]
+
+
+def _own(frame: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions inside it."""
+    for node in ast.iter_child_nodes(frame):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield node
+            yield from _own(node)

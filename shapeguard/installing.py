@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -19,21 +19,24 @@ _installed: _Installed | None = None
 
 
 class _Installed:
-    """The capture of the process, and the hooks that explain."""
+    """The capture of the process, and the hooks that explain.
 
-    def __init__(self, level: Level, watch: Iterable[str] | None, show: Callable[[Report], None]) -> None:
-        self._make = lambda: Capture(level, watch=watch, whole_process=True)
-        self._capture = self._make()
-        self._show = show
+    After :meth:`close` the hooks do nothing of their own: another tool may have kept one and still call it.
+    """
+
+    def __init__(self, level: Level, watch: Iterable[str] | None) -> None:
+        self._capture = Capture(level, watch=watch, whole_process=True)
         self._stack = ExitStack()
         self._lock = threading.Lock()
+        self._thread = threading.local()
 
     def open(self) -> None:
+        """Start watching and hook in; undone as a whole when it fails half way."""
         with ExitStack() as undo:
+            self._capture.open()
+            undo.callback(self._capture.close, "completed")
             patches = PatchSet()
             undo.callback(patches.close)
-            undo.callback(self._end)
-            self._capture.open()
             patches.add(sys, "excepthook", self._wrap_excepthook)
             patches.add(threading, "excepthook", self._wrap_thread_hook)
             shell = _ipython()
@@ -42,53 +45,66 @@ class _Installed:
             self._stack = undo.pop_all()
 
     def close(self) -> None:
-        self._stack.close()
-
-    def _end(self) -> None:
-        try:
-            self._capture.close("completed")
-        except UsageError:
-            return  # it was never opened
-
-    def explain(self, error: BaseException, thread: str = "") -> None:
-        """Say what is known about an exception that was just shown, and go on watching with a fresh recording."""
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            return
+        """Leave everything as it was found."""
         with self._lock:
-            from shapeguard.analysis import analyze
-
-            self._capture.failed(error, thread)
-            recording = self._capture.close("crashed")
-            self._capture = self._make()
-            self._capture.open()
-        self._show(analyze(recording))
+            self._stack.close()
 
     def _wrap_excepthook(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            prune_traceback(error)
-            original(kind, error, error.__traceback__)
-            self.explain(error)
+            with self._explained(error):
+                original(kind, error, error.__traceback__)
 
         return excepthook
 
     def _wrap_thread_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def excepthook(args: Any) -> None:
-            original(args)
-            if args.exc_value is not None:
-                self.explain(args.exc_value, args.thread.name if args.thread is not None else "")
+            with self._explained(args.exc_value, args.thread.name if args.thread is not None else ""):
+                original(args)
 
         return excepthook
 
     def _wrap_showtraceback(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def showtraceback(shell: Any, *args: Any, **kwargs: Any) -> Any:
-            error = sys.exc_info()[1]
-            try:
-                return original(shell, *args, **kwargs)
-            finally:
-                if error is not None:
-                    self.explain(error)
+        def showtraceback(shell: Any, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+            error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+            with self._explained(error):
+                return original(shell, exc_tuple, *args, **kwargs)
 
         return showtraceback
+
+    @contextmanager
+    def _explained(self, error: BaseException | None, thread: str = "") -> Iterator[None]:
+        """Around the showing of an exception: our frames are taken out before, the answer is said after.
+
+        IPython's hook shows a traceback by its ``showtraceback``; only the outer of the two explains.
+        """
+        if error is None or self._capture.closed or getattr(self._thread, "busy", False):
+            yield
+            return
+        self._thread.busy = True
+        try:
+            report = self._report(error, thread)
+            prune_traceback(error)
+            yield
+            if report is not None:
+                _say_answer(report)
+        finally:
+            self._thread.busy = False
+
+    def _report(self, error: BaseException, thread: str) -> Report | None:
+        """What is known about an exception, where shapes have to do with it. Never raises."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            return None
+        try:
+            from shapeguard.analysis import analyze
+
+            with self._lock:
+                self._capture.failed(error, thread)
+                recording = self._capture.snapshot()
+            report = analyze(recording)
+        except Exception as trouble:
+            _write(f"shapeguard: the exception could not be explained ({type(trouble).__name__}: {trouble})\n")
+            return None
+        return report if report.findings or report.operands else None
 
 
 def _ipython() -> Any:
@@ -97,15 +113,26 @@ def _ipython() -> Any:
     return module.get_ipython() if module is not None else None
 
 
-def _print_answer(report: Report) -> None:
-    from shapeguard.render.terminal import render
+def _say_answer(report: Report) -> None:
+    try:
+        from shapeguard.render.terminal import render
 
+        _write(render(report, color=sys.stderr is not None and sys.stderr.isatty()))
+    except Exception as trouble:
+        _write(f"shapeguard: the answer could not be shown ({type(trouble).__name__}: {trouble})\n")
+
+
+def _write(text: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(render(report, color=sys.stderr.isatty()))
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def install(level: Level = "user", *, watch: Iterable[str] | None = None) -> None:
-    """Guard this process or notebook until :func:`uninstall`: after every uncaught exception the answer follows.
+    """Guard this process or notebook until :func:`uninstall`: after an uncaught exception the answer follows.
+
+    Args:
+        level, watch: see :func:`shapeguard.guard`.
 
     Raises:
         UsageError: installed already, or an unknown level or group.
@@ -113,7 +140,7 @@ def install(level: Level = "user", *, watch: Iterable[str] | None = None) -> Non
     global _installed
     if _installed is not None:
         raise UsageError("shapeguard is installed in this process already; call uninstall() first to change the level")
-    installed = _Installed(level, None if watch is None else tuple(watch), _print_answer)
+    installed = _Installed(level, None if watch is None else tuple(watch))
     installed.open()
     _installed = installed
 

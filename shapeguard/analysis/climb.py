@@ -1,2 +1,127 @@
+"""The door of the climb: from an expression to the line in which its value was written down.
+
+Nothing of the user's is executed: the answer comes from the syntax trees of the files, the call chain, and values known.
+"""
+
 from __future__ import annotations
-def written_at(run, frame, expression): return None
+
+import ast
+from collections.abc import Sequence
+
+from shapeguard.analysis.climbing.climber import Climber, Known
+from shapeguard.analysis.climbing.code import Code, Codebase, codebase
+from shapeguard.analysis.climbing.scopes import Scope, Want
+from shapeguard.analysis.climbing.spots import Spot, Trail
+from shapeguard.analysis.climbing.trails import trails
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import Sources
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo, Site
+
+__all__ = ["Spot", "Trail", "chain_of_frames", "climb", "climbs", "leaves", "written_at"]
+
+
+def climb(
+    sources: Sources,
+    chain: Sequence[Site],
+    expression: str | ast.expr,
+    *,
+    value: int | None = None,
+    known: Known | None = None,
+) -> list[Spot]:
+    """The trail from the use of an expression, at the chain's first site, to the place where its value is written.
+
+    ``value`` is what the expression was; ways that contradict it are dropped. The last spot is the origin.
+    """
+    found = climbs(sources, chain, expression, value=value, known=known)
+    return list(found[0].spots) if found else []
+
+
+def leaves(
+    sources: Sources,
+    chain: Sequence[Site],
+    expression: str | ast.expr,
+    *,
+    value: int | None = None,
+    known: Known | None = None,
+) -> list[Spot]:
+    """All origins of a value, those that a person wrote down before those that come from data."""
+    found = climbs(sources, chain, expression, value=value, known=known)
+    return list(dict.fromkeys(trail.spots[-1] for trail in found))
+
+
+def climbs(
+    sources: Sources,
+    chain: Sequence[Site],
+    expression: str | ast.expr,
+    *,
+    value: int | None = None,
+    known: Known | None = None,
+    whole: bool = False,
+) -> list[Trail]:
+    """All trails, the most telling first. ``whole``: to where the object is made, not to the ints it is made of."""
+    base = codebase(sources)
+    climber = Climber(base, chain, known)
+    want = _want(climber, base, chain, expression, value)
+    return trails(climber, want, whole) if want is not None else []
+
+
+def _want(
+    climber: Climber, base: Codebase, chain: Sequence[Site], expression: str | ast.expr, value: int | None
+) -> Want | None:
+    """The expression in the scope of the chain's first site."""
+    if not chain or chain[0].file not in base.codes:
+        return None
+    scope = climber.chained.scope(0)
+    code = base[chain[0].file]
+    node = _node(code, scope, expression) if isinstance(expression, str) else expression
+    return Want(node, scope, value=value) if node is not None else None
+
+
+def _node(code: Code, scope: Scope, expression: str) -> ast.expr | None:
+    """The expression as it stands in the statement of the scope, else parsed by itself; None if it is none."""
+    try:
+        parsed = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    if scope.at is not None:
+        text = ast.unparse(parsed)
+        for node in ast.walk(scope.at):
+            if isinstance(node, ast.expr) and type(node) is type(parsed) and ast.unparse(node) == text:
+                return node
+    return parsed
+
+
+def written_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
+    """The place in which the object that an expression stands for in a frame is made; None if that is not known."""
+    found = climbs(run.sources, chain_of_frames(run, frame), expression, whole=True)
+    if not found:
+        return None
+    spot = next((spot for spot in reversed(found[0].spots) if spot.kind not in ("outside", "parameter")), None)
+    return run.place(spot.file, spot.line, spot.function) if spot is not None and spot.line else None
+
+
+def chain_of_frames(run: Run, frame: FrameInfo) -> list[Site]:
+    """The user's frames of the failure from this one outwards, as a call chain, innermost first."""
+    frames = list(run.frames)
+    if frame not in frames:
+        return [_site(run.sources, 0, frame)]
+    outer = frames[: len(frames) - frames[::-1].index(frame)]
+    return [_site(run.sources, i, one) for i, one in enumerate(f for f in reversed(outer) if f.user)]
+
+
+def _site(sources: Sources, number: int, frame: FrameInfo) -> Site:
+    """A frame as a site, with columns where its expression is found in its statement."""
+    end = max(frame.end_line, frame.line)
+    site = Site(number, frame.file, frame.line, end, function=frame.function)
+    source = sources[frame.file]
+    statement = source.statement(frame.line)
+    if statement is None or not frame.expression:
+        return site
+    text = " ".join(frame.expression.split())
+    for node in ast.walk(statement):
+        if isinstance(node, ast.expr) and node.end_lineno is not None and node.end_col_offset is not None:
+            place = (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+            if " ".join(source.segment(*place).split()) == text:
+                return Site(number, frame.file, *place, function=frame.function)
+    return site

@@ -27,6 +27,7 @@ from shapeguard.values.recording import Chain, Failure, Footer, Header, Recordin
 Level = Literal["crash", "boundary", "user", "all"]
 LEVELS: tuple[Level, ...] = ("crash", "boundary", "user", "all")
 _T = TypeVar("_T")
+_EARLIER = "earlier: "
 
 
 class Capture:
@@ -110,6 +111,27 @@ class Capture:
             recorder.note(f"the recording could not be finished: {type(trouble).__name__}: {trouble}")
             footer = Footer(outcome, time.monotonic() - self._started, recorder.events)
             return Recording(header=self._header, notes=list(recorder.notes), failures=self._failures, footer=footer)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is watched: not opened yet, or closed again."""
+        return self._recorder is None
+
+    def snapshot(self) -> Recording:
+        """The recording of the failure that was described last, while the watching goes on.
+
+        Raises:
+            UsageError: the capture is not open.
+        """
+        recorder = self._recorder
+        if recorder is None:
+            raise UsageError("the capture is not open")
+        recording = self._finish(recorder, "crashed")
+        self._failures = []
+        for segment in recorder.segments:
+            if segment.error and not segment.error.startswith(_EARLIER):
+                segment.error = _EARLIER + segment.error  # a rerun may fail with the same words; this one is told
+        return recording
 
     def _watch_with(self, undo: ExitStack, recorder: Recorder) -> None:
         """Let the recorder watch this thread (and what it starts), or the whole process."""

@@ -76,7 +76,9 @@ def _seen_from(child: ast.AST, node: ast.AST, parent: ast.AST, name: str) -> tup
     return [], False
 
 
-def _in_block(node: ast.AST, parent: ast.AST, field: str, block: list[ast.AST], name: str) -> tuple[list[Binding], bool]:
+def _in_block(
+    node: ast.AST, parent: ast.AST, field: str, block: list[ast.AST], name: str
+) -> tuple[list[Binding], bool]:
     if field in ("handlers", "cases"):
         return (_of_block(getattr(parent, "body", []), name)[0] if field == "handlers" else []), False
     found, final = _of_block(block[: block.index(node)], name)
@@ -175,9 +177,7 @@ def _walrus(node: ast.AST, name: str) -> Iterator[Binding]:
             yield Binding("assign", inner, inner.value)
 
 
-def _of_comprehension(
-    child: ast.AST, node: ast.AST, parent: Comprehension, name: str
-) -> tuple[list[Binding], bool]:
+def _of_comprehension(child: ast.AST, node: ast.AST, parent: Comprehension, name: str) -> tuple[list[Binding], bool]:
     """Bindings by the ``for`` parts of a comprehension that stand before a node inside it."""
     clauses = parent.generators
     if isinstance(node, ast.comprehension):

@@ -58,7 +58,9 @@ class Climber:
         """Drop hops that lead to another value than the wanted one, as long as others are left."""
         if len(hops) < 2:
             return hops
-        fits = [hop for hop in hops if not (isinstance(n := hop.want and hop.want.node, ast.Constant) and n.value is None)]
+        fits = [
+            hop for hop in hops if not (isinstance(n := hop.want and hop.want.node, ast.Constant) and n.value is None)
+        ]
         hops = fits or hops
         if want.value is None or self._nesting >= MAX_NESTING:
             return hops

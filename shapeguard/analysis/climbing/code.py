@@ -109,8 +109,11 @@ class Codebase:
         """The file among those known that ``import dotted`` in the file ``beside`` would load."""
         tail = dotted.strip(".").replace(".", "/")
         ends = (f"{tail}.py", f"{tail}/__init__.py")
-        fits = [name for name in self.codes if name != beside and tail and ("/" + name.replace("\\", "/")).endswith(
-            tuple("/" + end for end in ends))]
+        fits = [
+            name
+            for name in self.codes
+            if name != beside and tail and ("/" + name.replace("\\", "/")).endswith(tuple("/" + end for end in ends))
+        ]
         return self.codes[min(fits, key=lambda name: (_distance(name, beside), len(name)))] if fits else None
 
 

@@ -133,14 +133,16 @@ def _in_body(climber: Climber, want: Want, one: Instance, file: str, cls: ast.Cl
     return []
 
 
-def _field(
-    climber: Climber, want: Want, one: Instance, file: str, cls: ast.ClassDef, node: ast.AnnAssign
-) -> list[Hop]:
+def _field(climber: Climber, want: Want, one: Instance, file: str, cls: ast.ClassDef, node: ast.AnnAssign) -> list[Hop]:
     """A field of a dataclass or named tuple: what the instances were made with, and its default."""
     name, rest = str(want.path[0]), want.path[1:]
     line = lineage(climber, file, cls)
-    every = [n.target.id for _, c in reversed(line) for n in c.body if isinstance(n, ast.AnnAssign)
-             and isinstance(n.target, ast.Name)]
+    every = [
+        n.target.id
+        for _, c in reversed(line)
+        for n in c.body
+        if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+    ]
     found: list[Hop] = []
     made = objects.makers(climber, one, one.file, one.cls)
     given = [field_argument(every, call, name, rest) for call in made]
@@ -151,7 +153,9 @@ def _field(
     if node.value is not None and (not made or None in given):
         scope = climber.scope_of(file, climber.base[file].frame_of(cls))
         value = _plain_default(node.value)
-        found.append(Hop(climber.spot(node, scope, "default", value), Want(value, replace(scope, at=node), rest, want.value)))
+        found.append(
+            Hop(climber.spot(node, scope, "default", value), Want(value, replace(scope, at=node), rest, want.value))
+        )
     return found
 
 
@@ -171,7 +175,9 @@ def _from_outside(climber: Climber, want: Want, instances: list[Instance], name:
     found: list[Hop] = []
     for code in climber.base.all(instances[0].file):
         for node in ast.walk(code.tree):
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr == name for t in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Attribute) and t.attr == name for t in node.targets
+            ):
                 scope = climber.scope_of(code.name, code.frame_of(node))
                 if last_name(_owner(node, name)) == "self":
                     continue

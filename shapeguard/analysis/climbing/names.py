@@ -10,6 +10,7 @@ from shapeguard.analysis.climbing import entering, objects
 from shapeguard.analysis.climbing.arguments import argument, default
 from shapeguard.analysis.climbing.bindings import Binding, at_the_end, reaching
 from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
+from shapeguard.analysis.climbing.spots import Spot
 
 if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
@@ -88,7 +89,8 @@ def _parameter(climber: Climber, want: Want, binding: Binding) -> list[Hop]:
     return found
 
 
-def _at_definition(climber: Climber, spot, scope: Scope, frame: Frame):  # type: ignore[no-untyped-def]
+def _at_definition(climber: Climber, spot: Spot, scope: Scope, frame: Frame) -> Spot:
+    """A default stands in the head of its function, and is told with that function's name."""
     return replace(spot, function=climber.base[scope.file].qualname(frame))
 
 

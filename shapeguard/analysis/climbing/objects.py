@@ -142,7 +142,9 @@ def _called(climber: Climber, thing: Want, given: Arguments) -> list[Callee]:
             inner = climber.things(thing.node.args[0], thing.scope)
             return [callee for one in inner for callee in _called(climber, one, more)]
     found = _instances_of_end(climber, thing)
-    return [callee for one in found for name in ("__call__", "forward") for callee in _method(climber, one, name, given)]
+    return [
+        callee for one in found for name in ("__call__", "forward") for callee in _method(climber, one, name, given)
+    ]
 
 
 def _method(climber: Climber, one: Instance, name: str, given: Arguments) -> list[Callee]:
@@ -183,15 +185,19 @@ def makers(climber: Climber, one: Instance, file: str, cls: ast.ClassDef) -> lis
             return given
         init = next((n for n in below.body if isinstance(n, Definition) and n.name == "__init__"), None)
         if init is not None:
-            inner = replace(climber.scope_of(below_file, init), this=one)
-            given = [
-                arguments_of(call, inner, passes_self=not _is_super(call.func.value))
-                for call in climber.base[below_file].calls
-                if isinstance(call.func, ast.Attribute)
-                and call.func.attr == "__init__"
-                and climber.base[below_file].frame_of(call) is init
-            ]
+            given = handed_up(climber, one, below_file, init)
     return given
+
+
+def handed_up(climber: Climber, one: Instance, file: str, init: Definition) -> list[Arguments]:
+    """What an ``__init__`` hands to the one of its base."""
+    code = climber.base[file]
+    inner = replace(climber.scope_of(file, init), this=one)
+    return [
+        arguments_of(call, inner, passes_self=not _is_super(call.func.value))
+        for call in code.calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__" and code.frame_of(call) is init
+    ]
 
 
 def _anywhere(climber: Climber, file: str, cls: ast.ClassDef) -> list[Arguments]:

@@ -18,8 +18,11 @@ def returned(climber: Climber, frame: FunctionNode, scope: Scope, path: Path, va
         return [Hop(climber.spot(frame.body, scope, "return"), Want(frame.body, scope, path, value))]
     own = list(_own(frame))
     given = [(n, n.value, path) for n in own if isinstance(n, ast.Return) and n.value is not None]
-    yields = [(n, n.value, path[1:] if path[:1] == (EACH,) else path) for n in own
-              if isinstance(n, ast.Yield) and n.value is not None]
+    yields = [
+        (n, n.value, path[1:] if path[:1] == (EACH,) else path)
+        for n in own
+        if isinstance(n, ast.Yield) and n.value is not None
+    ]
     yields += [(n, n.value, path) for n in own if isinstance(n, ast.YieldFrom)]
     # The last return is the ordinary way out; the earlier ones are special cases.
     ordered = sorted(yields or given, key=lambda item: -item[0].lineno)

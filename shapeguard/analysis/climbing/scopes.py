@@ -14,12 +14,13 @@ Frame = FunctionNode | ast.Module
 
 
 class Each(Enum):
-    """The part of a value that a loop takes: some element of it."""
+    """A part that a loop takes: some element, or some value of a dict."""
 
     EACH = "each"
+    VALUE = "value"
 
 
-EACH = Each.EACH
+EACH, VALUE = Each.EACH, Each.VALUE
 Path = tuple[str | int | Each, ...]  # the part that is wanted: attribute or key, index, some element
 
 
@@ -29,7 +30,9 @@ class Scope:
 
     file: str
     frame: Frame
-    at: ast.AST | None = None  # for expressions that stand in no file: names are read as they are here; None: at the end
+    at: ast.AST | None = (
+        None  # for expressions that stand in no file: names are read as they are here; None: at the end
+    )
     call: Arguments | None = None  # how the function was entered, when that is known
     this: Instance | None = None  # what ``self`` is, when that is known
     depth: int = -1  # position in the call chain; -1 beside it

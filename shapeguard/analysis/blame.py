@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from shapeguard.analysis.climb import climb
+from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import Run
@@ -21,7 +21,7 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 How = Literal["changed", "written", "built", "data", "here"]
 _ORDER: tuple[How, ...] = ("changed", "written", "built", "data", "here")
-_DATA = frozenset({"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"})
+DATA = frozenset({"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"})
 _WRITTEN_KINDS = frozenset({"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"})
 
 
@@ -53,7 +53,8 @@ def sides(run: Run, failed: FailedOp) -> list[Side]:
     if clash is None:
         return []
     pairs = ((clash.left, clash.left_dim, clash.sizes[0]), (clash.right, clash.right_dim, clash.sizes[1]))
-    return [side(run, failed, label, dim, size) for label, dim, size in pairs]
+    left, right = (side(run, failed, label, dim, size) for label, dim, size in pairs)
+    return list(_unfolded(run, left, right))
 
 
 def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
@@ -63,25 +64,61 @@ def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> 
     return Side(label, value, dim, size, tuple(hops))
 
 
+def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
+    """Both sides followed past a place where both were folded (heads into the batch, say): along the factor that differs."""
+    for i, ours in enumerate(left.hops):
+        for j, theirs in enumerate(right.hops):
+            if not _same_fold(run, ours, theirs):
+                continue
+            for (tensor, dim), (other, there) in zip(ours.merged, theirs.merged, strict=True):
+                if tensor.last[dim] != other.last[there]:
+                    return _past_fold(run, left, i, tensor, dim), _past_fold(run, right, j, other, there)
+    return left, right
+
+
+def _same_fold(run: Run, ours: Hop, theirs: Hop) -> bool:
+    """Whether both sizes are products that the same line of code made of the same number of dimensions."""
+    chains = run.recording.chains
+    here, there = chains[ours.row.chain].sites[:1], chains[theirs.row.chain].sites[:1]
+    return len(ours.merged) > 1 and len(ours.merged) == len(theirs.merged) and here == there
+
+
+def _past_fold(run: Run, of: Side, place: int, tensor: TensorArg, dim: int) -> Side:
+    passed = of.hops[: place + 1]
+    last = passed[-1]._replace(source=tensor, before=dim, size_before=passed[-1].size_after)
+    return of._replace(size=tensor.last[dim], hops=(*passed[:-1], last, *follow(run, tensor, dim)))
+
+
 def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     """Where the size of a side was decided; at worst the failing statement itself."""
     last = of.hops[-1] if of.hops else None
-    if last is not None and last.changed and last.size_before is not None:
-        location = run.location(last.row)
-        if location is not None:
-            return Cause(location, "changed", of)
-    if last is not None and last.changed:
-        found = written(run, last.row, of.size)
-        if last.row.op not in _DATA and found is not None:
-            return Cause(found, "written", of)
-        location = run.location(last.row)
-        if location is not None:
-            return Cause(location, "data" if last.row.op in _DATA else "written", of)
-    if not of.hops and (built := built_at(run, failed, of)) is not None:
-        return Cause(built, "built", of)
-    if last is not None and (location := run.location(last.row)) is not None:
+    if last is None:
+        built = built_at(run, failed, of)
+        return Cause(built, "built", of) if built is not None else Cause(_here(run), "here", of)
+    location = run.location(last.row) or _here(run)
+    if not last.changed:
         return Cause(location, "data", of)
-    return Cause(_here(run), "here", of)
+    if (made := _by_layer(run, last)) is not None:
+        return Cause(made, "built", of)
+    if last.size_before is not None:
+        natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role == "inner"
+        return Cause(location, "data" if natural else "changed", of)
+    if last.row.op in DATA or not _is_written_call(run, last.row):
+        return Cause(location, "data", of)
+    return Cause(written(run, last.row, of.size) or location, "written", of)
+
+
+def _by_layer(run: Run, hop: Hop) -> Location | None:
+    """Where the layer was built that changed or made a size: its numbers did it, not the line that calls it."""
+    built = run.row(hop.row.owner)
+    if hop.row.kind != "module" or built is None or built.kind != "construct":
+        return None
+    return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
+
+
+def _is_written_call(run: Run, row: Row) -> bool:
+    """Whether the op is what the user's expression calls, and not something a library did for it (``torch.load``)."""
+    return row.op.rstrip("_") in run.expression(row)
 
 
 def suspect(run: Run, failed: FailedOp) -> Cause:
@@ -91,25 +128,64 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
     changed = departed(run, failed, both)
+    if changed is not None and causes[changed].how == "data" and causes[1 - changed].how == "written":
+        return causes[1 - changed]  # the data may come in other sizes; the number in the code did not follow
+    if changed is None:
+        changed = _swapped(both)
     if changed is not None:
         return causes[changed]
-    return min(causes, key=lambda found: _ORDER.index(found.how))
+    # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
+    return min(causes, key=lambda found: (_ORDER.index(found.how), len(found.side.hops)))
+
+
+def _swapped(both: list[Side]) -> int | None:
+    """The input whose dimensions stand in another order: the size a weight wants is there, in another place."""
+    for index, of in enumerate(both):
+        wanted = both[1 - index]
+        shape = _shape(of.value)
+        if is_weight(wanted) and not is_weight(of) and of.dim is not None and shape is not None:
+            others = [size for dim, size in enumerate(shape) if dim != of.dim % len(shape)]
+            if wanted.size in others and wanted.size > 1:
+                return index
+    return None
+
+
+def _shape(value: NamedValue | TensorArg | None) -> tuple[int, ...] | None:
+    return value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
+
+
+def is_weight(of: Side) -> bool:
+    """Whether a side is a layer's own: a parameter, or a number it was built with."""
+    value = of.value
+    return value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
 
 
 def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
     """Index of the one side whose size is another than when this place last passed; None where that does not decide."""
-    if failed.row is None:
-        return None
+    if failed.row is None or failed.row.kind == "module":
+        return _departed_input(run, both)
     earlier = passed_before(run, failed.row)
     if earlier is None:
         return None
     shapes = {tensor.label: tensor.last for tensor in earlier.inputs}
+    sizes = failed.clash.sizes if failed.clash is not None else ()
     odd = []
-    for index, of in enumerate(both):
+    for index, (of, size) in enumerate(zip(both, sizes, strict=True)):
         before = shapes.get(of.label)
-        if before is not None and of.dim is not None and -len(before) <= of.dim < len(before) and before[of.dim] != of.size:
+        if before is not None and of.dim is not None and -len(before) <= of.dim < len(before) and before[of.dim] != size:
             odd.append(index)
     return odd[0] if len(odd) == 1 else None
+
+
+def _departed_input(run: Run, both: list[Side]) -> int | None:
+    """The input of a layer that was called before and passed: its weights are what they were."""
+    calls = [row for row in run.failed_rows if row.kind in ("module", "forward")]
+    weights = [is_weight(of) for of in both]
+    if weights.count(True) != 1 or not calls:
+        return None
+    before = passed_before(run, calls[-1])
+    same = before is not None and [t.last for t in before.inputs] == [t.last for t in calls[-1].inputs]
+    return None if before is None or same else weights.index(False)
 
 
 def passed_before(run: Run, row: Row) -> Row | None:
@@ -141,18 +217,41 @@ def _construct_row(run: Run, failed: FailedOp) -> Row | None:
 
 def written(run: Run, row: Row, size: int) -> Location | None:
     """Where the number that gave a row its size is written: the argument of this size, climbed to its origin."""
+    spot = written_spot(run, row, size)
+    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+
+
+def written_spot(run: Run, row: Row, size: int) -> Spot | None:
+    """The end of the climb from the argument that gave a row its size."""
     sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
-    if not sites:
-        return None
-    for argument in _arguments(run, row):
-        trail = climb(run.sources, sites, argument, value=size)
-        ends = [spot for spot in trail if spot.kind in _WRITTEN_KINDS]
-        if ends and _may_be(run, argument, size):
-            return run.place(ends[-1].file, ends[-1].line, ends[-1].function)
+    for argument in _arguments(run, row) if sites else ():
+        if not _may_be(argument, size):
+            continue
+        spot = decided(climb(run.sources, sites, argument, value=size))
+        if spot is not None:
+            return spot
     return None
 
 
-def _may_be(run: Run, argument: ast.expr, size: int) -> bool:
+def decided(trail: list[Spot]) -> Spot | None:
+    """The spot of a trail at which a number was decided: where it was computed, else where it is written down."""
+    ends: list[Spot] = []
+    for spot in trail:
+        if spot.kind in _WRITTEN_KINDS:
+            ends.append(spot)
+        if _computes(spot):
+            break
+    return ends[-1] if ends else None
+
+
+def _computes(spot: Spot) -> bool:
+    try:
+        return isinstance(ast.parse(spot.node_text, mode="eval").body, ast.BinOp)
+    except SyntaxError:
+        return False
+
+
+def _may_be(argument: ast.expr, size: int) -> bool:
     return not isinstance(argument, ast.Constant) or argument.value == size
 
 

@@ -67,14 +67,14 @@ def call_of_frame(frame: FrameInfo) -> Call:
     args: dict[str, FactValue] = {
         value.label: value.value for value in frame.operands if value.shape is None and value.value is not None
     }
-    return Call(frame.op, tensors, args, _known_values(frame))
+    return Call(frame.op, tensors, args, known_values(frame))
 
 
-def _known_values(frame: FrameInfo) -> dict[str, FactValue]:
+def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str, FactValue]:
     """What is known of the operands beyond their shapes: the first one's strides, the extremes of an index."""
     values: dict[str, FactValue] = {}
     tensors = [value for value in frame.operands if value.shape is not None]
-    if tensors and tensors[0].stride is not None:
+    if tensors and tensors[0].stride is not None and (not inputs or inputs[0].last == tensors[0].shape):
         values["stride"] = list(tensors[0].stride)
     index = next((value for value in tensors if isinstance(value.value, list) and len(value.value) == 2), None)
     if index is not None and isinstance(index.value, list):

@@ -1,6 +1,6 @@
 """The door of the climb: from an expression to the line in which its value was written down.
 
-Nothing of the user's is executed: the answer comes from the syntax trees of the files, the call chain, and values known.
+Nothing of the user's is executed: the answer comes from the syntax trees of the files, the call chain and known values.
 """
 
 from __future__ import annotations
@@ -97,8 +97,12 @@ def written_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
     found = climbs(run.sources, chain_of_frames(run, frame), expression, whole=True)
     if not found:
         return None
-    spot = next((spot for spot in reversed(found[0].spots) if spot.kind not in ("outside", "parameter")), None)
-    return run.place(spot.file, spot.line, spot.function) if spot is not None and spot.line else None
+    spots = found[0].spots
+    known = [spot for spot in spots if spot.kind not in ("outside", "parameter") and spot.line]
+    if not known or (known[-1].kind == "use" and known[-1] != spots[-1]):
+        return None
+    spot = known[-1]
+    return Location(spot.file, spot.line, spot.function, run.sources[spot.file].line(spot.line))
 
 
 def chain_of_frames(run: Run, frame: FrameInfo) -> list[Site]:

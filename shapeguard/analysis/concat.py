@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
+from shapeguard.analysis.blame import Cause, suspect
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.lineage import Hop, birth, follow
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.values.recording import NamedValue, TensorArg
@@ -19,6 +22,12 @@ class FailedConcat(NamedTuple):
     failed: FailedOp
     clash: Clash
     dim: int
+
+    @property
+    def failed_dim(self) -> int | None:
+        """The dim as it was given; None where it was not."""
+        given = self.failed.call.args.get("dim", self.failed.call.args.get("1"))
+        return given if isinstance(given, int) else None
 
     @property
     def others(self) -> list[tuple[str, NamedValue | TensorArg]]:
@@ -61,34 +70,55 @@ def failed_concat(run: Run) -> FailedConcat | None:
     return FailedConcat(failed, failed.clash, place % max(rank, 1))
 
 
-class Odd(NamedTuple):
-    """The operand suspected of the wrong size, and the life of that size."""
-
-    label: str
-    hops: list[Hop]
+def odd_one(run: Run, concat: FailedConcat) -> Cause:
+    """Where the size of the odd operand was decided: the minority's, else the one that the program changed or wrote down."""
+    return suspect(run, _against_the_rest(concat))
 
 
-def odd_one(run: Run, concat: FailedConcat, dim: int) -> Odd | None:
-    """The operand whose size at ``dim`` is the odd one out: the minority, else the one whose size was changed on the way."""
-    sizes = {label: _shape(value)[dim] for label, value in concat.others if len(_shape(value)) > dim}
-    values = list(sizes.values())
-    lives = {
-        label: follow(run, value, dim) for label, value in concat.others if label in sizes
-    }
-    rare = [label for label, size in sizes.items() if values.count(size) == min(map(values.count, values))]
-    changed = [
-        label
-        for label in (rare if len(rare) < len(sizes) else sizes)
-        if (made := birth(lives[label])) is not None and made.size_before is not None
-    ]
-    label = next(iter(changed or rare), None)
-    return Odd(label, lives[label]) if label is not None else None
-
-
-def _shape(value: NamedValue | TensorArg) -> tuple[int, ...]:
-    return value.last if isinstance(value, TensorArg) else value.shape or ()
+def _against_the_rest(concat: FailedConcat) -> FailedOp:
+    """The clash between the odd operand and another one: torch compares with the first, which may itself be the odd one."""
+    dim = concat.clash.dim
+    sizes = {label: shape[dim] for label, shape in concat.failed.call.tensors if dim is not None and dim < len(shape)}
+    counts = {size: list(sizes.values()).count(size) for size in sizes.values()}
+    rare = [label for label, size in sizes.items() if counts[size] == min(counts.values())]
+    if dim is None or len(rare) == len(sizes) or concat.clash.right in rare:
+        return concat.failed
+    other = next(label for label in sizes if label not in rare)
+    odd = msgspec.structs.replace(
+        concat.clash, left=other, right=rare[0], left_dim=dim, right_dim=dim, sizes=(sizes[other], sizes[rare[0]])
+    )
+    return concat.failed._replace(clash=odd)
 
 
 def is_batch_dim(concat: FailedConcat) -> bool:
     """Whether the clash is in dim 0 while another dim is joined: rows against rows."""
     return concat.clash.dim == 0 and (concat.dim != 0 or concat.failed.op == "stack")
+
+
+def are_pieces(run: Run, concat: FailedConcat) -> bool:
+    """Whether the operands are pieces of one thing: all made by the same line, as the outputs of a loop over batches are."""
+    origins = [run.row(value.origin) for _, value in concat.others]
+    sites = {run.recording.chains[row.chain].sites[:1] for row in origins if row is not None}
+    return len(origins) > 1 and None not in origins and len(sites) == 1
+
+
+def batch_dim(run: Run, concat: FailedConcat) -> int:
+    """The dimension of the operands that holds the rows of the data: the one that leads back to dimension 0 of what came in."""
+    label, value = concat.others[0]
+    shape = dict(concat.failed.call.tensors)[label]
+    for dim in range(len(shape)):
+        hops = follow(run, value, dim)
+        end = hops[-1] if hops else None
+        if end is not None and (end.before if end.source is not None else end.after) == 0:
+            return dim
+    return 0
+
+
+def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
+    """Whether the operands belong together along another dimension than the one they are joined along."""
+    along = concat.fits_along
+    if along is None:
+        return False
+    if are_pieces(run, concat):
+        return batch_dim(run, concat) == along
+    return not is_batch_dim(concat)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shapeguard.analysis.calls import call_of_frame, call_of_row
+import msgspec
+
+from shapeguard.analysis.calls import call_of_frame, call_of_row, known_values
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Call, Clash, clash, known
 from shapeguard.values.findings import Mismatch, OperandView
@@ -66,23 +68,29 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
 
 
 def _from_row(run: Run, row: Row) -> FailedOp:
+    frame = _frame_of(run, row)
     call = call_of_row(row, built=run.row(row.owner))
-    named = _expressions(run, row)
+    if frame is not None:
+        call = msgspec.structs.replace(call, values=known_values(frame, row.inputs))
+    named = _expressions(frame, row)
     return FailedOp(
         row.op, call, clash(row.op, call), {t.label: t for t in row.inputs}, named, row, run.user_frame
     )
 
 
-def _expressions(run: Run, row: Row) -> dict[str, str]:
-    """Names of a failed row's operands, from the frame that failed in the same operation."""
-    for frame in reversed(run.frames):
-        if frame.op == row.op or frame.op in (f"__{row.op}__", row.op.rstrip("_")):
-            by_label = {value.label: value.expression for value in frame.operands}
-            by_shape = {value.shape: value.expression for value in frame.operands if value.shape is not None}
-            return {
-                tensor.label: by_label.get(tensor.label) or by_shape.get(tensor.last, "") for tensor in row.inputs
-            }
-    return {}
+def _frame_of(run: Run, row: Row) -> FrameInfo | None:
+    """The frame that failed in the same operation as a row."""
+    names = (row.op, f"__{row.op}__", row.op.rstrip("_"))
+    return next((frame for frame in reversed(run.frames) if frame.op in names), None)
+
+
+def _expressions(frame: FrameInfo | None, row: Row) -> dict[str, str]:
+    """Names of a failed row's operands, as its frame tells them."""
+    if frame is None:
+        return {}
+    by_label = {value.label: value.expression for value in frame.operands}
+    by_shape = {value.shape: value.expression for value in frame.operands if value.shape is not None}
+    return {tensor.label: by_label.get(tensor.label) or by_shape.get(tensor.last, "") for tensor in row.inputs}
 
 
 def _from_frame(frame: FrameInfo) -> FailedOp:

@@ -22,6 +22,7 @@ class Hop(NamedTuple):
     after: int
     size_before: int | None
     size_after: int
+    merged: tuple[tuple[TensorArg, int], ...] = ()  # all dimensions it was made from, where they are several
 
     @property
     def changed(self) -> bool:
@@ -58,7 +59,7 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         same = next(((source, before) for source, before in sources if source.last[before] == size), None)
         if same is not None or sources:
             source, before = same or sources[0]
-            return Hop(row, source, before, dim, source.last[before], size)
+            return Hop(row, source, before, dim, source.last[before], size, tuple(sources))
         if row.kind == "op" and output_shape(row.op, call) is not None:
             return Hop(row, None, None, dim, None, size)  # made from an argument
     return _by_size(row, dim, size)

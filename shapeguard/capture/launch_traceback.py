@@ -9,8 +9,8 @@ import sys
 from types import FrameType, TracebackType
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-# The reference pipelines are programs to read and run, so their frames mean something to the user.
-_REFERENCE = os.path.join(_PACKAGE, "reference") + os.sep
+# Programs to read and run: their frames mean something to the user. An installed copy holds the examples too.
+_PROGRAMS = tuple(os.path.join(_PACKAGE, name) + os.sep for name in ("reference", "examples"))
 
 
 def prune_traceback(exc: BaseException) -> None:
@@ -55,10 +55,10 @@ def _next_foreign(tb: TracebackType | None) -> TracebackType | None:
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Whether the code of this frame belongs to shapeguard, the reference pipelines excepted."""
+    """Whether the code of this frame belongs to shapeguard, its reference pipelines and examples excepted."""
     file = frame.f_code.co_filename
     if file.startswith(_PACKAGE):
-        return not file.startswith(_REFERENCE)
+        return not file.startswith(_PROGRAMS)
     # One function there goes under the file name of importlib; its globals still tell.
     return frame.f_globals.get("__name__") == "shapeguard.capture.imports_finder"
 

@@ -37,11 +37,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import failed_concat, is_batch_dim, odd_one
-from shapeguard.analysis.lineage import birth
+from shapeguard.analysis.concat import failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.run import Run
-from shapeguard.rules.concat_finding import concat_finding
-from shapeguard.values.findings import Finding, Fix
+from shapeguard.rules.clash_finding import clash_finding
+from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG201", "cat-batch-mismatch"
 
@@ -49,16 +48,12 @@ CODE, NAME = "SG201", "cat-batch-mismatch"
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands have other numbers of rows."""
     concat = failed_concat(run)
-    if concat is None or not is_batch_dim(concat):
+    if concat is None or not is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
-    odd = odd_one(run, concat, 0)
-    change = birth(odd.hops) if odd is not None else None
     left, right = concat.clash.sizes
-    where = run.location(change.row) if change is not None else None
-    told = f" Line {where.line} made it so: `{where.source}`." if where is not None else ""
-    yield concat_finding(
-        run, concat, CODE, NAME,
-        f"`{concat.failed.op}` joins {left} rows with {right}.{told}",
-        odd,
-        Fix("Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet."),
+    yield clash_finding(
+        run, concat.failed, CODE, NAME,
+        f"`{concat.failed.op}` along dim {concat.dim} joins {left} rows with {right}.",
+        odd_one(run, concat),
+        "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
     )  # fmt: skip

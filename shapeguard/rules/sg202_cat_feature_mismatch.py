@@ -40,10 +40,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import failed_concat, is_batch_dim, odd_one
+from shapeguard.analysis.concat import failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.run import Run
-from shapeguard.rules.concat_finding import concat_finding
-from shapeguard.values.findings import Finding, Fix
+from shapeguard.rules.clash_finding import both_sizes, clash_finding
+from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG202", "cat-feature-mismatch"
 
@@ -51,13 +51,12 @@ CODE, NAME = "SG202", "cat-feature-mismatch"
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands disagree in a feature, space or time dimension."""
     concat = failed_concat(run)
-    if concat is None or concat.clash.kind != "dim" or is_batch_dim(concat) or concat.fits_along is not None:
+    if concat is None or concat.clash.kind != "dim" or is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
     dim = concat.clash.dim or 0
-    left, right = concat.clash.sizes
-    yield concat_finding(
-        run, concat, CODE, NAME,
-        f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {left} against {right}.",
-        odd_one(run, concat, dim),
-        Fix(f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data."),
+    yield clash_finding(
+        run, concat.failed, CODE, NAME,
+        f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}.",
+        odd_one(run, concat),
+        f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.",
     )  # fmt: skip

@@ -36,10 +36,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import failed_concat, is_batch_dim
+from shapeguard.analysis.blame import decided
+from shapeguard.analysis.climb import chain_of_frames, climb
+from shapeguard.analysis.concat import FailedConcat, failed_concat, joins_wrong_dim, odd_one
 from shapeguard.analysis.run import Run
-from shapeguard.rules.concat_finding import concat_finding
-from shapeguard.values.findings import Finding, Fix
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG203", "cat-wrong-dim"
 
@@ -47,13 +49,24 @@ CODE, NAME = "SG203", "cat-wrong-dim"
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation of operands that differ in one other dimension only, and agree along the joined one."""
     concat = failed_concat(run)
-    if concat is None or is_batch_dim(concat) or (along := concat.fits_along) is None:
+    if concat is None or not joins_wrong_dim(run, concat):
         return
-    left, right = concat.clash.sizes
-    yield concat_finding(
-        run, concat, CODE, NAME,
+    along = concat.fits_along
+    yield clash_finding(
+        run, concat.failed, CODE, NAME,
         f"`{concat.failed.op}` joins along dim {concat.dim}, where all operands are equal; "
-        f"they differ in dim {along} ({left} against {right}) and would fit along it.",
-        None,
-        Fix(f"Join along dim {along}: `dim={along}`."),
+        f"they differ in dim {along} ({both_sizes(concat.clash)}) and would fit along it.",
+        odd_one(run, concat),
+        f"Join along dim {along}: `dim={along}`.",
+        location=_dim_written(run, concat) or here(run),
     )  # fmt: skip
+
+
+def _dim_written(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the dim was written that the call was given."""
+    frame = run.user_frame
+    given = next((v for v in frame.operands if v.label in ("dim", "axis")), None) if frame is not None else None
+    if frame is None or given is None:
+        return None
+    spot = decided(climb(run.sources, chain_of_frames(run, frame), given.expression, value=concat.failed_dim))
+    return run.place(spot.file, spot.line, spot.function) if spot is not None else None

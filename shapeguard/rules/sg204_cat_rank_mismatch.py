@@ -36,12 +36,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import FailedConcat, Odd, failed_concat
+from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
+from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
-from shapeguard.rules.concat_finding import concat_finding
-from shapeguard.values.findings import Finding, Fix
-from shapeguard.values.recording import TensorArg
+from shapeguard.rules.clash_finding import clash_finding, here
+from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG204", "cat-rank-mismatch"
 
@@ -51,25 +51,19 @@ def check(run: Run) -> Iterator[Finding]:
     concat = failed_concat(run)
     if concat is None or concat.clash.kind != "rank":
         return
-    odd = _odd_rank(run, concat)
+    changed = _changed(run, concat)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
-    yield concat_finding(
-        run, concat, CODE, NAME,
+    yield clash_finding(
+        run, concat.failed, CODE, NAME,
         f"`{concat.failed.op}` is given operands of {ranks} dimensions.",
-        odd,
-        Fix("Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`)."),
+        odd_one(run, concat),
+        "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
+        location=run.location(changed.row) if changed is not None else here(run),
     )  # fmt: skip
 
 
-def _odd_rank(run: Run, concat: FailedConcat) -> Odd | None:
-    """The operand in whose past a dimension was dropped or added: the event that did it."""
-    lives = {label: rank_changes(run, value) for label, value in concat.others if isinstance(value, TensorArg)}
-    lives |= {label: rank_changes(run, value) for label, value in concat.others if not isinstance(value, TensorArg)}
-    ranks = [len(shape) for shape in concat.shapes]
-    told = [(label, hops) for label, hops in lives.items() if hops]
-    lower = [item for item in told if _rank(concat, item[0]) == min(ranks)]
-    return Odd(*(lower or told)[0]) if told else None
-
-
-def _rank(concat: FailedConcat, label: str) -> int:
-    return next(len(shape) for name, shape in concat.failed.call.tensors if name == label)
+def _changed(run: Run, concat: FailedConcat) -> Hop | None:
+    """The event in which an operand lost or got a dimension; of several, the one in the past of the lowest rank."""
+    told = [(len(shape), rank_changes(run, concat.failed.operands[label])) for label, shape in concat.failed.call.tensors]
+    found = [(rank, hops[-1]) for rank, hops in told if hops]
+    return min(found, key=lambda item: item[0])[1] if found else None

@@ -81,7 +81,7 @@ def _of_container(climber: Climber, want: Want, callee: objects.Callee) -> list[
 def _builtin(climber: Climber, want: Want, node: ast.Call, whole: bool) -> list[Hop] | None:
     """The hops from calls of builtins; None where the call is none of them."""
     name, args = last_name(node.func), node.args
-    if not args or not isinstance(node.func, ast.Name) and name not in ("deepcopy", "copy", "asdict"):
+    if not args or (not isinstance(node.func, ast.Name) and name not in ("deepcopy", "copy", "asdict")):
         return None
     if isinstance(node.func, ast.Attribute) and name == "copy" and not args:
         return None
@@ -148,7 +148,7 @@ def _method(climber: Climber, want: Want, node: ast.Call, func: ast.Attribute, w
     name = func.attr
     if name in _SIZES and not whole:
         return [Hop(climber.spot(node, want.scope, "data", func.value), None)]
-    if name not in _OF_DICT or not want.path and name in ("items", "keys", "values", "copy"):
+    if name not in _OF_DICT or (not want.path and name in ("items", "keys", "values", "copy")):
         return None
     if name in ("get", "pop", "setdefault") and node.args:
         key = constant_key(node.args[0])
@@ -163,7 +163,7 @@ def _method(climber: Climber, want: Want, node: ast.Call, func: ast.Attribute, w
 
 def _of_items(want: Want, owner: ast.expr, name: str) -> list[Hop]:
     """What a loop over the items, keys or values of a dict takes: the keys are its elements, the values any part."""
-    if name == "keys" or name == "items" and want.path[1:2] == (0,):
+    if name == "keys" or (name == "items" and want.path[1:2] == (0,)):
         rest = want.path[2:] if name == "items" else want.path[1:]
         return [Hop(None, replace(want, node=owner, path=(EACH, *rest)))]
     rest = want.path[2:] if name == "items" else want.path[1:]

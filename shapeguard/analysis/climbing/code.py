@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from shapeguard.analysis.climbing.scopes import Frame
 from shapeguard.analysis.source import SourceFile, Sources
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -28,6 +27,16 @@ class Code:
         """Every call in the file, in the order of its text."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+    @cached_property
+    def assigned(self) -> dict[str, list[ast.Assign]]:
+        """The assignments to attributes and entries, by the text of the target, in the order of the file."""
+        found: dict[str, list[ast.Assign]] = {}
+        for node in sorted((n for n in ast.walk(self.tree) if isinstance(n, ast.Assign)), key=lambda n: n.lineno):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute | ast.Subscript):
+                    found.setdefault(ast.unparse(target), []).append(node)
+        return found
 
     @cached_property
     def classes(self) -> list[ast.ClassDef]:

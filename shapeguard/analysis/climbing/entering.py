@@ -44,7 +44,7 @@ def _on_chain(climber: Climber, depth: int) -> Arguments | None:
     called = last_name(call.func)
     given = arguments_of(call, outer, passes_self=_passes_self(call))
     direct = called == name or name in CALLED_BY_VALUE or isinstance(call.func, ast.Name)
-    if called in _BETWEEN and called != name or not direct:
+    if (called in _BETWEEN and called != name) or not direct:
         return Arguments((), given.keywords)
     return given
 

@@ -52,7 +52,7 @@ def hops(climber: Climber, want: Want, instances: list[Instance]) -> list[Hop]:
                 break
     name = str(want.path[0])
     if instances and (not found or all(_is_none(hop) for hop in found)):
-        found += _from_outside(climber, want, instances, name)
+        found += from_outside(climber, want, instances[0].file, name)
     if not found and instances:
         found = _unseen(climber, want, instances, name)
     return found
@@ -170,24 +170,20 @@ def _plain_default(value: ast.expr) -> ast.expr:
     return value
 
 
-def _from_outside(climber: Climber, want: Want, instances: list[Instance], name: str) -> list[Hop]:
-    """``thing.name = value`` anywhere in the files, for want of an assignment in the class."""
+def from_outside(climber: Climber, want: Want, file: str, name: str) -> list[Hop]:
+    """``thing.name = value`` anywhere in the files, for want of an assignment by the thing's own class."""
     found: list[Hop] = []
-    for code in climber.base.all(instances[0].file):
-        for node in ast.walk(code.tree):
-            if isinstance(node, ast.Assign) and any(
-                isinstance(t, ast.Attribute) and t.attr == name for t in node.targets
-            ):
-                scope = climber.scope_of(code.name, code.frame_of(node))
-                if last_name(_owner(node, name)) == "self":
-                    continue
-                spot = climber.spot(node, scope, "attribute", node.value)
-                found.append(Hop(spot, Want(node.value, replace(scope, at=node), want.path[1:], want.value)))
+    for code in climber.base.all(file):
+        for target, statements in code.assigned.items():
+            if target.endswith(f".{name}") and not target.startswith("self."):
+                found += [_given_to(climber, want, code, statement) for statement in statements]
     return found[:4]
 
 
-def _owner(node: ast.Assign, name: str) -> ast.expr:
-    return next(t.value for t in node.targets if isinstance(t, ast.Attribute) and t.attr == name)
+def _given_to(climber: Climber, want: Want, code: Code, statement: ast.Assign) -> Hop:
+    scope = climber.scope_of(code.name, code.frame_of(statement))
+    spot = climber.spot(statement, scope, "attribute", statement.value)
+    return Hop(spot, Want(statement.value, replace(scope, at=statement), want.path[1:], want.value))
 
 
 def _unseen(climber: Climber, want: Want, instances: list[Instance], name: str) -> list[Hop]:

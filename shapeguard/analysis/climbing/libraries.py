@@ -6,36 +6,38 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shapeguard.analysis.climbing import texts
+from shapeguard.analysis.climbing import fields, names, objects, texts
 from shapeguard.analysis.climbing.arguments import field_argument
 from shapeguard.analysis.climbing.code import last_name
 from shapeguard.analysis.climbing.parts import project
-from shapeguard.analysis.climbing.scopes import EACH, VALUE, Hop, Want, arguments_of
+from shapeguard.analysis.climbing.returns import returned
+from shapeguard.analysis.climbing.scopes import EACH, VALUE, Hop, Scope, Want, arguments_of
 
 if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
 
 MAX_PARTS = 8
 # Names of positional parameters that carry sizes, by the last part of the constructor's name.
-POSITIONS = {
-    "Linear": ["in_features", "out_features"],
-    "Bilinear": ["in1_features", "in2_features", "out_features"],
-    "Embedding": ["num_embeddings", "embedding_dim"],
-    "EmbeddingBag": ["num_embeddings", "embedding_dim"],
-    **dict.fromkeys(
-        ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
-        ["in_channels", "out_channels", "kernel_size", "stride", "padding"],
-    ),
-    **dict.fromkeys(
-        ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"), ["input_size", "hidden_size", "num_layers"]
-    ),
-    "MultiheadAttention": ["embed_dim", "num_heads"],
-    "LayerNorm": ["normalized_shape"],
-    "GroupNorm": ["num_groups", "num_channels"],
-    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), ["num_features"]),
-    "DataLoader": ["dataset", "batch_size"],
+_POSITIONS = {
+    ("Linear",): ["in_features", "out_features"],
+    ("Bilinear",): ["in1_features", "in2_features", "out_features"],
+    ("Embedding", "EmbeddingBag"): ["num_embeddings", "embedding_dim"],
+    ("Conv1d", "Conv2d", "Conv3d"): ["in_channels", "out_channels", "kernel_size", "stride", "padding"],
+    ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"): ["in_channels", "out_channels", "kernel_size"],
+    ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"): ["input_size", "hidden_size", "num_layers"],
+    ("MultiheadAttention",): ["embed_dim", "num_heads"],
+    ("LayerNorm",): ["normalized_shape"],
+    ("GroupNorm",): ["num_groups", "num_channels"],
+    ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"): ["num_features"],
+    ("DataLoader",): ["dataset", "batch_size"],
 }
+POSITIONS = {name: places for names, places in _POSITIONS.items() for name in names}
 _CONTAINERS = ("ModuleList", "Sequential", "ParameterList", "OrderedDict", "ModuleDict", "deque", "chain")
+# Their ints say which dimension, not how large one is.
+_NO_SIZES = ("dim", "axis", "generator", "device", "dtype", "requires_grad", "out")
+_OF_DIMS = ("squeeze", "unsqueeze",
+            "transpose", "permute", "movedim", "softmax", "log_softmax", "mean", "sum", "argmax",
+            "unbind", "flatten", "select", "index_select", "gather", "cumsum", "any", "all", "norm")  # fmt: skip
 _WRAPPERS = ("cuda", "to", "eval", "train", "cpu", "half", "float", "double", "bfloat16", "requires_grad_", "compile")
 
 
@@ -54,13 +56,25 @@ def hops(climber: Climber, want: Want, node: ast.Call, whole: bool) -> list[Hop]
 def _ints(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
     """The arguments of a library call that can carry ints."""
     spot = climber.spot(node, want.scope, "call")
-    given = [*node.args, *(keyword.value for keyword in node.keywords)]
-    ints = [arg for arg in given if not isinstance(arg, ast.Lambda | ast.JoinedStr) and not _is_plain_text(arg)]
+    given: list[ast.expr] = []
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
+        given.append(node.func.value)  # torch.arange(n).unsqueeze(0)
+    if last_name(node.func) not in _OF_DIMS:
+        given += [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg not in _NO_SIZES)]
+    ints = [arg for arg in given if _may_carry_ints(climber, arg, want.scope)]
     return [Hop(spot, Want(arg, want.scope, operand=True)) for arg in ints[:MAX_PARTS]]
 
 
-def _is_plain_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and not isinstance(node.value, int)
+def _may_carry_ints(climber: Climber, node: ast.expr, scope: Scope) -> bool:
+    """Whether an argument may hold ints: no text, no float, no ``torch.long``."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int) and not isinstance(node.value, bool)
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name):
+        return not names.is_library(climber, root, scope)
+    return not isinstance(node, ast.Lambda | ast.JoinedStr)
 
 
 def _part(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
@@ -80,11 +94,13 @@ def _part(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
     if hit is not None:
         spot = climber.spot(hit.given.node, hit.given.scope, "entry")
         return [Hop(spot, Want(hit.given.node, hit.given.scope, hit.path, want.value))]
-    return text_entries(climber, want, node)
+    return text_entries(climber, want, node) or fields.from_outside(climber, want, want.scope.file, first)
 
 
 def _element(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
     """An element of a container that a library builds from its arguments."""
+    if last_name(node.func) == "DataLoader":
+        return _batches(climber, want, node)
     if last_name(node.func) not in _CONTAINERS or not node.args:
         return []
     first, rest = want.path[0], want.path[1:]
@@ -95,6 +111,23 @@ def _element(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
     if last_name(node.func) == "chain":
         return [Hop(None, replace(want, node=arg)) for arg in node.args]
     return project(climber, replace(want, node=as_list, path=(EACH if first is VALUE else first, *rest)))
+
+
+def _batches(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
+    """A batch of a DataLoader: what its collate function returns, or an item of its dataset."""
+    collate = texts.keyword(node, "collate_fn")
+    if collate is not None:
+        called = ast.Call(collate, [], [])
+        entered = objects.callees(climber, called, want.scope)
+        return [hop for one in entered if one.frame is not None for hop in _returned(climber, want, one)]
+    dataset = node.args[0] if node.args else texts.keyword(node, "dataset")
+    return [climber.on(want, dataset)] if dataset is not None else []
+
+
+def _returned(climber: Climber, want: Want, callee: objects.Callee) -> list[Hop]:
+    assert callee.frame is not None
+    scope = Scope(callee.file, callee.frame, call=callee.call, this=callee.this)
+    return returned(climber, callee.frame, scope, want.path[1:], want.value)
 
 
 def text_entries(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:

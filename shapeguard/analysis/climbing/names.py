@@ -10,7 +10,7 @@ from shapeguard.analysis.climbing import entering, objects
 from shapeguard.analysis.climbing.arguments import argument, default
 from shapeguard.analysis.climbing.bindings import Binding, at_the_end, reaching
 from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
-from shapeguard.analysis.climbing.spots import Spot
+from shapeguard.analysis.climbing.spots import Kind, Spot
 
 if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
@@ -37,6 +37,13 @@ def _bindings(climber: Climber, node: ast.Name, scope: Scope) -> tuple[Scope, li
     return scope, found
 
 
+def is_library(climber: Climber, node: ast.Name, scope: Scope) -> bool:
+    """Whether a name is imported, and not from a file of the user's that is known."""
+    scope, found = _bindings(climber, node, scope)
+    here = [_imported(climber, Want(node, scope), binding) for binding in found if binding.how == "import"]
+    return bool(here) and not any(here)
+
+
 def _of_binding(climber: Climber, want: Want, binding: Binding, whole: bool) -> list[Hop]:
     assert isinstance(want.node, ast.Name)
     scope = want.scope
@@ -54,7 +61,7 @@ def _of_binding(climber: Climber, want: Want, binding: Binding, whole: bool) -> 
             return [Hop(spot, None)] if whole else [Hop(spot, before), Hop(spot, added)]
         case "assign" | "loop" if binding.value is not None:
             is_constant = isinstance(scope.frame, ast.Module) and isinstance(binding.value, _LITERALS)
-            kind = "loop" if binding.how == "loop" else "constant" if is_constant else "assign"
+            kind: Kind = "loop" if binding.how == "loop" else "constant" if is_constant else "assign"
             spot = climber.spot(binding.node, scope, kind, binding.value)
             path = binding.path + want.path
             return [Hop(spot, Want(binding.value, replace(scope, at=binding.node), path, want.value))]

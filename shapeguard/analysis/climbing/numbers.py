@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from shapeguard.analysis.climbing import growing
 from shapeguard.analysis.climbing.code import last_name
 from shapeguard.analysis.climbing.scopes import Hop, Want
 
@@ -42,6 +43,8 @@ def operands(climber: Climber, want: Want) -> list[Hop]:
         case ast.UnaryOp(operand=node):
             value = -want.value if want.value is not None and isinstance(want.node.op, ast.USub) else None
             return [Hop(None, replace(want, node=node, value=value))]
+        case ast.List(elts=[]):
+            return growing.put_in(climber, want)
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             return [Hop(None, Want(node, want.scope, operand=True)) for node in elts[:8]]
     return []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shapeguard.analysis.climbing import objects, texts
+from shapeguard.analysis.climbing import growing, objects, texts
 from shapeguard.analysis.climbing.fields import hops as field_hops
 from shapeguard.analysis.climbing.scopes import EACH, VALUE, Each, Hop, Instance, Path, Want
 from shapeguard.analysis.climbing.spots import Spot
@@ -44,12 +44,8 @@ def _given_here(climber: Climber, want: Want) -> Iterator[Hop]:
     node, scope = want.node, want.scope
     code = climber.base[scope.file]
     line = code.line_of(node if node in code.parents else scope.at)
-    text = ast.unparse(node)
-    last: ast.Assign | None = None
-    for stmt in ast.walk(scope.frame):
-        if isinstance(stmt, ast.Assign) and stmt.lineno < line and code.frame_of(stmt) is scope.frame:
-            given = any(ast.unparse(t) == text for t in stmt.targets if isinstance(t, ast.Attribute | ast.Subscript))
-            last = stmt if given and (last is None or stmt.lineno > last.lineno) else last
+    before = [stmt for stmt in code.assigned.get(ast.unparse(node), ()) if stmt.lineno < line]
+    last = next((stmt for stmt in reversed(before) if code.frame_of(stmt) is scope.frame), None)
     if last is not None:
         yield Hop(climber.spot(last, scope, "attribute", last.value), replace(want, node=last.value, operand=False))
 
@@ -98,6 +94,8 @@ def project(climber: Climber, want: Want) -> list[Hop]:
     """The hops from a literal, a comprehension, a module or a class to the part of it that the path names."""
     first, rest = want.path[0], want.path[1:]
     match want.node:
+        case ast.List(elts=[]) | ast.Dict(keys=[]):
+            return growing.put_in(climber, want)
         case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
             return [_entry(want, node, path) for node, path in _elements(elts, first, rest)]
         case ast.Dict():
@@ -133,10 +131,11 @@ def _elements(elts: list[ast.expr], first: str | int | Each, rest: Path) -> Iter
     for place, item in enumerate(elts):
         back = place - len(elts)
         if isinstance(item, ast.Starred):
-            if first is EACH or (isinstance(first, int) and first >= place):
-                yield item.value, (first if first is EACH else first - place, *rest)
-                if first is not EACH:
-                    return
+            if not isinstance(first, int):
+                yield item.value, (first, *rest)
+            elif first >= place:
+                yield item.value, (first - place, *rest)
+                return
         elif first is EACH or first in (place if place < stars[0] else None, back if place > stars[-1] else None):
             yield item, rest
 
@@ -184,4 +183,9 @@ def _of_text(climber: Climber, want: Want, node: ast.Constant) -> list[Hop]:
     if line is None:
         return []
     function = code.qualname(code.frame_of(node))
-    return [Hop(Spot(code.name, line, function, code.source.line(line), "entry", want.scope.depth), None)]
+    return [
+        Hop(
+            Spot(code.name, line, function, code.source.line(line), "entry", climber.chained.place(want.scope.depth)),
+            None,
+        )
+    ]

@@ -17,19 +17,13 @@ def returned(climber: Climber, frame: FunctionNode, scope: Scope, path: Path, va
     if isinstance(frame, ast.Lambda):
         return [Hop(climber.spot(frame.body, scope, "return"), Want(frame.body, scope, path, value))]
     own = list(_own(frame))
-    given = [(n, n.value, path) for n in own if isinstance(n, ast.Return) and n.value is not None]
-    yields = [
-        (n, n.value, path[1:] if path[:1] == (EACH,) else path)
-        for n in own
-        if isinstance(n, ast.Yield) and n.value is not None
-    ]
-    yields += [(n, n.value, path) for n in own if isinstance(n, ast.YieldFrom)]
+    element = path[1:] if path[:1] == (EACH,) else path
+    given: list[tuple[ast.expr, Path]] = [(n.value, path) for n in own if isinstance(n, ast.Return) and n.value]
+    yields: list[tuple[ast.expr, Path]] = [(n.value, element) for n in own if isinstance(n, ast.Yield) and n.value]
+    yields += [(n.value, path) for n in own if isinstance(n, ast.YieldFrom)]
     # The last return is the ordinary way out; the earlier ones are special cases.
     ordered = sorted(yields or given, key=lambda item: -item[0].lineno)
-    return [
-        Hop(climber.spot(node, scope, "return", given_back), Want(given_back, scope, rest, value))
-        for node, given_back, rest in ordered
-    ]
+    return [Hop(climber.spot(node, scope, "return"), Want(node, scope, rest, value)) for node, rest in ordered]
 
 
 def _own(frame: ast.AST) -> Iterator[ast.AST]:

@@ -47,15 +47,18 @@ def _walk(
     if not steps:
         yield _ended(climber, want, spots, sure, whole)
     for hop in steps:
-        onwards = spots if hop.spot is None or _same(spots[-1], hop.spot) else (*spots, hop.spot)
+        onwards = _with(spots, hop.spot) if hop.spot is not None else spots
         if hop.want is None:
             yield Trail(onwards, _RANKS.get(onwards[-1].kind, 0) if hop.spot is not None else _RANKS["outside"])
         else:
-            yield from _walk(climber, hop.want, onwards, sure, seen | {want}, whole)
+            bound = sure if want.path else len(onwards)  # the name was bound there, even if to a part of something
+            yield from _walk(climber, hop.want, onwards, bound, seen | {want}, whole)
 
 
-def _same(last: Spot, spot: Spot) -> bool:
-    return replace(last, kind=spot.kind) == spot and last.kind != "use"
+def _with(spots: tuple[Spot, ...], spot: Spot) -> tuple[Spot, ...]:
+    """The trail and one more spot; the same expression, told of what kind it is, takes the place of itself."""
+    told_again = replace(spots[-1], kind=spot.kind) == spot and spots[-1].kind != "use"
+    return (*spots[:-1], spot) if told_again else (*spots, spot)
 
 
 def _ended(climber: Climber, want: Want, spots: tuple[Spot, ...], sure: int, whole: bool) -> Trail:

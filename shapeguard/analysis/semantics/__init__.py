@@ -35,6 +35,7 @@ from shapeguard.analysis.semantics.base import (
     Clash,
     clash,
     dim_sources,
+    family,
     known,
     output_shape,
     register,
@@ -46,4 +47,4 @@ FAMILIES = (
     pointwise, pool, reduce, reshape, rnn, split, state_dict, subscript,
 )  # fmt: skip
 
-__all__ = ["Call", "Clash", "clash", "dim_sources", "known", "output_shape", "register", "registered"]
+__all__ = ["Call", "Clash", "clash", "dim_sources", "family", "known", "output_shape", "register", "registered"]

@@ -14,7 +14,7 @@ from shapeguard.analysis.semantics.calls import Bound, Call, Parameter, paramete
 from shapeguard.analysis.semantics.names import spellings
 from shapeguard.values.shapes import Shape
 
-__all__ = ["Call", "Clash", "Rule", "clash", "dim_sources", "known", "output_shape", "register", "registered"]
+__all__ = ["Call", "Clash", "Rule", "clash", "dim_sources", "family", "known", "output_shape", "register", "registered"]
 
 Rule = Callable[[Bound], "Axes | None"]
 
@@ -67,6 +67,12 @@ def registered() -> list[str]:
 def known(op: str) -> bool:
     """Whether there is a rule for this op, in whatever spelling."""
     return any(name in _registry for name, _ in spellings(op))
+
+
+def family(op: str) -> str:
+    """The family an op belongs to: the name of the file its rule stands in ("matmul", "broadcast"); "" where unknown."""
+    entry = next((_registry[name] for name, _ in spellings(op) if name in _registry), None)
+    return entry.rule.__module__.rpartition(".")[2] if entry is not None else ""
 
 
 def clash(op: str, call: Call) -> Clash | None:

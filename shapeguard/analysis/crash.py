@@ -1,0 +1,36 @@
+"""Which kind of failure it is: one answer for all rules, so that the more general one steps back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.blame import Cause, Side, cause, sides, suspect
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.frozen import frozen_side
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import Clash, family
+
+
+class Crash(NamedTuple):
+    """A failed op with its clash, its family, the suspect, and the side that is frozen, if one is."""
+
+    failed: FailedOp
+    clash: Clash
+    family: str
+    suspect: Cause
+    frozen: Side | None
+
+
+def crash_of(run: Run) -> Crash | None:
+    """The failure as a clash of sizes in a known op; None where it is none, or a cache or tokenizer knows more about it."""
+    if run.failure is None or run.failed_row("cache", "tokenizer") is not None:
+        return None
+    failed = failed_op(run)
+    if failed is None or failed.clash is None:
+        return None
+    return Crash(failed, failed.clash, family(failed.op), suspect(run, failed), frozen_side(run, failed))
+
+
+def causes(run: Run, crash: Crash) -> list[Cause]:
+    """Where each of the two sizes was decided."""
+    return [cause(run, crash.failed, side) for side in sides(run, crash.failed)]

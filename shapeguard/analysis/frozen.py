@@ -1,0 +1,42 @@
+"""A batch or sequence size that was frozen: in a number of the code, a buffer, or a state kept from an earlier batch."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.blame import DATA, Side, sides, written_spot
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+
+_FAMILIES = frozenset({"broadcast", "reshape", "rnn", "concat", "loss", "matmul", "einsum", "subscript", "index"})
+_LITERAL_KINDS = frozenset({"constant", "entry", "option", "default"})
+
+
+def frozen_side(run: Run, failed: FailedOp) -> Side | None:
+    """The side of a clash whose size is a number of the code while the other side's comes with the data."""
+    if failed.clash is None or family(failed.op) not in _FAMILIES or failed.clash.kind not in ("dim", "numel", "divides"):
+        return None
+    both = sides(run, failed)
+    frozen = [is_frozen(run, side) for side in both]
+    if frozen.count(True) != 1:
+        return None
+    side = both[frozen.index(True)]
+    return side if side.dim in (0, 1, None) or failed.op in ("masked_fill", "add") else None
+
+
+def is_frozen(run: Run, side: Side) -> bool:
+    """Whether the size was born in an op from an argument that is written down as a number."""
+    last = side.hops[-1] if side.hops else None
+    if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
+        return False
+    spot = written_spot(run, last.row, side.size)
+    if spot is None:
+        return False
+    if spot.kind in _LITERAL_KINDS:
+        return True
+    try:
+        node = ast.parse(spot.node_text, mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)

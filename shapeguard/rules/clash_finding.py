@@ -1,0 +1,76 @@
+"""What the findings about a failed op's clash share."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.blame import Cause
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import Clash
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.shapes import format_shape
+
+
+def clash_finding(
+    run: Run,
+    failed: FailedOp,
+    code: str,
+    name: str,
+    message: str,
+    found: Cause,
+    fix: str,
+    *,
+    location: Location | None = None,
+    mismatch: Mismatch | None = None,
+) -> Finding:
+    """A finding about the failed op, at the line where the suspect's size was decided."""
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"{message}{told(found, location)}",
+        location=location or found.location,
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=mismatch or failed.mismatch(),
+        lineage=found.lineage(run),
+        fix=Fix(fix),
+    )
+
+
+def told(found: Cause, location: Location | None = None) -> str:
+    """How the suspect came by its size, as a sentence."""
+    where = location or found.location
+    size = found.side.size
+    line = f"line {where.line} (`{where.source}`)" if where.source else f"line {where.line}"
+    return {
+        "changed": f" {line.capitalize()} made it {size}.",
+        "written": f" The {size} is written at {line}.",
+        "built": f" The {size} was built in at {line}.",
+        "data": f" The {size} comes from the data, last seen at {line}.",
+        "here": "",
+    }[found.how]
+
+
+def operands_text(run: Run, failed: FailedOp) -> str:
+    """``features (8, 128)`` and ``self.fc.weight (10, 64)``: the clashing operands by the user's names."""
+    clash = failed.clash
+    labels = [clash.left, clash.right] if clash is not None else []
+    views = {view.label: view for view in failed.views(run)}
+    parts = []
+    for label in labels:
+        view = views.get(label)
+        if view is not None:
+            parts.append(f"`{view.expression or view.label}` {format_shape(view.shape)}")
+    return " and ".join(parts)
+
+
+def both_sizes(clash: Clash) -> str:
+    """``576 against 256``."""
+    return f"{clash.sizes[0]} against {clash.sizes[1]}"
+
+
+
+
+def here(run: Run) -> Location | None:
+    """The statement that was running in the user's innermost frame."""
+    return run.statement_of(run.user_frame) if run.user_frame is not None else None

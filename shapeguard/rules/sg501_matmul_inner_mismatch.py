@@ -1,0 +1,61 @@
+"""SG501 matmul-inner-mismatch
+
+The inner sizes of a linear layer or a matrix product differ.
+
+## What it is
+
+A linear layer with ``in_features`` takes tensors whose last dimension is exactly that; ``a @ b`` needs the columns of ``a`` to
+be the rows of ``b``.
+
+## Why it goes wrong
+
+The size of a flattened feature map was computed by hand and does not match what the layers before it really give, or two
+widths of a model were chosen apart.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Flatten())
+head = nn.Linear(8 * (25 // 2) ** 2, 10)
+head(features(torch.randn(4, 3, 25, 25)))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Flatten())
+head = nn.Linear(features(torch.zeros(1, 3, 25, 25)).shape[1], 10)
+head(features(torch.randn(4, 3, 25, 25)))
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.values.findings import Finding
+
+CODE, NAME = "SG501", "matmul-inner-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed linear layer or matrix product whose inner sizes differ."""
+    crash = crash_of(run)
+    if crash is None or crash.clash.role != "inner" or crash.clash.kind != "dim":
+        return
+    yield clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}.",
+        crash.suspect,
+        f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
+        "not from a separate calculation.",
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""SG503 reshape-size-mismatch
+
+A view or reshape asks for another number of elements than there are, or a view of memory that is not contiguous.
+
+## What it is
+
+``view`` and ``reshape`` keep all elements: the product of the sizes must stay the same. ``view`` also needs dimensions that lie
+one after the other in memory, which they do not after a transpose.
+
+## Why it goes wrong
+
+A size in the call was computed for another input, or the tensor was transposed before.
+
+## Example
+
+```python
+import torch
+
+x = torch.randn(4, 6).t()
+x.view(-1)
+```
+
+## Use instead
+
+```python
+import torch
+
+x = torch.randn(4, 6).t()
+x.reshape(-1)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.blame import Cause, suspect
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import output_shape
+from shapeguard.rules.clash_finding import clash_finding, here
+from shapeguard.values.findings import Finding
+from shapeguard.values.shapes import format_shape
+
+CODE, NAME = "SG503", "reshape-size-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed view or reshape."""
+    crash = crash_of(run)
+    if crash is None:
+        yield from _memory(run)
+    elif crash.frozen is None and crash.family == "reshape":
+        yield _strides(run, crash.failed, crash.suspect) if crash.clash.kind == "count" else _elements(run, crash)
+
+
+def _memory(run: Run) -> Iterator[Finding]:
+    """A view that failed although its sizes fit: then only the memory behind the tensor does not."""
+    failed = failed_op(run) if run.failure is not None and run.failure.exception.type == "RuntimeError" else None
+    if failed is not None and failed.op == "view" and failed.clash is None and output_shape("view", failed.call) is not None:
+        yield _strides(run, failed, suspect(run, failed))
+
+
+def _elements(run: Run, crash: Crash) -> Finding:
+    given = next((shape for _, shape in crash.failed.call.tensors), ())
+    asked = crash.failed.call.args.get("size", crash.failed.call.args.get("shape"))
+    wanted = format_shape([n for n in asked if isinstance(n, int)]) if isinstance(asked, list) else "the asked sizes"
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
+        crash.suspect,
+        "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
+    )  # fmt: skip
+
+
+def _strides(run: Run, failed: FailedOp, found: Cause) -> Finding:
+    return clash_finding(
+        run, failed, CODE, NAME,
+        "`view` needs dimensions that lie one after the other in memory; this tensor was transposed, expanded or sliced.",
+        found,
+        "Use `reshape`, which copies where it must, or call `.contiguous()` before `view`.",
+        location=here(run),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""SG504 index-out-of-range
+
+An index lies beyond the dimension it points into.
+
+## What it is
+
+``gather``, ``scatter``, embeddings and ``x[i]`` take indices from 0 to size - 1.
+
+## Why it goes wrong
+
+A label that marks "ignore" is used as an index, classes are counted from 1, or a table is smaller than the ids it is asked for.
+
+## Example
+
+```python
+import torch
+
+labels = torch.tensor([0, 2, 255])
+torch.zeros(3, 3).scatter_(1, labels.unsqueeze(1), 1.0)
+```
+
+## Use instead
+
+```python
+import torch
+
+labels = torch.tensor([0, 2, 255])
+known = torch.where(labels == 255, 0, labels)
+torch.zeros(3, 3).scatter_(1, known.unsqueeze(1), 1.0)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import clash_finding
+from shapeguard.values.findings import Finding
+
+CODE, NAME = "SG504", "index-out-of-range"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed lookup whose index is known to lie outside."""
+    crash = crash_of(run)
+    if crash is None or crash.clash.kind != "index":
+        return
+    index, size = crash.clash.sizes
+    yield clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
+        crash.suspect,
+        "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
+    )  # fmt: skip

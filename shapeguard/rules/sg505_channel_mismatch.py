@@ -1,0 +1,57 @@
+"""SG505 channel-mismatch
+
+A convolution or normalization was built for another number of channels than it is given.
+
+## What it is
+
+``Conv2d(in_channels, ...)`` and ``BatchNorm2d(num_features)`` take tensors whose dimension 1 is exactly that number.
+
+## Why it goes wrong
+
+Images come with an alpha channel or in grey, channels stand last instead of second, or two layers were built with other
+numbers.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(16))
+net(torch.randn(2, 3, 32, 32))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+net(torch.randn(2, 3, 32, 32))
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.values.findings import Finding
+
+CODE, NAME = "SG505", "channel-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed convolution or normalization whose channels differ from the input's."""
+    crash = crash_of(run)
+    if crash is None or crash.family not in ("conv", "norm") or crash.clash.kind not in ("dim", "divides"):
+        return
+    yield clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: channels {both_sizes(crash.clash)}.",
+        crash.suspect,
+        "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""SG507 hard-coded-size
+
+A batch or sequence size was frozen in the code, in a buffer or in a kept state, and a batch came with another.
+
+## What it is
+
+A number that belongs to the data (rows, length) stands in the program as a constant, or in a tensor made for an earlier batch.
+
+## Why it goes wrong
+
+It holds for every full batch. The last batch of an epoch is smaller, or one text is shorter.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+rnn = nn.GRU(6, 5, batch_first=True)
+state = torch.zeros(1, 8, 5)
+for batch in torch.randn(20, 3, 6).split(8):
+    out, _ = rnn(batch, state)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+rnn = nn.GRU(6, 5, batch_first=True)
+for batch in torch.randn(20, 3, 6).split(8):
+    state = torch.zeros(1, len(batch), 5)
+    out, _ = rnn(batch, state)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.blame import cause
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.values.findings import Finding
+
+CODE, NAME = "SG507", "hard-coded-size"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed op in which one side's batch or sequence size is a number of the code and the other's comes with the data."""
+    crash = crash_of(run)
+    if crash is None or crash.family == "concat":
+        return
+    state = crash.family == "rnn" and crash.clash.role == "batch"
+    if crash.frozen is None and not state:
+        return
+    found = cause(run, crash.failed, crash.frozen) if crash.frozen is not None else crash.suspect
+    yield clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}; "
+        "one of them is fixed in the code, the other comes with the data.",
+        found,
+        "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
+    )  # fmt: skip

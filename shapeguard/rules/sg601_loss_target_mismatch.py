@@ -1,0 +1,60 @@
+"""SG601 loss-target-mismatch
+
+Prediction and target of a loss differ in shape or batch.
+
+## What it is
+
+``cross_entropy`` takes (batch, classes) and (batch,); elementwise losses take two tensors of one shape.
+
+## Why it goes wrong
+
+A reshape folded time or space into the batch, the target was not shifted with the input, or one side was flattened.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+clips = torch.randn(4, 2, 8)
+labels = torch.randint(0, 5, (4,))
+logits = nn.Linear(8, 5)(clips.view(-1, 8))
+nn.functional.cross_entropy(logits, labels)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+clips = torch.randn(4, 2, 8)
+labels = torch.randint(0, 5, (4,))
+logits = nn.Linear(8, 5)(clips).mean(dim=1)
+nn.functional.cross_entropy(logits, labels)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.values.findings import Finding
+
+CODE, NAME = "SG601", "loss-target-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed loss."""
+    crash = crash_of(run)
+    if crash is None or crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
+        return
+    yield clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` compares {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}.",
+        crash.suspect,
+        "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
+    )  # fmt: skip

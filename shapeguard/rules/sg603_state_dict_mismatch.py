@@ -1,0 +1,84 @@
+"""SG603 state-dict-mismatch
+
+A checkpoint's tensor has another shape than the model's parameter.
+
+## What it is
+
+``load_state_dict`` copies tensor by tensor; names may be missing with ``strict=False``, shapes may not differ.
+
+## Why it goes wrong
+
+The model was built with other sizes than the one that was saved: another number of classes, another width or vocabulary.
+``strict=False`` does not help: it is about names.
+
+## Example
+
+```python
+from torch import nn
+
+saved = nn.Linear(24, 10).state_dict()
+nn.Linear(24, 4).load_state_dict(saved)
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+saved = nn.Linear(24, 10).state_dict()
+model = nn.Linear(24, 4)
+fitting = {name: value for name, value in saved.items() if value.shape == model.state_dict()[name].shape}
+model.load_state_dict(fitting, strict=False)
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, OperandView, Severity
+from shapeguard.values.recording import FrameInfo
+
+CODE, NAME = "SG603", "state-dict-mismatch"
+# torch collects all misfits and tells them in this one form; the tensors themselves are in none of the frames.
+_MISFIT = re.compile(r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[([\d, ]*)\]\) from checkpoint, "
+                     r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)")  # fmt: skip
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failed ``load_state_dict``."""
+    frame = run.inner_frame
+    if frame is None or run.failure is None or "load_state_dict" not in frame.function:
+        return
+    found = [(name, _shape(saved), _shape(here)) for name, saved, here in _MISFIT.findall(run.failure.exception.message)]
+    if found:
+        yield _finding(run, found)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(",") if size.strip())
+
+
+def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> Finding:
+    name, saved, here = found[0]
+    dim = next((d for d, (a, b) in enumerate(zip(saved, here, strict=False)) if a != b), None)
+    sizes = (saved[dim], here[dim]) if dim is not None else (len(saved), len(here))
+    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    user: FrameInfo | None = run.user_frame
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
+        + (f" (dim {dim})." if dim is not None else " dimensions."),
+        location=run.statement_of(user) if user is not None else None,
+        failed_at=run.failed_at,
+        operands=(OperandView("checkpoint", name, saved), OperandView("model", name, here)),
+        mismatch=Mismatch("dim" if dim is not None else "rank", sizes, dim),
+        fix=Fix(
+            "Build the model with the checkpoint's sizes, or leave the tensors that differ out of what is loaded "
+            "(a new head is trained anyway). `strict=False` alone does not accept other shapes."
+        ),
+    )

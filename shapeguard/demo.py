@@ -15,7 +15,7 @@ import msgspec
 from shapeguard.analysis import analyze
 from shapeguard.analysis.compare import compare
 from shapeguard.errors import MissingDependencyError, UsageError
-from shapeguard.output import OutDir, write_all
+from shapeguard.output import OutDir, write_recording, write_report
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Recording
 from shapeguard.values.store import parse_recording
@@ -125,7 +125,8 @@ def side_by_side(failing: DemoRun, reference: DemoRun, prompts: Sequence[str]) -
 
 def write(folder: OutDir, failing: DemoRun, report: Report) -> None:
     """The failing run's four files, with the comparison in them."""
-    write_all(folder, failing.recording, report)
+    write_recording(folder, failing.recording)
+    write_report(folder, report)
 
 
 def default_prompts() -> list[str]:

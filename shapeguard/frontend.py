@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from shapeguard.capture.capture import Capture, Level
 from shapeguard.errors import UsageError
-from shapeguard.output import OutDir, prepare_out, write_all
+from shapeguard.output import OutDir, prepare_out, write_recording, write_report
 from shapeguard.values.findings import Outcome, Report
 from shapeguard.values.recording import Recording
 
@@ -45,6 +45,7 @@ class Guard:
         self._folder: OutDir | None = None
         self._capture: Capture | None = None
         self._recording: Recording | None = None
+        self._children: list[Recording] = []
         self._report: Report | None = None
 
     def __enter__(self) -> Guard:
@@ -53,6 +54,7 @@ class Guard:
         if self._recording is not None:
             self._folder = None  # entered again: another run, another set of files
         self._recording = self._report = None
+        self._children = []
         self.prepare()
         capture = self._make()
         capture.open(None if self._folder is None else self._folder.path / "recording.jsonl")
@@ -90,8 +92,12 @@ class Guard:
         if capture is None:
             return
         self._recording = capture.close(outcome)
+        if capture.in_child:  # forked: its file is written, the report is the parent's
+            return
+        self._children = capture.children()
         if self._folder is not None:
-            write_all(self._folder, self._recording, self.report)
+            write_recording(self._folder, self._recording)  # first: whatever happens to the report, it can be made again
+            write_report(self._folder, self.report)
 
     @property
     def recording(self) -> Recording:
@@ -105,6 +111,11 @@ class Guard:
         return self._recording
 
     @property
+    def children(self) -> list[Recording]:
+        """What happened in the processes that the guarded code started: a recording each, those that failed first."""
+        return self._children
+
+    @property
     def report(self) -> Report:
         """The findings. There once the guarded code has ended, also while its exception goes on outwards.
 
@@ -114,7 +125,7 @@ class Guard:
         if self._report is None:
             from shapeguard.analysis import analyze
 
-            self._report = analyze(self.recording)
+            self._report = analyze(self.recording, self._children)
         return self._report
 
     @property
@@ -134,7 +145,7 @@ class Guard:
                 with inner:
                     return function(*args, **kwargs)
             finally:
-                self._recording, self._report = inner._recording, inner._report
+                self._recording, self._children, self._report = inner._recording, inner._children, inner._report
 
         return guarded
 

@@ -210,9 +210,13 @@ def _say(line: str) -> None:
         print(f"shapeguard: {line}", file=sys.stderr, flush=True)
 
 
-def write_all(folder: OutDir, recording: Recording, report: Report) -> None:
-    """The four files of a run. A form that cannot be made is left out with a line on stderr."""
+def write_recording(folder: OutDir, recording: Recording) -> None:
+    """The compact recording in place of the one that grew with the run."""
     folder.write("recording.jsonl", dump_recording(recording))
+
+
+def write_report(folder: OutDir, report: Report) -> None:
+    """The report in its three forms. One that cannot be made is left out with a line on stderr."""
     folder.write("report.json", report.to_json())
     for name, form in (("report.md", "markdown"), ("report.html", "html")):
         try:

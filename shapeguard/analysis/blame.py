@@ -9,6 +9,7 @@ when it last passed; else the side that the program changed, else the one that w
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -68,19 +69,22 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
     """Both sides followed past a place where both were folded (heads into the batch, say): along the factor that differs."""
     for i, ours in enumerate(left.hops):
         for j, theirs in enumerate(right.hops):
-            if not _same_fold(run, ours, theirs):
-                continue
-            for (tensor, dim), (other, there) in zip(ours.merged, theirs.merged, strict=True):
-                if tensor.last[dim] != other.last[there]:
-                    return _past_fold(run, left, i, tensor, dim), _past_fold(run, right, j, other, there)
+            dims = _folded(run, ours, theirs)
+            here, there = (hop.source for hop in (ours, theirs))
+            differ = [dim for dim in dims if here and there and here.last[dim] != there.last[dim]]
+            if here is not None and there is not None and differ:
+                dim = differ[0]
+                return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)
     return left, right
 
 
-def _same_fold(run: Run, ours: Hop, theirs: Hop) -> bool:
-    """Whether both sizes are products that the same line of code made of the same number of dimensions."""
+def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
+    """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
     chains = run.recording.chains
-    here, there = chains[ours.row.chain].sites[:1], chains[theirs.row.chain].sites[:1]
-    return len(ours.merged) > 1 and len(ours.merged) == len(theirs.merged) and here == there
+    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1]
+    same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
+    dims = sorted({dim for hop in (ours, theirs) for _, dim in hop.merged})
+    return dims if same_line and same_rank and len(dims) > 1 else []
 
 
 def _past_fold(run: Run, of: Side, place: int, tensor: TensorArg, dim: int) -> Side:
@@ -105,7 +109,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(location, "data", of)
-    return Cause(written(run, last.row, of.size) or location, "written", of)
+    direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
+    return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
 
 
 def _by_layer(run: Run, hop: Hop) -> Location | None:
@@ -118,7 +123,7 @@ def _by_layer(run: Run, hop: Hop) -> Location | None:
 
 def _is_written_call(run: Run, row: Row) -> bool:
     """Whether the op is what the user's expression calls, and not something a library did for it (``torch.load``)."""
-    return row.op.rstrip("_") in run.expression(row)
+    return row.op.strip("_") in run.expression(row)
 
 
 def suspect(run: Run, failed: FailedOp) -> Cause:
@@ -215,22 +220,37 @@ def _construct_row(run: Run, failed: FailedOp) -> Row | None:
     return next((row for row in rows if row is not None and row.kind == "construct"), None)
 
 
-def written(run: Run, row: Row, size: int) -> Location | None:
+def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location | None:
     """Where the number that gave a row its size is written: the argument of this size, climbed to its origin."""
-    spot = written_spot(run, row, size)
+    spot = written_spot(run, row, size, dim)
     return run.place(spot.file, spot.line, spot.function) if spot is not None else None
 
 
-def written_spot(run: Run, row: Row, size: int) -> Spot | None:
-    """The end of the climb from the argument that gave a row its size."""
+def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
+    """The place at which the number was decided that gave a row its size."""
+    return next((spot for trail in written_trails(run, row, size, dim) if (spot := decided(trail)) is not None), None)
+
+
+def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
+    """Climbs from the arguments that can have given a row its size, each to where its number is written."""
     sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
-    for argument in _arguments(run, row) if sites else ():
-        if not _may_be(argument, size):
-            continue
-        spot = decided(climb(run.sources, sites, argument, value=size))
-        if spot is not None:
-            return spot
-    return None
+    for argument in _arguments(run, row, dim) if sites else ():
+        if isinstance(argument, ast.Constant) and argument.value == size:
+            yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
+        elif not isinstance(argument, ast.Constant):
+            yield _without_shared_constant(run, climb(run.sources, sites, argument, value=size))
+
+
+def _without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
+    """The trail without a module's constant at its end that is used in several places: the use is at fault, not the name."""
+    if len(trail) < 2 or trail[-1].kind != "constant":
+        return trail
+    last = trail[-1]
+    tree = run.sources[last.file].tree
+    own = [s for s in (tree.body if tree else ()) if isinstance(s, ast.Assign | ast.AnnAssign) and s.lineno == last.line]
+    names = {node.id for s in own for node in ast.walk(s) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names] if tree else []
+    return trail[:-1] if len(uses) > 2 else trail  # one of them is the assignment
 
 
 def decided(trail: list[Spot]) -> Spot | None:
@@ -251,19 +271,30 @@ def _computes(spot: Spot) -> bool:
         return False
 
 
-def _may_be(argument: ast.expr, size: int) -> bool:
-    return not isinstance(argument, ast.Constant) or argument.value == size
+def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
+    """The argument expressions of the call a row stands for, literals of nested tuples opened.
 
-
-def _arguments(run: Run, row: Row) -> Iterator[ast.expr]:
-    """The argument expressions of the call a row stands for, literals of nested tuples opened."""
+    ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
+    """
     try:
         node = ast.parse(run.expression(row), mode="eval").body
     except SyntaxError:
         return
-    if isinstance(node, ast.Call):
-        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            yield from argument.elts if isinstance(argument, ast.Tuple | ast.List) else [argument]
+    if not isinstance(node, ast.Call):
+        return
+    whole = dim is not None and len(row.outputs[:1]) == 1 and any(
+        isinstance(value, list) and len(value) == len(row.outputs[0].last) for value in row.args.values()
+    )
+    if f"size[{dim}]" in row.args and dim is not None and dim < len(node.args):
+        yield node.args[dim]
+        return
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        if isinstance(argument, ast.Tuple | ast.List):
+            yield from argument.elts
+        elif whole and isinstance(argument, ast.Name | ast.Attribute):
+            yield ast.Subscript(value=argument, slice=ast.Constant(value=dim), ctx=ast.Load())
+        else:
+            yield argument
 
 
 def _here(run: Run) -> Location:

@@ -76,7 +76,8 @@ def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str
     tensors = [value for value in frame.operands if value.shape is not None]
     if tensors and tensors[0].stride is not None and (not inputs or inputs[0].last == tensors[0].shape):
         values["stride"] = list(tensors[0].stride)
-    index = next((value for value in tensors if isinstance(value.value, list) and len(value.value) == 2), None)
+    ranged = [value for value in tensors if isinstance(value.value, list) and len(value.value) == 2]
+    index = next((value for value in ranged if value.label.startswith("ind")), ranged[0] if ranged else None)
     if index is not None and isinstance(index.value, list):
         values["index_min"], values["index_max"] = index.value
     return values

@@ -30,13 +30,11 @@ def is_frozen(run: Run, side: Side) -> bool:
     last = side.hops[-1] if side.hops else None
     if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
         return False
-    spot = written_spot(run, last.row, side.size)
+    spot = written_spot(run, last.row, side.size, last.after)
     if spot is None:
         return False
-    if spot.kind in _LITERAL_KINDS:
-        return True
     try:
         node = ast.parse(spot.node_text, mode="eval").body
     except SyntaxError:
-        return False
+        return spot.kind in _LITERAL_KINDS  # an entry of a config text, say
     return isinstance(node, ast.Constant) and isinstance(node.value, int)

@@ -11,6 +11,8 @@ from shapeguard.values.findings import LineageStep
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 MAX_STEPS = 200
+# They make a length of the longest row they see; their only flag says that the batch comes first.
+_PADDING = frozenset({"_pad_packed_sequence", "pad_packed_sequence", "pad_sequence"})
 
 
 class Hop(NamedTuple):
@@ -35,10 +37,17 @@ def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
     shape = tensor.last if isinstance(tensor, TensorArg) else tensor.shape
     hops: list[Hop] = []
     origin = tensor.origin
+    # A state handed from step to step leads round in a loop; the ways by which it first came in lead out of it.
+    ways_in: list[tuple[int, tuple[int, ...], int]] = []
     seen: set[tuple[int, int]] = set()
-    while shape is not None and origin is not None and 0 <= dim < len(shape) and len(hops) < MAX_STEPS:
+    while shape is not None and 0 <= dim < len(shape) and len(hops) < MAX_STEPS:
+        if origin is None or (origin, dim) in seen:
+            if not ways_in:
+                break
+            origin, shape, dim = ways_in.pop()
+            continue
         row = run.row(origin)
-        if row is None or (origin, dim) in seen:
+        if row is None:
             break
         seen.add((origin, dim))
         hop = _hop(run, row, shape, dim)
@@ -46,13 +55,22 @@ def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
         if hop.changed or hop.source is None or hop.before is None:
             break
         shape, dim, origin = hop.source.last, hop.before, hop.source.origin
+        if hop.source.first_origin is not None:
+            ways_in.append((hop.source.first_origin, shape, dim))
     return hops
 
 
 def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     """How a row came by a dimension of its result."""
     size = shape[dim]
+    if row.op.startswith("new_"):  # its tensor lends only dtype and device
+        return Hop(row, None, None, dim, None, size)
+    if row.op in _PADDING and dim == (1 if True in row.args.values() else 0):
+        return Hop(row, None, None, dim, None, size)
     by_label = {tensor.label: tensor for tensor in row.inputs}
+    kept = next((tensor for tensor in row.inputs if tensor.last == shape), None)
+    if kept is not None and row.outputs[1:] and shape in [out.last for out in row.outputs[1:]] and row.outputs[0].last != shape:
+        return Hop(row, kept, dim, dim, size, size)  # another result than the first: a state that is handed on
     if row.kind != "forward" and known(row.op):
         call = call_of_row(row, built=run.row(row.owner))
         sources = [(by_label[label], before) for label, before in dim_sources(row.op, call, dim) if label in by_label]

@@ -11,8 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from shapeguard.capture.children import Children, Settings
 from shapeguard.capture.environment import environment
 from shapeguard.capture.export import Exporter
+from shapeguard.capture.privacy import without_source
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.session import Installation
 from shapeguard.capture.sites import GROUPS
@@ -65,8 +67,11 @@ class Capture:
         self._recorder: Recorder | None = None
         self._stack = ExitStack()
 
-    def open(self, recording_path: Path | None = None) -> None:
-        """Start watching. With a path, the recording is on disk as the run goes."""
+    def open(self, recording_path: Path | None = None, *, child_of: Path | None = None) -> None:
+        """Start watching. With a path, the recording is on disk as the run goes.
+
+        ``child_of`` is the folder of the guarded process that spawned this one.
+        """
         for path in self._user_code:
             users.always(path)
         recorder = Recorder(self.level, self._groups)
@@ -74,9 +79,15 @@ class Capture:
         self._started = time.monotonic()
         self._header = Header(level=self.level, argv=self._argv, cwd=os.getcwd(), environment=environment())
         with ExitStack() as undo:
+            writer = None
             if recording_path is not None:
-                _write_along(undo, recorder, recording_path, self._header)
+                writer = _write_along(undo, recorder, recording_path, self._header)
             self._watch_with(undo, recorder)
+            self._children = self._make_children(recorder, recording_path, writer)
+            undo.callback(self._children.close)
+            self._children.open()
+            if child_of is not None:
+                self._children.become_child(child_of)
             installation = Installation(self.level, self._groups, lambda error: recorder.note(f"not watched: {error}"))
             undo.callback(installation.close)
             installation.open()
@@ -91,7 +102,9 @@ class Capture:
         try:
             from shapeguard.capture.failure import describe_failure
 
-            self._failures.append(_unwatched(describe_failure, error, recorder, thread))
+            failure = _unwatched(describe_failure, error, recorder, thread)
+            self._failures.append(failure)
+            self._children.failed(failure if self._source else without_source(failure))
         except Exception as trouble:
             recorder.note(f"the failure could not be described: {type(trouble).__name__}: {trouble}")
 
@@ -105,12 +118,25 @@ class Capture:
         if recorder is None:
             raise UsageError("the capture is not open")
         try:
+            self._children.finish(outcome)
             self._stack.close()
             return self._finish(recorder, outcome)
         except Exception as trouble:
             recorder.note(f"the recording could not be finished: {type(trouble).__name__}: {trouble}")
             footer = Footer(outcome, time.monotonic() - self._started, recorder.events)
             return Recording(header=self._header, notes=list(recorder.notes), failures=self._failures, footer=footer)
+
+    def children(self) -> list[Recording]:
+        """What the processes that were started while watching have written; to be asked once, after ``close``."""
+        try:
+            return self._children.joined()
+        except Exception:  # the run's own recording tells what there is to tell
+            return []
+
+    @property
+    def in_child(self) -> bool:
+        """Whether this process is a child of the one that was guarded, and writes only for itself."""
+        return self._children.in_child
 
     @property
     def closed(self) -> bool:
@@ -132,6 +158,18 @@ class Capture:
             if segment.error and not segment.error.startswith(_EARLIER):
                 segment.error = _EARLIER + segment.error  # a rerun may fail with the same words; this one is told
         return recording
+
+    def _make_children(self, recorder: Recorder, path: Path | None, writer: Writer | None) -> Children:
+        groups = tuple(sorted(self._groups))
+        settings = Settings(self.level, groups, self._source, self._user_code, self._argv)
+        folder = None if path is None else path.parent
+
+        def begin_anew() -> None:
+            self._failures = []
+            if writer is not None:
+                writer.close()
+
+        return Children(recorder, self._header, settings, folder, self.failed, begin_anew)
 
     def _watch_with(self, undo: ExitStack, recorder: Recorder) -> None:
         """Let the recorder watch this thread (and what it starts), or the whole process."""
@@ -162,16 +200,19 @@ class Capture:
                     recording.rows.append(line)
         if self._source:
             recording.sources = _sources(recording)
+        else:
+            recording.failures = [without_source(failure) for failure in self._failures]
         recording.notes = list(recorder.notes)
         recording.footer = Footer(outcome, time.monotonic() - self._started, recorder.events)
         return recording
 
 
-def _write_along(undo: ExitStack, recorder: Recorder, path: Path, header: Header) -> None:
+def _write_along(undo: ExitStack, recorder: Recorder, path: Path, header: Header) -> Writer:
     writer = Writer(path, header, recorder)
     undo.callback(writer.close)
     undo.callback(writer.flush)
     recorder.on_tick = writer.tick
+    return writer
 
 
 def _unwatched(function: Callable[..., _T], *args: Any) -> _T:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+import msgspec
 from executing import Source
 from pure_eval import CannotEval
 
@@ -26,6 +27,9 @@ _MAX_LOCALS = 40
 _MAX_ITEMS = 16
 _MAX_FRAMES = 60
 _MAX_INDEX = 1 << 20  # elements of an index tensor whose extremes are looked up
+_SAME_ENTRIES = frozenset(
+    "unsqueeze squeeze view reshape flatten long int to cpu clone detach contiguous t transpose permute expand unflatten".split()
+)
 _FUNCTIONAL = "torch/nn/functional.py"
 
 
@@ -248,7 +252,8 @@ class _FrameReader:
             value = values[node]
         except (CannotEval, Exception):
             row = results.get((node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0))
-            yield self._from_row(row, text, label) if row is not None else NamedValue(text, label)
+            told = self._from_row(row, text, label) if row is not None else NamedValue(text, label)
+            yield msgspec.structs.replace(told, value=self._extremes_behind(node, values))
             return
         yield from self._values(value, text, label)
 
@@ -324,6 +329,16 @@ class _FrameReader:
         if not whole or value.device.type != "cpu" or not 0 < value.numel() <= _MAX_INDEX or value.is_meta:
             return None
         return [int(value.min()), int(value.max())]
+
+    def _extremes_behind(self, node: ast.expr, values: FrameValues) -> FactValue:
+        """Extremes of ``labels.unsqueeze(1)``: those of ``labels``, for the call only arranges the same entries."""
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ENTRIES:
+            node = node.func.value
+        with suppress(CannotEval, Exception):
+            value = values[node]
+            if self._is_tensor(value):
+                return self._extremes(value)
+        return None
 
     # -- locals ----------------------------------------------------------------------------------------------------
 

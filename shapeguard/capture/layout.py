@@ -121,10 +121,17 @@ def describe_result(value: Any, numbers: list[int], tensors: list[torch.Tensor],
 class _Opened:
     """Collects what a layout says while its numbers are read off."""
 
-    def __init__(self, first: Sequence[int], last: Sequence[int], origins: Sequence[int | None]) -> None:
+    def __init__(
+        self,
+        first: Sequence[int],
+        last: Sequence[int],
+        origins: Sequence[int | None],
+        first_origins: Sequence[int | None],
+    ) -> None:
         self.first = iter(first)
         self.last = iter(last)
         self.origins = iter(origins)
+        self.first_origins = iter(first_origins)
         self.tensors: list[TensorArg] = []
 
     def take(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -136,7 +143,10 @@ class _Opened:
         if tag == _TENSOR:
             first, last = self.take(layout[1])
             dtype, device = str(layout[2]).removeprefix("torch."), str(layout[3])
-            self.tensors.append(TensorArg(label, first, last, dtype, device, next(self.origins, None)))
+            origin, earlier = next(self.origins, None), next(self.first_origins, None)
+            self.tensors.append(
+                TensorArg(label, first, last, dtype, device, origin, earlier if earlier != origin else None)
+            )
             return "tensor", "tensor"
         if tag == _INT:
             (first_int,), (last_int,) = self.take(1)
@@ -179,8 +189,9 @@ class Opened:
         last: Sequence[int],
         origins: Sequence[int | None],
         names: Sequence[str],
+        first_origins: Sequence[int | None] = (),
     ) -> None:
-        opened = _Opened(first, last, origins)
+        opened = _Opened(first, last, origins, first_origins)
         self.args: dict[str, FactValue] = {}
         self.args_first: dict[str, FactValue] = {}
         for label, (name, part) in zip(_labels(layout[0], names), layout[0], strict=True):

@@ -5,8 +5,7 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from torch._C import (
@@ -35,34 +34,67 @@ def take_off(mode: Any) -> int:
         return 0
     if not is_on(mode):
         return -1
-    above = []
-    while (top := _pop_torch_function_stack()) is not mode:
-        above.append(top)
-    for other in reversed(above):
-        _push_on_torch_function_stack(other)
-    return len(above)
+    above: list[Any] = []
+    try:
+        while (top := _pop_torch_function_stack()) is not mode:
+            above.append(top)
+        return len(above)
+    finally:
+        _push_back(above)
 
 
 def put_on(mode: Any, below: int = 0) -> None:
     """Put our mode on the stack, under the ``below`` topmost modes."""
-    others = [_pop_torch_function_stack() for _ in range(min(below, _len_torch_function_stack()))]
-    _push_on_torch_function_stack(mode)
-    for other in reversed(others):
-        _push_on_torch_function_stack(other)
-
-
-@contextmanager
-def switched_on() -> Iterator[None]:
-    """User code again, below a library: the mode is back for as long as it runs."""
-    mode = state.mode
-    before = state.inside, state.mode_off, state.covered
-    put = mode is not None and not is_on(mode)
-    if put:
-        put_on(mode)
-    state.inside, state.mode_off, state.covered = None, False, False
+    others: list[Any] = []
     try:
-        yield
+        for _ in range(min(below, _len_torch_function_stack())):
+            others.append(_pop_torch_function_stack())
+        _push_on_torch_function_stack(mode)
     finally:
-        state.inside, state.mode_off, state.covered = before
-        if put:
-            take_off(mode)
+        _push_back(others)
+
+
+def _push_back(others: list[Any]) -> None:
+    """Other people's modes, last popped first; in a ``finally``, so that an interrupt loses none."""
+    while others:
+        _push_on_torch_function_stack(others[-1])
+        others.pop()
+
+
+class ModeOff:
+    """Context in which our mode is off this thread's stack. Entered where it is off already it does nothing."""
+
+    __slots__ = ("_below", "_mode")
+
+    def __enter__(self) -> None:
+        self._below = -1
+        self._mode = mode = state.mode
+        if mode is not None and not state.mode_off:
+            self._below = take_off(mode)
+            state.mode_off = True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._below < 0:
+            return
+        state.mode_off = False
+        if state.mode is self._mode:  # else the guard was closed meanwhile
+            put_on(self._mode, self._below)
+
+
+class SwitchedOn:
+    """Context of user code that a library calls: the mode is back, and what happens is watched, as long as it runs."""
+
+    __slots__ = ("_before", "_mode", "_put")
+
+    def __enter__(self) -> None:
+        self._before = state.inside, state.mode_off, state.covered
+        self._mode = mode = state.mode
+        self._put = mode is not None and not is_on(mode)
+        state.inside, state.mode_off, state.covered = None, False, False
+        if self._put:
+            put_on(mode)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._put:
+            take_off(self._mode)
+        state.inside, state.mode_off, state.covered = self._before

@@ -25,13 +25,14 @@ GROUP_OF_KIND = {
     "forward": "module",
     "construct": "module",
     "vocabulary": "tokenizer",
+    "collective": "collective",
 }
 
 
 class Segment:
     """A run of events with the same layout at the same place whose numbers grow by a fixed step."""
 
-    __slots__ = ("count", "dirty", "error", "first", "first_at", "key", "last", "last_at", "origins", "owner", "row", "step", "varied")
+    __slots__ = ("count", "dirty", "error", "first", "first_at", "first_origins", "key", "last", "last_at", "origins", "owner", "row", "step", "varied")
 
     def __init__(self, row: int, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> None:
         self.row = row
@@ -41,6 +42,7 @@ class Segment:
         self.count = 1
         self.first_at = self.last_at = at
         self.origins: Sequence[int | None] = ()
+        self.first_origins: Sequence[int | None] | None = None
         self.owner: int | None = None
         self.error = error
         self.varied = False
@@ -110,6 +112,8 @@ class Recorder:
         segment.last = numbers
         segment.last_at = at
         segment.origins = origins
+        if segment.first_origins is None:
+            segment.first_origins = origins
         segment.owner = None if owner is None else self.origin(owner)
         segment.dirty = True
         row = self.latest = segment.row

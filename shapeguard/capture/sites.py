@@ -12,7 +12,11 @@ from typing import Any, NamedTuple
 Wrap = Callable[[Any], Any]
 
 CONCAT = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack")
-GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "ops")
+COLLECTIVES = (
+    "all_reduce", "broadcast", "reduce", "all_gather", "gather", "scatter", "all_gather_into_tensor", "reduce_scatter",
+    "reduce_scatter_tensor", "all_to_all", "all_to_all_single",
+)
+GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "collective", "ops")
 
 
 class PatchSite(NamedTuple):
@@ -118,5 +122,10 @@ SITES: tuple[PatchSite, ...] = (
     PatchSite(
         "transformers.modeling_utils:PreTrainedModel", "resize_token_embeddings", "tokenizer",
         "vocabulary:wrap_vocabulary", "rows of the embedding after a resize", argument="resize_token_embeddings",
+    ),
+    *(
+        PatchSite("torch.distributed", name, "collective", "collective:wrap_collective",
+                  "what each rank brings to a collective, before the call that may hang or abort", argument=name)
+        for name in COLLECTIVES
     ),
 )

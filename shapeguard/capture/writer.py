@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -56,8 +57,15 @@ class Writer:
             self._recorder.note(f"the recording could not be written: {error}")
             self._file = None
 
+    def append(self, lines: Iterable[Line]) -> None:
+        """Write these lines now."""
+        try:
+            self._write(lines)
+        except Exception as error:
+            self._recorder.note(f"the recording could not be written: {error}")
+
     def _write(self, lines: object) -> None:
-        if self._file is None:
+        if self._file is None or os.getpid() != self._pid:
             return
         data = b"".join(self._encode(line) + b"\n" for line in _lines(lines))
         if data:
@@ -65,8 +73,8 @@ class Writer:
             self._size += len(data)
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None and os.getpid() == self._pid:
+        """Close the file; in a forked child its copy of the handle."""
+        if self._file is not None:
             os.close(self._file)
         self._file = None
 

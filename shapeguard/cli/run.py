@@ -149,9 +149,11 @@ class _Watcher:
             self._guard.failed(exc, "" if thread_name == "MainThread" else thread_name)
 
     def finish(self, outcome: Outcome) -> None:
-        if self._guard is None or os.getpid() != self._pid:
-            return  # a forked child that ran on to the end: the report is the parent's
+        if self._guard is None:
+            return
         self._guard.close(outcome)
+        if os.getpid() != self._pid:
+            return  # a forked child that ran on to the end: the report is the parent's
         show_answer(self._guard.report, self._guard.folder)
 
     def severities(self) -> set[str]:

@@ -19,7 +19,14 @@ FORMATS = ("terminal", "json", "markdown", "html", "trace")
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="report.json, recording.jsonl, or a folder that holds them")
-    parser.add_argument("-f", "--format", choices=FORMATS, default="terminal", help="default: %(default)s")
+    parser.add_argument(
+        "-f",
+        "--format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        default="terminal",
+        help=f"one of {', '.join(FORMATS)} (default: %(default)s)",
+    )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write to this new file instead of stdout")
 
 
@@ -48,7 +55,7 @@ def report_of(file: Path) -> Report:
         UsageError: there is no such file, or the folder holds none.
     """
     from shapeguard.values.findings import Report
-    from shapeguard.values.store import load
+    from shapeguard.values.store import load, load_children
 
     if not file.exists():
         raise UsageError(f"{file}: no such file or folder")
@@ -62,7 +69,7 @@ def report_of(file: Path) -> Report:
         return loaded
     from shapeguard.analysis import analyze
 
-    return analyze(loaded)
+    return analyze(loaded, load_children(file))
 
 
 def _render(report: Report, format: str, to_terminal: bool) -> str:

@@ -50,6 +50,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.cache_rows import (
+    CrossRows,
+    Trim,
+    cross_rows,
+    expansion,
+    handed_in_at,
+    rows_written_at,
+    trims,
+)
+from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
@@ -69,31 +79,85 @@ class _Sides(NamedTuple):
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A call that failed with a cache of other rows than its input."""
-    sides = _sides(run)
-    if sides is None:
-        return
+    """A call that failed with a cache, or encoder states, of other rows than its input; a cache cut to its first rows."""
+    sides, cross = _sides(run), cross_rows(run)
+    if sides is not None:
+        yield _in_cache(run, sides)
+    elif cross is not None:
+        yield _in_cross_attention(run, cross)
+    seen = set()
+    for trim in trims(run):
+        if trim.cut.chain not in seen:
+            seen.add(trim.cut.chain)
+            yield _trimmed(run, trim)
+
+
+def _in_cache(run: Run, sides: _Sides) -> Finding:
     rows, wanted = sides.past.last[0], sides.new.last[0]
     source = _changed_input(run, rows)
     hops = source[1] if source else []
     change = birth(hops)
-    here = run.location(change.row) if change is not None else None
-    yield Finding(
+    here = run.location(change.row) if change is not None and change.size_before is not None else None
+    made = rows_written_at(run, sides.past) if here is None else None
+    return Finding(
         CODE,
         NAME,
         Severity.ERROR,
         _message(run, rows, wanted, change),
-        location=here or run.location(sides.row) or run.failed_at,
+        location=here or (made[0] if made is not None else None) or run.location(sides.row) or run.failed_at,
         failed_at=run.failed_at,
         operands=_operands(run, sides, source[0] if source else None),
         mismatch=Mismatch("dim", (rows, wanted), 0),
-        lineage=steps(run, hops),
+        lineage=steps(run, made[1] if made is not None else hops),
         fix=_fix(run, change, rows, wanted),
+    )
+
+
+def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
+    rows, wanted = cross.states.last[0], cross.tokens.last[0]
+    beams = expansion(run)
+    told = f" `generate` makes {beams} rows of each for its beams or sequences." if beams > 1 else ""
+    hops = follow(run, cross.states, 0)
+    made = rows_written_at(run, cross.states)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{cross.states.label}` has {rows} rows, the decoder's input has {wanted}.{told}",
+        location=handed_in_at(run, cross.states.label)
+        or (made[0] if made is not None else None)
+        or run.location(cross.row)
+        or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(cross.tokens), run.tensor(cross.states)),
+        mismatch=Mismatch("dim", (wanted, rows), 0),
+        lineage=steps(run, hops),
+        fix=Fix(f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."),
+    )
+
+
+def _trimmed(run: Run, trim: Trim) -> Finding:
+    kept = run.location(trim.kept)
+    where = f" (line {kept.line}: `{kept.source}`)" if kept is not None else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR if trim.sure else Severity.WARNING,
+        f"The cache is cut to its first {trim.after} of {trim.before} rows, while the rows that go on are picked by "
+        f"an index{where}: they continue on other rows' keys and values.",
+        location=run.location(trim.cut),
+        failed_at=None,
+        operands=(run.tensor(trim.cut.inputs[0], "", CACHE_DIMS), run.tensor(trim.kept.inputs[0])),
+        mismatch=Mismatch("dim", (trim.before, trim.after), 0),
+        fix=Fix("Select the same rows of the cache: `cache.batch_select_indices(kept)`, not the first so many."),
     )
 
 
 def _sides(run: Run) -> _Sides | None:
     """The cached and the new rows of the failed call, where they differ."""
+    update = failed_update(run)
+    if update is not None and update.is_static:
+        return None
     for row in run.failed_rows:
         by_label = {tensor.label: tensor for tensor in row.inputs}
         past = by_label.get("past keys") or by_label.get("past_key_values.layers[0].keys")

@@ -39,25 +39,104 @@ model(torch.tensor([[7]]), past_key_values=prefix)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.climb import written_at
-from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Severity
+from shapeguard.analysis.caches import FailedUpdate, failed_update
+from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, written_at
+from shapeguard.analysis.run import NEW_DIMS, Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG302", "legacy-cache-format"
 _SEQUENCES = ("tuple", "list")
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed model call that was given a tuple for a cache, or a failed subscript of a Cache."""
+    """A failed model call that was given a tuple for a cache, a failed subscript of a Cache, or layers of another layout."""
     row = run.failed_row("forward", "generate")
     if row is not None and (pairs := _pairs(row)):
         yield _tuple_given(run, row, pairs)
     taken = _taken_apart(run)
     if taken is not None:
         yield _cache_taken_apart(run, taken)
+    update = failed_update(run)
+    if update is not None and len(update.past.last) != len(update.new.last):
+        yield _other_layout(run, update)
+    listed = _unpacked_list(run) if taken is None else None
+    if listed is not None:
+        yield _layers_unpacked(run, listed)
+
+
+def _other_layout(run: Run, update: FailedUpdate) -> Finding:
+    past, new = update.past, update.new
+    built = run.row(update.row.owner)
+    made = run.row(past.origin)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The cache was filled with keys of {len(past.last)} dims, {format_shape(past.last)}; the model works on "
+        f"(batch, kv_heads, length, head_dim), here {format_shape(new.last)}.",
+        location=(run.location(built) if built is not None else None)
+        or (run.location(made) if made is not None else None)
+        or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(past, "the cache's keys"), run.tensor(new, "", NEW_DIMS)),
+        mismatch=Mismatch("rank", (len(past.last), len(new.last))),
+        fix=Fix("Bring keys and values to (batch, kv_heads, length, head_dim) before they are put into the cache."),
+    )
+
+
+def _unpacked_list(run: Run) -> Spot | None:
+    """Where a list of a cache's layers was made that the failed line takes apart."""
+    frame = run.user_frame
+    failure = run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
+        return None
+    statement = run.sources[frame.file].statement(frame.line)
+    taken = _iterated(statement) if statement is not None else []
+    for name in taken:
+        for trail in climbs(run.sources, chain_of_frames(run, frame), name, whole=True):
+            made = next((spot for spot in reversed(trail.spots) if _iterates_cache(run, spot)), None)
+            if made is not None:
+                return made
+    return None
+
+
+def _iterated(statement: ast.stmt) -> list[str]:
+    """Expressions that a loop or an assignment takes apart into two or more names."""
+    if isinstance(statement, ast.For | ast.AsyncFor):
+        source = statement.iter
+    elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple):
+        source = statement.value
+    else:
+        return []
+    parts = source.args if isinstance(source, ast.Call) else [source]
+    return [ast.unparse(part.value if isinstance(part, ast.Subscript) else part) for part in parts]
+
+
+def _iterates_cache(run: Run, spot: Spot) -> bool:
+    """Whether an expression takes a model's cache as a sequence: ``list(out.past_key_values)``."""
+    try:
+        node = ast.parse(spot.node_text, mode="eval").body
+    except SyntaxError:
+        return False
+    part = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else node
+    return isinstance(part, ast.Attribute) and part.attr == "past_key_values"
+
+
+def _layers_unpacked(run: Run, made: Spot) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{made.node_text}` hands out a cache's layers as they are iterated, which are no (key, value) pairs.",
+        location=run.place(made.file, made.line, made.function),
+        failed_at=run.failed_at,
+        fix=Fix("Take the pairs from the layers: `[(layer.keys, layer.values) for layer in past_key_values.layers]`."),
+    )
 
 
 def _pairs(row: Row) -> list[str]:
@@ -88,10 +167,16 @@ def _taken_apart(run: Run) -> NamedValue | None:
     frame = run.user_frame
     if frame is None or frame is not run.inner_frame or run.failure is None:
         return None
-    if run.failure.exception.type not in ("TypeError", "AttributeError"):
-        return None
-    # `past[0][0]` fails at its inner subscript; `for k, v in past` and `len(past[0])` at the statement.
-    return next((value for value in (*frame.operands, *frame.locals) if value.type.endswith("Cache")), None)
+    caches = [value for value in (*frame.operands, *frame.locals) if value.type.endswith("Cache")]
+    statement = run.sources[frame.file].statement(frame.line)
+    if run.failure.exception.type in ("TypeError", "AttributeError"):
+        # `past[0][0]` fails at its inner subscript; `len(past[0])` at the statement.
+        text = frame.expression or (ast.unparse(statement) if statement is not None else "")
+        return next((value for value in caches if value.expression in text), None)
+    if run.failure.exception.type == "ValueError" and statement is not None:
+        taken = _iterated(statement)
+        return next((value for value in caches if value.expression in taken), None)
+    return None
 
 
 def _cache_taken_apart(run: Run, cache: NamedValue) -> Finding:

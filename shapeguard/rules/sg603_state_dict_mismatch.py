@@ -37,8 +37,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from shapeguard.analysis.blame import written_trails
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Mismatch, OperandView, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo
 
 CODE, NAME = "SG603", "state-dict-mismatch"
@@ -73,7 +74,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         Severity.ERROR,
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
-        location=run.statement_of(user) if user is not None else None,
+        location=_computed_at(run, here, sizes[1]) or (run.statement_of(user) if user is not None else None),
         failed_at=run.failed_at,
         operands=(OperandView("checkpoint", name, saved), OperandView("model", name, here)),
         mismatch=Mismatch("dim" if dim is not None else "rank", sizes, dim),
@@ -82,3 +83,14 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
             "(a new head is trained anyway). `strict=False` alone does not accept other shapes."
         ),
     )
+
+
+def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:
+    """Where the model's size was computed from data (a vocabulary's length, say) rather than chosen as a number.
+
+    A chosen number differs from the checkpoint's on purpose, as a new head does; a computed one came out differently.
+    """
+    built = [row for row in run.of_kind("construct") if set(shape) <= {n for n in row.args.values() if type(n) is int}]
+    trails = written_trails(run, built[-1], size) if built and shape else ()
+    computed = [spot for trail in trails for spot in trail if spot.node_text.startswith("len(")]
+    return run.place(computed[-1].file, computed[-1].line, computed[-1].function) if computed else None

@@ -45,6 +45,7 @@ class TensorArg(msgspec.Struct, omit_defaults=True, frozen=True):
     dtype: str = ""  # "float32"
     device: str = ""  # "cpu", "cuda:0"
     origin: int | None = None  # id of the row that made it, as of the last occurrence; None: born outside
+    first_origin: int | None = None  # the row that made the first occurrence's, where that was another
 
 
 class Row(msgspec.Struct, tag_field="t", tag="row", omit_defaults=True):
@@ -138,6 +139,10 @@ class Header(msgspec.Struct, tag_field="t", tag="header"):
     argv: tuple[str, ...] = ()
     cwd: str = ""
     environment: dict[str, str] = {}
+    process: str = ""  # of a child process: its name ("DataLoader worker 0", "SpawnProcess-1")
+    pid: int = 0  # of a child process
+    parent: int = 0  # of a child process: its parent's pid
+    inherited: int = 0  # rows that a forked child took over from its parent
 
 
 class Footer(msgspec.Struct, tag_field="t", tag="footer"):

@@ -61,6 +61,22 @@ def parse_recording(data: bytes, name: str = "recording") -> Recording:
     return recording
 
 
+def children_beside(path: Path) -> list[Path]:
+    """Files of the child processes that lie beside a run's ``recording.jsonl``, in the order of their names."""
+    return sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")) if path.name == "recording.jsonl" else []
+
+
+def load_children(path: Path) -> list[Recording]:
+    """The recordings of a run's child processes; one that cannot be read is left out."""
+    found = []
+    for child in children_beside(path):
+        try:
+            found.append(parse_recording(child.read_bytes(), child.name))
+        except (OSError, FormatError):
+            continue
+    return found
+
+
 def _parse_header(text: bytes, name: str) -> Header:
     try:
         header = msgspec.json.decode(text, type=Header)

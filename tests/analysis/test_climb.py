@@ -28,7 +28,7 @@ class Program(NamedTuple):
 
 def _read(text: str) -> Program:
     head, body = text.split("\n", 1)
-    title, bars, asked = re.split(r" (\|\|?) ", head, maxsplit=1)
+    _, bars, asked = re.split(r" (\|\|?) ", head, maxsplit=1)
     expression, _, value = asked.partition(" = ")
     first, *others = re.split(r"^---- (.*)\n", body, flags=re.M)
     files = {"model.py": first, **dict(zip(others[::2], others[1::2], strict=True))}

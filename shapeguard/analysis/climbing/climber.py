@@ -17,6 +17,7 @@ Known = Callable[[str, str, str], int | None]  # file, function, expression -> t
 MAX_STEPS = 4000  # of one climb, over all its branches
 MAX_NESTING = 14  # of questions asked on the way to an answer
 MAX_HOPS = 40
+MAX_DEEP = 60  # hops of nested questions together: Python's own stack is bounded
 
 
 class Climber:
@@ -28,6 +29,7 @@ class Climber:
         self.known = known
         self._left = MAX_STEPS
         self._nesting = 0
+        self._deep = 0
 
     def steps(self, want: Want, whole: bool = False) -> list[Hop]:
         """The next hops; none where the climb ends. ``whole``: an object is sought, not the ints it was made of."""
@@ -94,14 +96,15 @@ class Climber:
             self._nesting -= 1
 
     def _ends(self, want: Want, hops: int, seen: set[Want]) -> list[Want]:
-        if want in seen or hops > MAX_HOPS:
+        if want in seen or hops > MAX_HOPS or self._deep > MAX_DEEP:
             return []
         seen.add(want)
-        ends: list[Want] = []
-        steps = self.steps(want, whole=True)
-        for hop in steps:
-            if hop.want is not None:
-                ends += self._ends(hop.want, hops + 1, seen)
+        self._deep += 1
+        try:
+            steps = self.steps(want, whole=True)
+            ends = [end for hop in steps if hop.want is not None for end in self._ends(hop.want, hops + 1, seen)]
+        finally:
+            self._deep -= 1
         return ends if steps or want.path else [want]
 
     # -- making hops -----------------------------------------------------------------------------------------------

@@ -95,16 +95,15 @@ class Codebase:
 
     def __init__(self, sources: Sources) -> None:
         names = list(sources._files)  # the only question that Sources has no public door for
+        self._unknown: dict[str, Code] = {}
         self.codes = {name: Code(name, sources[name]) for name in names}
 
     def __getitem__(self, file: str) -> Code:
-        if file not in self.codes:
-            self.codes[file] = Code(file, SourceFile(""))
-        return self.codes[file]
+        return self.codes.get(file) or self._unknown.setdefault(file, Code(file, SourceFile("")))
 
     def all(self, first: str) -> list[Code]:
         """Every file, this one first."""
-        return [self[first], *(code for name, code in list(self.codes.items()) if name != first)]
+        return [self[first], *(code for name, code in self.codes.items() if name != first)]
 
     def class_named(self, name: str, file: str) -> tuple[str, ast.ClassDef] | None:
         """A class of this name, in this file if it has one."""

@@ -63,11 +63,11 @@ def _with(spots: tuple[Spot, ...], spot: Spot) -> tuple[Spot, ...]:
 
 def _ended(climber: Climber, want: Want, spots: tuple[Spot, ...], sure: int, whole: bool) -> Trail:
     """The trail of a want that leads nowhere else."""
+    if want.path and whole:
+        return Trail(spots[:sure], _RANKS["call"])
     if want.path:
-        kept = spots[:sure] if whole else spots
-        node = want.node
-        spot = climber.spot(node, want.scope, "call" if isinstance(node, ast.Call) else "outside")
-        return Trail(kept if whole or _beside(kept, spot) else (*kept, spot), _RANKS["call" if whole else "outside"])
+        spot = climber.spot(want.node, want.scope, "call" if isinstance(want.node, ast.Call) else "outside")
+        return Trail(_with(spots, spot), _RANKS[spot.kind])
     if isinstance(want.node, ast.Constant):
         rank = OPERAND if want.operand else _RANKS.get(spots[-1].kind, 0) if len(spots) > 1 else 0
         return Trail(spots, 0 if spots[-1].kind == "loop" else rank)
@@ -78,7 +78,3 @@ def _ended(climber: Climber, want: Want, spots: tuple[Spot, ...], sure: int, who
     spot = climber.spot(want.node, want.scope, kind)
     onwards = spots if spots[-1].line == spot.line and spots[-1].file == spot.file else (*spots, spot)
     return Trail(onwards, 0 if whole else _RANKS["call"])
-
-
-def _beside(spots: tuple[Spot, ...], spot: Spot) -> bool:
-    return (spots[-1].file, spots[-1].line, spots[-1].node_text) == (spot.file, spot.line, spot.node_text)

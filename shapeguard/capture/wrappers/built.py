@@ -6,6 +6,7 @@ Imported only after the user's program has imported torch.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -73,9 +74,26 @@ def _first_argument(frame: FrameType) -> Any:
 def _numbers_of(constructor: FrameType) -> dict[str, Any]:
     """The arguments of a constructor that are numbers, words or short lists of numbers."""
     code = constructor.f_code
-    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     values = constructor.f_locals
-    return {name: values[name] for name in names if _is_plain(values.get(name))}
+    count = code.co_argcount + code.co_kwonlyargcount
+    given = {name: values.get(name) for name in code.co_varnames[1:count]}
+    if code.co_flags & inspect.CO_VARARGS:  # nn.LSTM(*args, **kwargs): the base class has the names
+        names = _base_names(type(values.get(code.co_varnames[0])))
+        given.update(zip(names, values.get(code.co_varnames[count], ()), strict=False))
+        count += 1
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        given.update(values.get(code.co_varnames[count], {}))
+    return {name: value for name, value in given.items() if _is_plain(value)}
+
+
+def _base_names(cls: type) -> tuple[str, ...]:
+    """Parameter names of the first constructor in the class's line that has any; RNNBase's first one is set by its children."""
+    for base in cls.__mro__:
+        code = getattr(vars(base).get("__init__"), "__code__", None)
+        if code is not None and code.co_argcount > 1:
+            names: tuple[str, ...] = code.co_varnames[1 : code.co_argcount]
+            return names[1:] if names[0] == "mode" else names
+    return ()
 
 
 def _settings(built: Any) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Rows of caches and encoder states against rows of the input: who decided them, and rows cut off a cache blindly."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.caches import named
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sizing import located, size_trails
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, TensorArg
+
+_STATES = ("encoder_hidden_states", "encoder_outputs", "encoder_outputs.last_hidden_state", "cross_attention_states")
+_INPUTS = ("decoder_input_ids", "input_ids", "inputs_embeds", "decoder_inputs_embeds")
+
+
+def expansion(run: Run) -> int:
+    """How many rows ``generate`` makes of one: beams, or sequences to return, of the call that failed; else 1."""
+    call = run.failed_row("generate")
+    numbers = [call.args.get(name) for name in ("num_beams", "num_return_sequences")] if call is not None else []
+    return max([number for number in numbers if isinstance(number, int)], default=1)
+
+
+def rows_written_at(run: Run, tensor: TensorArg) -> tuple[Location, list[Hop]] | None:
+    """Where the number of rows of a tensor made by the user's code was decided, and the events that handed it on."""
+    hops = follow(run, tensor, 0)
+    last = hops[-1] if hops else None
+    if last is None or last.row.kind == "forward" or not last.changed:
+        return None
+    ways = size_trails(run, last)
+    spots = [spot for spot in ways[0] if spot.kind not in ("outside", "parameter")] if ways else []
+    here = located(run, spots[-1]) if spots else run.location(last.row)
+    return (here, hops) if here is not None else None
+
+
+class CrossRows(NamedTuple):
+    """A failed call whose encoder states have other rows than its tokens."""
+
+    states: TensorArg
+    tokens: TensorArg
+    row: Row
+
+
+def cross_rows(run: Run) -> CrossRows | None:
+    """Encoder states with fewer (or more) rows than the decoder's input, in the failed call of a model."""
+    row = run.failed_row("forward")
+    states = named(row, *_STATES) if row is not None else None
+    tokens = named(row, *_INPUTS) if row is not None else None
+    if row is None or states is None or tokens is None or states.last[0] == tokens.last[0]:
+        return None
+    return CrossRows(states, tokens, row)
+
+
+def handed_in_at(run: Run, label: str) -> Location | None:
+    """The one statement of the user's that hands a value in under a name: ``inputs["label"] = ...`` or ``f(label=...)``."""
+    found = []
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for node in ast.walk(tree) if tree is not None else ():
+            if _hands_in(node, label):
+                found.append(run.place(file, getattr(node, "lineno", 0)))
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _hands_in(node: ast.AST, label: str) -> bool:
+    if isinstance(node, ast.Assign):
+        return any(
+            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == label for t in node.targets
+        )
+    if isinstance(node, ast.Call):
+        return any(keyword.arg == label for keyword in node.keywords)
+    return False
+
+
+class Trim(NamedTuple):
+    """A cache's rows cut to the first few while the input kept others."""
+
+    cut: Row  # keys[:rows]
+    kept: Row  # tokens[[1, 2]]
+    before: int
+    after: int
+    sure: bool  # the kept rows are known not to be the first
+
+
+def trims(run: Run) -> Iterator[Trim]:
+    """Slices ``keys[:n]`` of cached keys beside a selection of other rows of the input that led to as many."""
+    for cut in run.of_kind("op"):
+        sizes = _leading_slice(run, cut)
+        if sizes is None:
+            continue
+        kept = [row for row in run.of_kind("op") if row.first_at < cut.first_at and _selects(row, *sizes)]
+        latest = max(kept, key=lambda row: row.first_at, default=None)
+        if latest is None:
+            continue
+        rows = _listed(latest)
+        if rows is None or rows != list(range(sizes[1])):
+            yield Trim(cut, latest, *sizes, sure=rows is not None)
+
+
+def _leading_slice(run: Run, row: Row) -> tuple[int, int] | None:
+    """(before, after) of ``cached[:n]`` along the rows of a cache's keys or values."""
+    if row.op != "getitem" or not row.inputs or not row.outputs:
+        return None
+    index, source, result = row.args.get("index"), row.inputs[0], row.outputs[0]
+    made = run.row(source.origin)
+    first = index[0] if isinstance(index, list) and index else index
+    if made is None or made.kind != "cache" or len(source.last) != 4 or len(result.last) != 4:
+        return None
+    if not isinstance(first, str) or not (first.startswith(":") or first.startswith("0:")) or first.endswith(":"):
+        return None
+    before, after = source.last[0], result.last[0]
+    return (before, after) if 0 < after < before else None
+
+
+def _selects(row: Row, before: int, after: int) -> bool:
+    """Whether an op picks rows of a batch by a list, an index or a mask."""
+    if not row.inputs or not row.outputs or not row.inputs[0].last or not row.outputs[0].last:
+        return False
+    if (row.inputs[0].last[0], row.outputs[0].last[0]) != (before, after) or len(row.inputs[0].last) == 4:
+        return False
+    index = row.args.get("index")
+    first = index[0] if isinstance(index, list) and index else index
+    picked = isinstance(first, str) and (first.startswith("[") or first == "tensor")
+    return row.op in ("index_select", "masked_select") or (row.op == "getitem" and picked)
+
+
+def _listed(row: Row) -> list[int] | None:
+    """The rows that a list index names; None where an op picks them by a tensor."""
+    index = row.args.get("index")
+    first = index[0] if isinstance(index, list) and index else index
+    if not isinstance(first, str) or not first.startswith("["):
+        return None
+    try:
+        rows = ast.literal_eval(first)
+    except (ValueError, SyntaxError):
+        return None
+    return [row for row in rows if isinstance(row, int)] if isinstance(rows, list) else None

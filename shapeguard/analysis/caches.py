@@ -1,0 +1,65 @@
+"""KV caches: the update that failed, how long a cache was, and what was fed to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+_PAST = "past_key_values.layers[0].keys"
+_FULL_LENGTH = frozenset({"DynamicCache"})
+
+
+class FailedUpdate(NamedTuple):
+    """A cache update that raised: what the cache held and what came, (batch, kv_heads, length, head_dim) each."""
+
+    row: Row
+    past: TensorArg
+    new: TensorArg
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the cache has a fixed size."""
+        return "max_cache_len" in self.row.args or "Static" in self.cache
+
+    @property
+    def cache(self) -> str:
+        """Name of the cache's class."""
+        return str(self.row.args.get("cache") or self.row.op.partition(".")[0])
+
+
+def failed_update(run: Run) -> FailedUpdate | None:
+    """The failed update of a cache that held something."""
+    row = run.failed_row("cache")
+    if row is None:
+        return None
+    by_label = {tensor.label: tensor for tensor in row.inputs}
+    past, new = by_label.get("past keys"), by_label.get("key_states")
+    return FailedUpdate(row, past, new) if past is not None and new is not None else None
+
+
+def given_cache(row: Row) -> TensorArg | None:
+    """The first layer's keys of the cache a model call was given."""
+    return next((tensor for tensor in row.inputs if tensor.label == _PAST), None)
+
+
+def knows_length(row: Row) -> bool:
+    """Whether the keys a call was given tell how many positions are cached: not so in fixed-size and sliding caches."""
+    keys = given_cache(row)
+    return row.args.get("past_key_values") in _FULL_LENGTH and keys is not None and len(keys.last) == 4
+
+
+def named(row: Row, *labels: str) -> TensorArg | None:
+    """The first input of a row with one of these labels."""
+    by_label = {tensor.label: tensor for tensor in row.inputs}
+    return next((by_label[label] for label in labels if label in by_label), None)
+
+
+def lengths(row: Row, first: bool = False) -> tuple[int, int] | None:
+    """(cached, new) positions of a model call at its last (or first) occurrence."""
+    keys, ids = given_cache(row), named(row, "input_ids", "inputs_embeds")
+    if keys is None or ids is None:
+        return None
+    shapes = (keys.first, ids.first) if first else (keys.last, ids.last)
+    return (shapes[0][-2], shapes[1][1]) if len(shapes[0]) > 1 and len(shapes[1]) > 1 else None

@@ -1,0 +1,43 @@
+"""The run as a graph: which rows took what a row made, and which rows stand behind a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+MAX_ANCESTORS = 400
+
+_users: WeakKeyDictionary[Run, dict[int, list[Row]]] = WeakKeyDictionary()
+
+
+def users_of(run: Run, row: Row) -> list[Row]:
+    """Rows that took a result of this row, as far as the last occurrence of each tells."""
+    table = _users.get(run)
+    if table is None:
+        table = _users[run] = _table(run)
+    return table.get(row.id, [])
+
+
+def _table(run: Run) -> dict[int, list[Row]]:
+    table: dict[int, list[Row]] = {}
+    for row in run.rows:
+        for origin in dict.fromkeys(tensor.origin for tensor in row.inputs):
+            if origin is not None:
+                table.setdefault(origin, []).append(row)
+    return table
+
+
+def ancestors(run: Run, tensor: TensorArg | NamedValue) -> Iterator[Row]:
+    """The rows behind a tensor, nearest first."""
+    waiting = [tensor.origin]
+    seen: set[int] = set()
+    while waiting and len(seen) < MAX_ANCESTORS:
+        row = run.row(waiting.pop(0))
+        if row is None or row.id in seen:
+            continue
+        seen.add(row.id)
+        yield row
+        waiting += [source.origin for source in row.inputs]

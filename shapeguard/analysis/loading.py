@@ -1,0 +1,89 @@
+"""A failure while a DataLoader made a batch: in which frame it was iterated, where it was built, what a worker said."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from shapeguard.analysis.climb import chain_of_frames, climbs
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo
+
+_DATA = re.compile(r"torch[/\\]utils[/\\]data[/\\]")
+_REMOTE = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
+_WRAPPERS = frozenset({"enumerate", "iter", "next", "tqdm", "islice", "list", "zip", "cycle", "track", "prepare", "trange"})
+
+
+class RemoteFrame(NamedTuple):
+    """A frame of a traceback that came as text from a worker."""
+
+    file: str
+    line: int
+    function: str
+
+
+def iterating_frame(run: Run) -> FrameInfo | None:
+    """The user's frame that asked a DataLoader for the batch that could not be made."""
+    previous = None
+    for frame in run.frames:
+        if _DATA.search(frame.file):
+            return previous
+        if frame.user:
+            previous = frame
+    return None
+
+
+def in_default_collate(run: Run) -> bool:
+    """Whether torch's own collation was at work when it failed, here or in a worker."""
+    places = [frame.file for frame in run.frames] + [frame.file for frame in remote_frames(run)]
+    return any(_DATA.search(place) and place.replace("\\", "/").endswith("_utils/collate.py") for place in places)
+
+
+def remote_frames(run: Run) -> list[RemoteFrame]:
+    """The frames that a worker's traceback names, outermost first."""
+    if run.failure is None or not run.failure.exception.message.startswith("Caught "):
+        return []
+    found = _REMOTE.finditer(run.failure.exception.message)
+    return [RemoteFrame(match["file"], int(match["line"]), match["function"]) for match in found]
+
+
+def user_remote_frame(run: Run) -> RemoteFrame | None:
+    """The innermost frame of the user's own code in a worker's traceback."""
+    return next((frame for frame in reversed(remote_frames(run)) if frame.file in run.sources), None)
+
+
+def loader_built(run: Run) -> Location | None:
+    """The statement that built the DataLoader (or the sampler, or the collator kept in a variable of its own)."""
+    frame = iterating_frame(run)
+    if frame is None:
+        return None
+    for node in _iterated(run, frame):
+        trails = climbs(run.sources, chain_of_frames(run, frame), node, whole=True)
+        spots = [spot for spot in (trails[0].spots if trails else ()) if spot.kind not in ("use", "outside", "parameter", "argument")]
+        if spots:
+            return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
+    return None
+
+
+def _iterated(run: Run, frame: FrameInfo) -> list[ast.expr]:
+    """What the statement of a frame iterates over, ``enumerate`` and the like taken off."""
+    statement = run.sources[frame.file].statement(frame.line)
+    if isinstance(statement, ast.For):
+        return _bare(statement.iter)
+    if statement is None:
+        return []
+    comprehensions = [node.iter for node in ast.walk(statement) if isinstance(node, ast.comprehension)]
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and _name(node) in _WRAPPERS]
+    return [bare for node in (*comprehensions, *calls) for bare in _bare(node)]
+
+
+def _bare(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.Call) and _name(node) in _WRAPPERS:
+        return [bare for argument in node.args for bare in _bare(argument)]
+    return [node]
+
+
+def _name(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""

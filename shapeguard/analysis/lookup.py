@@ -1,0 +1,132 @@
+"""A lookup that failed because an index lies outside the table: in a table of tokens, of positions, or another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.values.recording import NamedValue, Row
+
+Role = Literal["token", "position", "other"]
+
+_POSITION = re.compile(r"(^|[._\s(])(pos|position|positions|positional|wpe)(?=$|[._\s(\d])|position_ids|_pos(?=$|[._(])")
+_TOKEN = re.compile(r"(^|[._\s(])(tok|token|tokens|word|words|vocab|wte)(?=$|[._\s(\d])|embed_tokens|vocab_size|input_ids")
+_TYPE = re.compile(r"token_type|segment")
+_COUNTED = frozenset({"arange", "cumsum", "range", "cumsum_"})
+_PASSING = frozenset({"unsqueeze", "expand", "view", "reshape", "to", "long", "repeat", "getitem", "add", "add_", "expand_as"})
+
+
+class Lookup(NamedTuple):
+    """The failed lookup: the smallest and largest index, the table's rows, and what the table holds."""
+
+    failed: FailedOp
+    index: NamedValue
+    smallest: int
+    largest: int
+    rows: int
+    role: Role
+
+    @property
+    def odd(self) -> int:
+        """The index that lies outside."""
+        return self.smallest if self.smallest < 0 else self.largest
+
+
+def failed_lookup(run: Run) -> Lookup | None:
+    """The failure as a lookup with an index that is known to lie outside of the table."""
+    if run.failure is None:
+        return None
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "index" or family(failed.op) not in ("index", "subscript"):
+        return None
+    index = _index(failed)
+    if index is None or not isinstance(index.value, list):
+        return None
+    smallest, largest = (int(value) for value in index.value)
+    return Lookup(failed, index, smallest, largest, failed.clash.sizes[1], _role(run, failed, index))
+
+
+def _index(failed: FailedOp) -> NamedValue | None:
+    """The operand that holds the indices, with its extremes."""
+    values = [v for v in failed.operands.values() if isinstance(v, NamedValue) and isinstance(v.value, list)]
+    named = [v for v in values if v.label.startswith(("ind", "input"))] if "mbedding" in failed.op else values
+    labelled = [v for v in values if v.label.startswith("ind")]
+    return next(iter(labelled or named), None)
+
+
+def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
+    words = list(_words(run, index))
+    if any(_TYPE.search(word) for word in words):
+        return "other"
+    if any(_POSITION.search(word) for word in words) or is_counted(run, index):
+        return "position"
+    if "mbedding" not in failed.op:
+        return "other"
+    if any(_TOKEN.search(word) for word in words) or _from_tokenizer(run, index) or run.failed_row("forward", "generate"):
+        return "token"
+    return "other"
+
+
+def _words(run: Run, index: NamedValue) -> Iterator[str]:
+    """What the lookup is called by: the path of its module, the callee and the index in the frames below the model's."""
+    yield index.expression
+    for frame in reversed(run.frames):
+        if frame.module:
+            yield frame.module.rpartition(".")[2]
+        for operand in frame.operands:
+            if operand.label == "callee" or (operand.shape == index.shape and operand.value == index.value):
+                yield operand.expression
+        if frame.user:
+            yield from _constructor(run)
+            return
+
+
+def _constructor(run: Run) -> Iterator[str]:
+    """The expression that built the table."""
+    for frame in reversed(run.frames):
+        row = run.row(frame.owner)
+        if row is not None and row.kind == "construct" and row.op == "Embedding":
+            yield run.expression(row)
+            return
+
+
+def is_counted(run: Run, index: NamedValue) -> bool:
+    """Whether the indices were counted (arange, cumsum) rather than looked up."""
+    row = run.row(index.origin)
+    for _ in range(12):
+        if row is None or row.op in _COUNTED:
+            return row is not None
+        if row.op not in _PASSING or not row.inputs:
+            return False
+        row = run.row(row.inputs[0].origin)
+    return False
+
+
+def _from_tokenizer(run: Run, index: NamedValue) -> bool:
+    return any(row.kind == "tokenizer" for row in ancestors(run, index))
+
+
+def tokenizer_behind(run: Run, index: NamedValue) -> Row | None:
+    """The tokenizer call whose ids stand behind an index; else the latest one of the run."""
+    near = next((row for row in ancestors(run, index) if row.kind == "tokenizer"), None)
+    return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
+
+
+def fill_of(run: Run, index: NamedValue, value: int) -> Row | None:
+    """The op that wrote this very value into the indices: a fill, a pad, a masked_fill."""
+    for row in ancestors(run, index):
+        if row.kind == "op" and row.op in _FILLS and value in _numbers(row):
+            return row
+    return None
+
+
+_FILLS = frozenset({"masked_fill", "masked_fill_", "full", "full_like", "new_full", "pad", "pad_sequence", "fill_", "where", "setitem"})
+
+
+def _numbers(row: Row) -> list[int]:
+    return [value for name, value in row.args.items() if type(value) is int and name not in ("dim", "size")]

@@ -1,0 +1,108 @@
+"""A sequence longer than what the model has positions for: a table, a causal buffer, or the config's limit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.lookup import failed_lookup
+from shapeguard.analysis.models import Limit, limit_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row
+
+_BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
+
+
+class Overrun(NamedTuple):
+    """How many positions were needed and how many there are; ``length`` is that of the sequence that was fed."""
+
+    needed: int
+    allowed: int
+    length: int
+    failed: FailedOp | None
+    limit: Limit | None
+    table: Hop | None  # the slice that found less than it asked for
+
+
+def overrun(run: Run) -> Overrun | None:
+    """The failure as a sequence that has outgrown its positions."""
+    if run.failure is None:
+        return None
+    call = run.failed_row("forward") or run.failed_row("generate")
+    limit = limit_of(run, call)
+    return _lookup(run, call, limit) or _clipped(run) or _config(run, call, limit)
+
+
+def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
+    lookup = failed_lookup(run)
+    if lookup is None or lookup.role != "position" or lookup.smallest < 0:
+        return None
+    shape = lookup.index.shape or ()
+    length = shape[-1] if shape else lookup.largest + 1
+    return Overrun(lookup.largest + 1, lookup.rows, length, lookup.failed, limit, None)
+
+
+def _clipped(run: Run) -> Overrun | None:
+    """A clash in which one side is a slice that asked a buffer for more than it has."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "dim":
+        return None
+    clash = failed.clash
+    pairs = ((clash.left, clash.left_dim, clash.sizes), (clash.right, clash.right_dim, clash.sizes[::-1]))
+    for label, dim, (own, other) in pairs:
+        value = failed.operands.get(label)
+        hops = follow(run, value, dim) if value is not None and dim is not None else []
+        cut = next((hop for hop in hops if hop.row.op == "getitem" and asked_for(hop) == other > own), None)
+        if cut is not None and _is_buffer(run, cut):
+            return Overrun(other, own, other, failed, None, cut)
+    return None
+
+
+def asked_for(hop: Hop) -> int | None:
+    """Where the slice of this hop's dim ends, as it is written: ``:33`` of a dim of 32 asks for 33."""
+    index = hop.row.args.get("index")
+    items = index if isinstance(index, list) else [index]
+    if hop.before is None or "..." in items or "tensor" in items:
+        return None
+    dims = [item for item in items if item not in (None, "None")]
+    text = dims[hop.before] if hop.before < len(dims) else None
+    stop = text.split(":")[1] if isinstance(text, str) and ":" in text else ""
+    return int(stop) if stop.isdecimal() else None
+
+
+def _is_buffer(run: Run, cut: Hop) -> bool:
+    """Whether the sliced tensor was built from numbers (or came with the model), not from the data."""
+    row = run.row(cut.source.origin) if cut.source is not None else None
+    for _ in range(12):
+        if row is None:
+            return True
+        if row.op in _BUILDERS and not row.inputs:
+            return True
+        if row.kind != "op" or not row.inputs:
+            return False
+        row = run.row(row.inputs[0].origin)
+    return False
+
+
+def _config(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
+    """A model's call that failed on more positions than its config allows."""
+    length = positions_of(call) if call is not None else None
+    if limit is None or length is None or length <= limit.positions or run.failure is None:
+        return None
+    failed = failed_op(run)
+    sizes = failed.clash.sizes if failed is not None and failed.clash is not None else ()
+    said = run.failure.exception.type == "ValueError" and "position" in run.failure.exception.message
+    if not said and not {length, limit.positions} & set(sizes):
+        return None
+    return Overrun(length, limit.positions, length, failed, limit, None)
+
+
+def positions_of(call: Row) -> int | None:
+    """Positions of a call: what is cached and what is new."""
+    shapes = {tensor.label: tensor.last for tensor in call.inputs}
+    new = shapes.get("input_ids") or shapes.get("inputs_embeds") or shapes.get("inputs")
+    past = shapes.get("past_key_values.layers[0].keys")
+    if new is None or len(new) < 2:
+        return None
+    return new[1] + (past[2] if past is not None and len(past) == 4 else 0)

@@ -1,0 +1,117 @@
+"""Rows of unequal length put into one tensor: by a tokenizer, by ``torch.tensor``, or stacked in the user's collation."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.loading import in_default_collate, iterating_frame, loader_built, remote_frames, user_remote_frame
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+_LENGTHS = re.compile(r"length (\d+).*?got (\d+)")
+_TENSOR = frozenset({"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"})
+_WHOLE = ("int64", "int32", "bool", "uint8")
+
+
+class Ragged(NamedTuple):
+    """What could not be put together, the two lengths where they are known, and where to pad."""
+
+    what: str
+    lengths: tuple[int, int] | None
+    location: Location | None
+    failed: FailedOp | None
+    padded: bool  # whether padding was asked for, so that what is ragged is not the ids
+
+
+def ragged(run: Run) -> Ragged | None:
+    """The failure as rows of unequal length in one tensor."""
+    if run.failure is None:
+        return None
+    return _tokenizer(run) or _lists(run) or _stacked(run) or _numpy(run)
+
+
+# -- a tokenizer that was to return tensors --------------------------------------------------------------------------
+
+
+def _tokenizer(run: Run) -> Ragged | None:
+    row = run.failed_row("tokenizer")
+    if row is None or run.failure is None or run.failure.exception.type != "ValueError" or row.args.get("return_tensors") is None:
+        return None
+    lengths = _said(run)
+    padding = row.args.get("padding") not in (None, False, "do_not_pad") or row.op.endswith(".pad")
+    if padding and (row.args.get("pad_token_id") is None or lengths is None):
+        return None
+    texts = row.args.get("texts")
+    return Ragged(f"{texts} rows" if isinstance(texts, int) and texts > 1 else "rows", lengths, _asked(run, row), None, padding)
+
+
+def _said(run: Run) -> tuple[int, int] | None:
+    """The two lengths as torch named them: the lists themselves are not recorded."""
+    texts = [cause.message for cause in run.failure.causes] if run.failure is not None else []
+    found = next((match for text in texts if (match := _LENGTHS.search(text))), None)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _asked(run: Run, row: Row) -> Location | None:
+    """The call that asked for tensors: in a library's collator that is the statement that gave the collator to the loader."""
+    if iterating_frame(run) is not None and run.user_frame == iterating_frame(run):
+        return loader_built(run) or run.location(row)
+    return run.location(row)
+
+
+# -- lists and stacks -----------------------------------------------------------------------------------------------
+
+
+def _lists(run: Run) -> Ragged | None:
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.role != "length" or failed.op not in _TENSOR:
+        return None
+    sizes = failed.clash.sizes
+    return Ragged("lists", (sizes[0], sizes[1]), _tokenized_here(run) or _here(run), failed, False)
+
+
+def _tokenized_here(run: Run) -> Location | None:
+    """The tokenizer call of several texts in the failing function that was not told to pad."""
+    frame = run.user_frame
+    for row in reversed(run.rows):
+        if row.kind == "tokenizer" and frame is not None and row.args.get("padding") in (None, False, "do_not_pad"):
+            site = run.recording.sites[run.recording.chains[row.chain].sites[0]] if run.recording.chains[row.chain].sites else None
+            texts = row.args.get("texts")
+            if site is not None and site.function == frame.function and isinstance(texts, int) and texts > 1 and not row.outputs:
+                return run.location(row)
+    return None
+
+
+def _stacked(run: Run) -> Ragged | None:
+    """Rows of token ids, or sequences in a collation of the user's own, that differ in their length."""
+    failed = failed_op(run)
+    if failed is None or failed.op != "stack" or failed.clash is None or failed.clash.dim != 0 or in_default_collate(run):
+        return None
+    shapes = [shape for _, shape in failed.call.tensors]
+    dtypes = {getattr(value, "dtype", "") for value in failed.operands.values()}
+    rows = all(len(shape) == 1 for shape in shapes) and dtypes <= set(_WHOLE)
+    sequences = all(1 <= len(shape) <= 2 for shape in shapes) and iterating_frame(run) is not None
+    if not rows and not sequences:
+        return None
+    return Ragged("tensors", (failed.clash.sizes[0], failed.clash.sizes[1]), _here(run), failed, False)
+
+
+def _numpy(run: Run) -> Ragged | None:
+    """numpy's word for rows of unequal length; in a worker only the text of it arrives."""
+    message = run.failure.exception.message if run.failure is not None else ""
+    frame = run.user_frame
+    lengths = _LENGTHS.search(message)
+    if remote_frames(run) and "expected sequence of length" in message and lengths and not in_default_collate(run):
+        place = user_remote_frame(run)
+        location = run.place(place.file, place.line, place.function) if place is not None else loader_built(run)
+        return Ragged("lists", (int(lengths[1]), int(lengths[2])), location, None, False)
+    if frame is not None and frame.op in ("array", "asarray", "stack") and "inhomogeneous" in message:
+        return Ragged("lists", None, _here(run), None, False)
+    return None
+
+
+def _here(run: Run) -> Location | None:
+    return run.statement_of(run.user_frame) if run.user_frame is not None else None

@@ -1,0 +1,77 @@
+"""The argument that gave a dimension its size: ``self.heads`` in ``x.reshape(rows, length, self.heads, dim)``, and its origin."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from shapeguard.analysis.climb import Spot, climbs
+from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, Site
+
+# Calls whose positional arguments (or one sequence) are the sizes of the result, and where these begin.
+_SIZED = {
+    "view": 0, "reshape": 0, "expand": 0, "repeat": 0, "zeros": 0, "ones": 0, "empty": 0, "rand": 0, "randn": 0, "full": 0,
+    "new_zeros": 0, "new_ones": 0, "new_empty": 0, "new_full": 0, "randint": -1,
+}  # fmt: skip
+_SEQUENCE_ONLY = frozenset({"full", "new_full", "randint"})
+
+
+def chain_of(run: Run, row: Row) -> list[Site]:
+    """The user's call chain of a row, innermost first."""
+    return [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+
+
+def call_node(run: Run, row: Row) -> ast.Call | None:
+    """The call a row stands for, parsed; None where its text is no call."""
+    try:
+        node = ast.parse(run.expression(row), mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Call) else None
+
+
+def size_argument(run: Run, row: Row, dim: int) -> ast.expr | None:
+    """The expression that says how large a dimension of the row's result shall be; None where that is not to be seen."""
+    node = call_node(run, row)
+    if node is None or row.op not in _SIZED:
+        return None
+    named = next((keyword.value for keyword in node.keywords if keyword.arg in ("size", "shape")), None)
+    args = [named] if named is not None else list(node.args)
+    is_function = isinstance(node.func, ast.Attribute) and _is_torch(node.func.value) and bool(row.inputs)
+    return _at(args[1:] if is_function and named is None else args, dim, row.op in _SEQUENCE_ONLY)
+
+
+def _is_torch(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "torch"
+
+
+def _at(args: Sequence[ast.expr], dim: int, sequence_only: bool) -> ast.expr | None:
+    sequence = next((arg for arg in args if isinstance(arg, ast.Tuple | ast.List)), None)
+    if sequence is not None:
+        args = sequence.elts
+    elif args and (sequence_only or len(args) == 1):
+        if isinstance(args[0], ast.Starred):
+            return None
+        if dim == 0 and isinstance(args[0], ast.Constant):
+            return args[0]
+        return ast.Subscript(args[0], ast.Constant(dim), ast.Load())
+    if any(isinstance(arg, ast.Starred) for arg in args[: dim + 1]):
+        return None
+    return args[dim] if 0 <= dim < len(args) else None
+
+
+def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
+    """The ways from the argument that gave a dimension its size to where that number is written, the most telling first."""
+    argument = size_argument(run, hop.row, hop.after)
+    if argument is None:
+        return []
+    found = climbs(run.sources, chain_of(run, hop.row), ast.unparse(argument), value=hop.size_after)
+    return [list(trail.spots) for trail in found]
+
+
+def located(run: Run, spot: Spot | None) -> Location | None:
+    """A spot of a climb as a location."""
+    return run.place(spot.file, spot.line, spot.function) if spot is not None and spot.line else None

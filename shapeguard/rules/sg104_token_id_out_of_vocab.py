@@ -1,0 +1,129 @@
+"""SG104 token-id-out-of-vocab
+
+A token id is not less than the number of rows of the embedding.
+
+## What it is
+
+A tokenizer with n entries gives ids from 0 to n - 1; the model's embedding must have a row for each. Tokens that are added to
+the tokenizer get the first ids past the end of the table.
+
+## Why it goes wrong
+
+The tokenizer and the model are two objects, and only the tokenizer learns of the new token. The other ways are a tokenizer of
+another checkpoint, a padding id that is no token of the model, and labels (with their -100) fed as inputs.
+
+## Example
+
+```python
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<eos>": 0, "a": 1, "b": 2}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=3, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2))
+tokenizer.add_special_tokens({"pad_token": "<pad>"})
+batch = tokenizer(["a b a", "b"], padding=True, return_tensors="pt", return_token_type_ids=False)
+model(**batch)
+```
+
+## Use instead
+
+```python
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<eos>": 0, "a": 1, "b": 2}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=3, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2))
+tokenizer.add_special_tokens({"pad_token": "<pad>"})
+model.resize_token_embeddings(len(tokenizer))
+batch = tokenizer(["a b a", "b"], padding=True, return_tensors="pt", return_token_type_ids=False)
+model(**batch)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.blame import suspect, written
+from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
+from shapeguard.analysis.models import built_model, config_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG104", "token-id-out-of-vocab"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A lookup in a table of tokens that failed for an id outside of it."""
+    lookup = failed_lookup(run)
+    if lookup is None or lookup.role != "token":
+        return
+    vocabulary = _vocabulary(run, lookup)
+    added = _added(run, lookup)
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        _message(lookup, vocabulary, added),
+        location=_location(run, lookup, vocabulary, added),
+        failed_at=run.failed_at,
+        operands=lookup.failed.views(run),
+        mismatch=Mismatch("index", (vocabulary or lookup.odd, lookup.rows), 0),
+        fix=_fix(run, lookup, added),
+    )
+
+
+def _vocabulary(run: Run, lookup: Lookup) -> int | None:
+    """Entries of the tokenizer, where it is known and has more than the table."""
+    row = tokenizer_behind(run, lookup.index)
+    size = row.args.get("vocabulary") if row is not None else None
+    return size if isinstance(size, int) and size > lookup.rows else None
+
+
+def _added(run: Run, lookup: Lookup) -> Row | None:
+    """The call that gave the tokenizer its first entry past the end of the table."""
+    for row in run.of_kind("vocabulary"):
+        after = row.args.get("after")
+        if "resize" not in row.op and isinstance(after, int) and after > lookup.rows and lookup.odd >= lookup.rows:
+            return row
+    return None
+
+
+def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> Location | None:
+    if added is not None:
+        return run.location(added)
+    fill = fill_of(run, lookup.index, lookup.odd)
+    if fill is not None:
+        return run.location(fill)
+    config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
+    if config is not None and (vocabulary or lookup.odd >= lookup.rows):
+        return written(run, config, lookup.rows) or run.location(config)
+    return suspect(run, lookup.failed).location
+
+
+def _message(lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:
+    said = f"Token id {lookup.odd} is looked up in an embedding of {lookup.rows} rows"
+    if lookup.odd < 0:
+        return f"{said}; negative ids (such as the -100 of ignored labels) have no row."
+    if added is not None:
+        return f"{said}: tokens were added to the tokenizer (now {vocabulary or added.args.get('after')} entries), and the model was not resized."
+    if vocabulary is not None:
+        return f"{said}: the tokenizer has {vocabulary} entries and belongs to another model, or the model was made for fewer."
+    return f"{said}; the last one is {lookup.rows - 1}."
+
+
+def _fix(run: Run, lookup: Lookup, added: Row | None) -> Fix:
+    if lookup.odd < 0:
+        return Fix("Replace the ignored positions by a real token (the pad token) before they are fed as inputs.")
+    if added is not None:
+        return Fix("After this line, give the model rows for them: `model.resize_token_embeddings(len(tokenizer))`.")
+    return Fix("Make the embedding with as many rows as there are ids: `vocab_size=len(tokenizer)`, and use the model's own tokenizer.")

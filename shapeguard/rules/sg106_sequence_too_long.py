@@ -1,0 +1,164 @@
+"""SG106 sequence-too-long
+
+A sequence has more positions than the model's table, causal buffer or context.
+
+## What it is
+
+Learned position embeddings and causal buffers have a fixed number of rows. A sequence with one more finds no row for its last
+position, or a slice of the buffer comes out shorter than was asked for.
+
+## Why it goes wrong
+
+Short prompts work. Then one prompt is not cut, or a generation loop feeds the ever longer sequence without cropping it to the
+context. Some models also count positions from an offset, so that a table must be larger than the longest sequence.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+CONTEXT = 8
+embed, position, head = nn.Embedding(20, 16), nn.Embedding(CONTEXT, 16), nn.Linear(16, 20)
+
+def model(ids):
+    return head(embed(ids) + position(torch.arange(ids.size(1))))
+
+ids = torch.randint(0, 20, (1, 6))
+for _ in range(5):
+    logits = model(ids)
+    ids = torch.cat([ids, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+CONTEXT = 8
+embed, position, head = nn.Embedding(20, 16), nn.Embedding(CONTEXT, 16), nn.Linear(16, 20)
+
+def model(ids):
+    return head(embed(ids) + position(torch.arange(ids.size(1))))
+
+ids = torch.randint(0, 20, (1, 6))
+for _ in range(5):
+    logits = model(ids[:, -CONTEXT:])
+    ids = torch.cat([ids, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.blame import built_at, suspect, written
+from shapeguard.analysis.blame import Side
+from shapeguard.analysis.feeding import fed, fed_where
+from shapeguard.analysis.lineage import steps
+from shapeguard.analysis.models import limit_of
+from shapeguard.analysis.overrun import Overrun, overrun, positions_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG106", "sequence-too-long"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failure for want of positions; else a run that went on beyond the context the model was made for."""
+    found = overrun(run)
+    if found is not None:
+        yield _crash(run, found)
+    elif run.failure is None:
+        yield from _silent(run)
+
+
+def _crash(run: Run, found: Overrun) -> Finding:
+    source = fed(run, found.length)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        _message(found),
+        location=_location(run, found),
+        failed_at=run.failed_at,
+        operands=found.failed.views(run) if found.failed is not None else (),
+        mismatch=Mismatch("dim" if found.table is not None else "index", (found.needed, found.allowed)),
+        lineage=steps(run, list(source.hops)) if source is not None else (),
+        fix=Fix(
+            "Crop the sequence to the context before it is fed (the last positions in a generation loop, `truncation=True` "
+            "and `max_length` at the tokenizer), or give the model as many positions as the longest sequence needs."
+        ),
+    )
+
+
+def _message(found: Overrun) -> str:
+    said = f"A sequence of {found.length} positions goes into a model that has {found.allowed}"
+    if found.needed != found.length:
+        return f"{said}: it counts positions from an offset and needs {found.needed} rows."
+    return f"{said}."
+
+
+def _location(run: Run, found: Overrun) -> Location | None:
+    """Where the length was chosen; where it came with the data, the place that limits the positions."""
+    if found.length > found.allowed:
+        chosen = _generated(run, found) or fed_where(run, found.length, found.allowed)
+        if chosen is not None:
+            return chosen
+    elif found.limit is not None:
+        return run.location(found.limit.config)
+    return _table(run, found) or _here(run)
+
+
+def _generated(run: Run, found: Overrun) -> Location | None:
+    """The call of ``generate`` that went on beyond the limit, where the prompt itself did not."""
+    row = run.failed_row("generate")
+    if row is None or (positions_of(row) or found.length) > found.allowed:
+        return None
+    for name in ("max_new_tokens", "max_length"):
+        value = row.args.get(name)
+        if isinstance(value, int) and (place := written(run, row, value)) is not None:
+            return place
+    return run.location(row)
+
+
+def _table(run: Run, found: Overrun) -> Location | None:
+    if found.limit is not None:
+        return written(run, found.limit.config, found.allowed) or run.location(found.limit.config)
+    if found.failed is not None:
+        side = Side("weight", None, 0, found.allowed, ())
+        return built_at(run, found.failed, side) or suspect(run, found.failed).location
+    return None
+
+
+def _here(run: Run) -> Location | None:
+    frame = run.user_frame
+    return run.statement_of(frame) if frame is not None else None
+
+
+def _silent(run: Run) -> Iterator[Finding]:
+    """A model fed beyond its context without an error: positions it has never been trained on."""
+    seen: set[tuple[str, int]] = set()
+    for row in run.of_kind("forward"):
+        limit, length = limit_of(run, row), positions_of(row)
+        if limit is None or length is None or length <= limit.positions or row.error or row.args.get("encoder-decoder"):
+            continue
+        location = run.location(row)
+        if location is None or (location.file, location.line) in seen:
+            continue
+        seen.add((location.file, location.line))
+        yield _beyond(run, row, length, limit.positions, location)
+
+
+def _beyond(run: Run, row: Row, length: int, allowed: int, location: Location) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"{row.op} is fed {length} positions; its config says it was made for {allowed}. Beyond them it answers wildly.",
+        location=location,
+        mismatch=Mismatch("count", (length, allowed)),
+        fix=Fix("Crop the sequence to the context, or use a model with a longer one."),
+    )

@@ -1,0 +1,144 @@
+"""SG305 cache-head-mismatch
+
+The heads or the head size of a KV cache are not those of the model that is given it.
+
+## What it is
+
+A cache layer is (batch, kv_heads, past, head_dim). kv_heads is ``num_key_value_heads``, in grouped-query models fewer than
+the query heads; head_dim is the config's own where it names one, not always ``hidden_size // num_attention_heads``.
+
+## Why it goes wrong
+
+Keys and values made by hand (a trained prefix, preallocated buffers, a cache file of another model) take the numbers that
+were right for an older model: as many heads as queries, or a head size that was worked out by division.
+
+## Example
+
+```python
+import torch
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+config = LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                     num_attention_heads=4, num_key_value_heads=2)
+model = LlamaForCausalLM(config).eval()
+heads = config.num_attention_heads
+prefix = DynamicCache([(torch.randn(1, heads, 3, 8), torch.randn(1, heads, 3, 8)) for _ in range(2)])
+model(torch.tensor([[7, 9]]), past_key_values=prefix)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+config = LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                     num_attention_heads=4, num_key_value_heads=2)
+model = LlamaForCausalLM(config).eval()
+heads = config.num_key_value_heads
+prefix = DynamicCache([(torch.randn(1, heads, 3, 8), torch.randn(1, heads, 3, 8)) for _ in range(2)])
+model(torch.tensor([[7, 9]]), past_key_values=prefix)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.heads import read_at
+from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
+from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.shapes import format_shape
+
+CODE, NAME = "SG305", "cache-head-mismatch"
+_WHAT = {1: "kv heads", 3: "head_dim"}
+
+
+class _Odd(NamedTuple):
+    """The tensor made by hand, the model's own, and the dimension in which they differ."""
+
+    made: TensorArg | NamedValue
+    own: TensorArg | NamedValue
+    dim: int
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A cache update, or a copy out of a cache, that failed in the heads or the head size."""
+    odd = _in_update(run) or _beside_cache(run)
+    if odd is None:
+        return
+    made, own = _shape(odd.made), _shape(odd.own)
+    hops = follow(run, odd.made, odd.dim)
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The cache is {format_shape(made, CACHE_DIMS)}, the model's keys are {format_shape(own, NEW_DIMS)}: "
+        f"{made[odd.dim]} {_WHAT[odd.dim]} against {own[odd.dim]}.",
+        location=_location(run, hops),
+        failed_at=run.failed_at,
+        operands=(_view(run, odd.made, CACHE_DIMS), _view(run, odd.own, NEW_DIMS)),
+        mismatch=Mismatch("dim", (made[odd.dim], own[odd.dim]), odd.dim),
+        lineage=steps(run, hops),
+        fix=Fix(
+            "Take the number from the model: `config.num_key_value_heads` kv heads, and `config.head_dim` where the config "
+            "names one (only else `hidden_size // num_attention_heads`)."
+        ),
+    )
+
+
+def _in_update(run: Run) -> _Odd | None:
+    update = failed_update(run)
+    if update is None or len(update.past.last) != 4 or len(update.new.last) != 4:
+        return None
+    if update.past.last[0] != update.new.last[0]:
+        return None
+    dim = next((d for d in _WHAT if update.past.last[d] != update.new.last[d]), None)
+    return _Odd(update.past, update.new, dim) if dim is not None else None
+
+
+def _beside_cache(run: Run) -> _Odd | None:
+    """An op of the user's in which a model's cached keys meet a tensor made by hand."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "dim":
+        return None
+    found = failed.clash
+    pairs = [(failed.operands.get(label), dim) for label, dim in ((found.left, found.left_dim), (found.right, found.right_dim))]
+    cached = [_cached(run, value, dim) for value, dim in pairs]
+    if cached.count(True) != 1:
+        return None
+    own, dim = pairs[cached.index(True)]
+    made, made_dim = pairs[cached.index(False)]
+    if own is None or made is None or dim != made_dim or dim not in _WHAT:
+        return None
+    return _Odd(made, own, dim) if len(_shape(made)) == 4 else None
+
+
+def _cached(run: Run, value: TensorArg | NamedValue | None, dim: int | None) -> bool:
+    """Whether a tensor of four dims is, or is a part of, the keys or values in a cache."""
+    if value is None or dim is None or len(_shape(value)) != 4:
+        return False
+    return any(hop.row.kind == "cache" for hop in follow(run, value, dim))
+
+
+def _location(run: Run, hops: list[Hop]) -> Location | None:
+    read = read_at(run, hops[-1]) if hops and hops[-1].changed else None
+    if read is not None:
+        return read
+    made = next((hop for hop in reversed(hops) if hop.row.kind == "op"), None)
+    call = run.failed_row("forward", "generate")
+    here = run.location(made.row) if made is not None else None
+    return here or (run.location(call) if call is not None else None) or run.failed_at
+
+
+def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:
+    return value.last if isinstance(value, TensorArg) else value.shape or ()
+
+
+def _view(run: Run, value: TensorArg | NamedValue, dims: tuple[str, ...]) -> OperandView:
+    return run.tensor(value, "", dims) if isinstance(value, TensorArg) else run.operand(value, dims)

@@ -166,7 +166,8 @@ def guard(
         level: how much is watched: "crash" nothing until an exception, "boundary" concatenation, attention, cache,
             generate and tokenizer, "user" those and every torch op of the user's own code, "all" every op.
         out: folder for report.json, report.html, report.md and recording.jsonl; nothing is written without it.
-        watch: groups to watch, of "cat", "attention", "cache", "generate", "tokenizer", "module", "ops"; default all.
+        watch: groups to watch, of "cat", "attention", "cache", "generate", "tokenizer", "module",
+            "collective", "ops"; default all.
         source: keep the source lines of the user's files in the recording.
         user_code: files or folders that count as the user's own code besides what is found to be.
 

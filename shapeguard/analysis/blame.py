@@ -213,10 +213,12 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
 
 def _construct_row(run: Run, failed: FailedOp) -> Row | None:
     """The row in which the failing layer was built: by the failed call itself, else by the innermost frame that is a layer's."""
-    owner = failed.row.owner if failed.row is not None else None
-    frames = reversed(run.frames)
-    owners = [owner, *(frame.owner for frame in frames if not frame.user)]
-    rows = (run.row(number) for number in owners)
+    numbers = [failed.row.owner if failed.row is not None else None]
+    for frame in reversed(run.frames):
+        if frame.user:
+            break
+        numbers.append(frame.owner)
+    rows = (run.row(number) for number in numbers)
     return next((row for row in rows if row is not None and row.kind == "construct"), None)
 
 

@@ -47,7 +47,7 @@ def given_cache(row: Row) -> TensorArg | None:
 def knows_length(row: Row) -> bool:
     """Whether the keys a call was given tell how many positions are cached: not so in fixed-size and sliding caches."""
     keys = given_cache(row)
-    return row.args.get("past_key_values") in _FULL_LENGTH and keys is not None and len(keys.last) == 4
+    return str(row.args.get("past_key_values")) in _FULL_LENGTH and keys is not None and len(keys.last) == 4
 
 
 def named(row: Row, *labels: str) -> TensorArg | None:

@@ -15,7 +15,8 @@ _CHANGERS = frozenset(
 
 def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
     """The events behind a tensor, newest first, up to the first that changed its number of dims; none where none did."""
-    origin, hops = tensor.origin, []
+    origin = tensor.origin
+    hops: list[Hop] = []
     while origin is not None and len(hops) < MAX_STEPS:
         row = run.row(origin)
         if row is None or not row.inputs or not row.outputs:

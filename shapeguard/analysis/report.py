@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from shapeguard.analysis.children import join, processes
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.ranking import rank
 from shapeguard.analysis.run import Run
@@ -10,9 +13,18 @@ from shapeguard.values.findings import CallRow, Finding, OperandView, Report, Ru
 from shapeguard.values.recording import Recording, Row, TensorArg
 
 
-def analyze(recording: Recording) -> Report:
-    """Explain a recording. Never raises for a recording that could be read: a rule that breaks is a note of the report."""
-    run = Run(recording)
+def analyze(recording: Recording, children: Iterable[Recording] = ()) -> Report:
+    """Explain a recording, and those of its child processes with it.
+
+    Never raises for a recording that could be read: a rule that breaks is a note of the report.
+    """
+    runs = processes(recording, children)
+    return join(runs, [_explain(run) for run in runs])
+
+
+def _explain(run: Run) -> Report:
+    """One process by itself."""
+    recording = run.recording
     findings, notes = _ask_rules(run)
     footer = recording.footer
     return Report(

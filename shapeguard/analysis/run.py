@@ -20,6 +20,7 @@ class Run:
         self.recording = recording
         self.rows = recording.rows
         self.sources = Sources(recording.sources)
+        self.processes: tuple[Run, ...] = (self,)  # the guarded process and its children, this one among them
 
     # -- rows ------------------------------------------------------------------------------------------------------
 

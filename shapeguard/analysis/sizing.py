@@ -16,6 +16,7 @@ _SIZED = {
     "view": 0, "reshape": 0, "expand": 0, "repeat": 0, "zeros": 0, "ones": 0, "empty": 0, "rand": 0, "randn": 0, "full": 0,
     "new_zeros": 0, "new_ones": 0, "new_empty": 0, "new_full": 0, "randint": -1,
 }  # fmt: skip
+_WRITTEN = frozenset({"constant", "entry", "option", "default", "argument", "assign", "attribute", "return"})
 _SEQUENCE_ONLY = frozenset({"full", "new_full", "randint"})
 
 
@@ -75,3 +76,16 @@ def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
 def located(run: Run, spot: Spot | None) -> Location | None:
     """A spot of a climb as a location."""
     return run.place(spot.file, spot.line, spot.function) if spot is not None and spot.line else None
+
+
+def built_size(run: Run, row: Row, size: int) -> Spot | None:
+    """Where the number is written that a constructor was given as one of its arguments and kept under some name."""
+    node = call_node(run, row)
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)] if node is not None else []:
+        if isinstance(argument, ast.Constant) and argument.value != size:
+            continue
+        for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size):
+            last = trail.spots[-1]
+            if last.kind in _WRITTEN and last.node_text != "None":
+                return last
+    return None

@@ -102,7 +102,8 @@ class _Node:
         self.statement: ast.stmt | None = None
         self.source: Any = None
         with suppress(Exception):  # executing raises many things on odd bytecode; the frame is then told without it
-            found = Source.executing(_FrameAt(frame, offset))
+            at: Any = _FrameAt(frame, offset)
+            found = Source.executing(at)
             self.source = found.source
             self.node = found.node
             statements = list(found.statements or ())

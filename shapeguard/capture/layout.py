@@ -18,7 +18,7 @@ from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import TensorArg
 
 MAX_ITEMS = 64  # of a list of tensors or ints
-MAX_WORD = 80  # characters of a string argument
+MAX_WORD = 40  # characters of a string argument
 
 Layout = tuple[Any, ...]
 
@@ -28,15 +28,30 @@ _INT_LAYOUT = (_INT,)
 _FLOAT_LAYOUT = (_FLOAT,)
 _NONE_LAYOUT = (_CONST, None)
 _ELLIPSIS_LAYOUT = (_CONST, "...")
+_NESTED_LAYOUT = (_OBJECT, "NestedTensor")  # a nested tensor has no shape and raises where it is asked
 
-_PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+# Read past whatever a subclass puts before them.
+_shape_of: Any = torch._C.TensorBase.shape.__get__  # type: ignore[attr-defined]
+_dtype_of: Any = torch._C.TensorBase.dtype.__get__  # type: ignore[attr-defined]
+_device_of: Any = torch._C.TensorBase.device.__get__  # type: ignore[attr-defined]
 
 
 def describe(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
-    """The layout of one argument; its numbers and tensors are appended to the two lists."""
+    """The layout of one argument; its numbers and tensors are appended to the two lists.
+
+    Types are asked of the type, and items taken by the builtin types' own methods: an object of the user's may answer
+    anything to ``__class__``, ``__len__`` or ``__getitem__``, or run for an hour.
+    """
     kind = type(value)
-    if kind in _PLAIN_TENSORS or isinstance(value, torch.Tensor):
-        return _describe_tensor(value, kind, numbers, tensors)
+    if kind in PLAIN_TENSORS:
+        try:
+            shape = value.shape
+        except RuntimeError:
+            return _NESTED_LAYOUT
+        tensors.append(value)
+        numbers.extend(shape)
+        return (_TENSOR, len(shape), value.dtype, value.device)
     if kind is int:
         numbers.append(value)
         return _INT_LAYOUT
@@ -45,43 +60,60 @@ def describe(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Lay
     if kind is bool:
         return (_CONST, value)
     if kind is str:
-        return (_CONST, value if len(value) <= MAX_WORD else "…")
+        return (_CONST, value if _is_setting(value) else "…")
     if kind is float:
         return _FLOAT_LAYOUT
+    if kind is tuple or kind is list:
+        return _describe_items(value[:MAX_ITEMS], len(value), numbers, tensors)
     if kind is slice:
         parts = (describe(part, numbers, tensors) for part in (value.start, value.stop, value.step))
         return (_SLICE, *parts)
     if value is Ellipsis:
         return _ELLIPSIS_LAYOUT
-    if isinstance(value, list | tuple):
-        items = value[:MAX_ITEMS]
-        inner = tuple([describe(item, numbers, tensors) for item in items])
-        return (_LIST, *inner, (_MORE, len(value))) if len(value) > MAX_ITEMS else (_LIST, *inner)
     if kind is torch.dtype or kind is torch.device:
         return (_CONST, str(value))
+    if issubclass(kind, torch.Tensor):
+        return _describe_subclass(value, numbers, tensors)
+    if issubclass(kind, tuple):
+        return _describe_items(tuple.__getitem__(value, _HEAD), tuple.__len__(value), numbers, tensors)
+    if issubclass(kind, list):
+        return _describe_items(list.__getitem__(value, _HEAD), list.__len__(value), numbers, tensors)
     return _describe_object(value, kind, numbers, tensors)
 
 
-def _describe_tensor(
-    value: torch.Tensor, kind: type[Any], numbers: list[int], tensors: list[torch.Tensor]
+_HEAD = slice(0, MAX_ITEMS)
+
+
+def _is_setting(text: str) -> bool:
+    """Whether a string is a word or an einsum equation; anything longer may be a prompt and is nobody's business."""
+    return ("->" in text or not any(map(str.isspace, text))) and len(text) <= MAX_WORD
+
+
+def _describe_items(
+    items: Sequence[Any], length: int, numbers: list[int], tensors: list[torch.Tensor]
 ) -> Layout:
-    tensors.append(value)
+    inner = [describe(item, numbers, tensors) for item in items]
+    return (_LIST, *inner, (_MORE, length)) if length > MAX_ITEMS else (_LIST, *inner)
+
+
+def _describe_subclass(value: torch.Tensor, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
     try:
-        shape: Sequence[Any] = value.shape
-        if kind not in _PLAIN_TENSORS:  # a symbolic size must not be compared: that would add a guard to a trace
-            shape = [size if type(size) is int else -1 for size in shape]
-        numbers.extend(shape)
-        return (_TENSOR, len(shape), value.dtype, value.device)
-    except RuntimeError:  # nested tensors have no shape
-        return (_OBJECT, "NestedTensor")
+        with torch._C.DisableTorchFunctionSubclass():
+            shape, dtype, device = _shape_of(value), _dtype_of(value), _device_of(value)
+    except RuntimeError:
+        return _NESTED_LAYOUT
+    tensors.append(value)
+    # A symbolic size must not be compared: that would add a guard to a trace.
+    numbers.extend([size if type(size) is int else -1 for size in shape])
+    return (_TENSOR, len(shape), dtype, device)
 
 
 def _describe_object(value: Any, kind: type[Any], numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
     if kind.__name__.endswith("Cache"):
         layers = getattr(getattr(value, "self_attention_cache", value), "layers", None)
-        keys = getattr(layers[0], "keys", None) if isinstance(layers, list) and layers else None
-        if isinstance(keys, torch.Tensor) and keys.dim() > 1:
-            return (_CACHE, kind.__name__, _describe_tensor(keys, type(keys), numbers, tensors))
+        keys = getattr(layers[0], "keys", None) if type(layers) is list and layers else None
+        if issubclass(type(keys), torch.Tensor) and keys.dim() > 1:
+            return (_CACHE, kind.__name__, describe(keys, numbers, tensors))
         return (_CACHE, kind.__name__, None)
     return (_OBJECT, kind.__name__)
 
@@ -96,26 +128,33 @@ def describe_call(
     return tuple(layout)
 
 
-def describe_result(value: Any, numbers: list[int], tensors: list[torch.Tensor], depth: int = 0) -> list[tuple[str, Layout]]:
-    """The tensors of a result, with their names where they have any: mappings, dataclass-like outputs and lists are opened."""
-    if isinstance(value, torch.Tensor):
-        return [("", describe(value, numbers, tensors))]
-    if depth > 1:
-        return []
-    found: list[tuple[str, Layout]] = []
-    if isinstance(value, dict):
-        for name, item in value.items():
-            found += [
-                (f"{name}{label}", layout)
-                for label, layout in describe_result(item, numbers, tensors, depth + 1)
-            ]
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value[:MAX_ITEMS]):
-            found += [
-                (f"[{index}]{label}", layout)
-                for label, layout in describe_result(item, numbers, tensors, depth + 1)
-            ]
-    return found
+def describe_result(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
+    """The tensors of a result, each with its name where it has one: mappings, model outputs and lists are opened."""
+    kind = type(value)
+    if kind is torch.Tensor:
+        return (("", describe(value, numbers, tensors)),)
+    if value is None:
+        return ()
+    return tuple(_named_results(value, "", numbers, tensors, 0))
+
+
+def _named_results(
+    value: Any, label: str, numbers: list[int], tensors: list[torch.Tensor], depth: int
+) -> Iterator[tuple[str, Layout]]:
+    kind = type(value)
+    if issubclass(kind, torch.Tensor):
+        yield label, describe(value, numbers, tensors)
+    elif depth > 1:
+        return
+    elif issubclass(kind, dict):
+        for name, item in dict.items(value):
+            yield from _named_results(item, f"{label}{name}", numbers, tensors, depth + 1)
+    elif issubclass(kind, tuple):
+        for index, item in enumerate(tuple.__getitem__(value, _HEAD)):
+            yield from _named_results(item, f"{label}[{index}]", numbers, tensors, depth + 1)
+    elif issubclass(kind, list):
+        for index, item in enumerate(list.__getitem__(value, _HEAD)):
+            yield from _named_results(item, f"{label}[{index}]", numbers, tensors, depth + 1)
 
 
 class _Opened:

@@ -11,10 +11,12 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch._C import _get_tracing_state
 from torch.overrides import TorchFunctionMode
 
 from shapeguard.capture.record import Event, failed
 from shapeguard.capture.state import recorders
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.usercode import LIBRARY, USER, user_code
 
 _REACH = 8  # library frames an op may lie below the user's line and still be set down to it
@@ -35,19 +37,28 @@ CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack",
 ALWAYS = CONCAT | {"scaled_dot_product_attention"}  # seen in library code that was entered through no door of ours, too
 # Their first argument is data: only how it is nested is recorded.
 _MADE_OF_DATA = frozenset({"tensor", "as_tensor", "asarray"})
+_MAX_KNOWN = 4096
 _known: dict[Callable[..., Any], str] = {}
 
 
 def op_name(func: Callable[..., Any]) -> str:
     """The op's name as the user knows it ("cat", "getitem", "add"); "" for what passes unseen."""
-    name = _known.get(func)
-    if name is None:
-        name = _known[func] = _name_of(func)
+    try:
+        return _known[func]
+    except KeyError:
+        pass
+    except Exception:  # somebody's own function may not be hashable
+        return ""
+    if len(_known) >= _MAX_KNOWN:  # functions made anew for each call
+        _known.clear()
+    _known[func] = name = _name_of(func)
     return name
 
 
 def _name_of(func: Callable[..., Any]) -> str:
-    name = getattr(func, "__name__", "") or type(func).__name__
+    name = getattr(func, "__name__", None)
+    if type(name) is not str:
+        return type(func).__name__
     if name == "__get__":
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
         return attribute if attribute in _TENSOR_ATTRIBUTES else ""
@@ -87,22 +98,23 @@ class OpsMode(TorchFunctionMode):
     ) -> Any:
         if kwargs is None:
             kwargs = {}
-        if torch.compiler.is_compiling():  # tracing this would break the graph
+        if torch.compiler.is_compiling() or _get_tracing_state() is not None:  # what we ask would stand in the graph
             return func(*args, **kwargs)
         op = op_name(func)
-        if not op:
+        if not op or not recorders():
             return func(*args, **kwargs)
-        watching = recorders()
         frame = sys._getframe(1)
-        if not watching:
-            return func(*args, **kwargs)
         if not self.everything and op not in ALWAYS and user_frame(frame) is None:
             return func(*args, **kwargs)
         return _recorded(op, func, args, kwargs, frame)
 
 
 def _recorded(op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
-    event = _opened(_as_told(op, args), kwargs)
+    try:
+        event = Event(_as_told(op, args), kwargs)
+    except BaseException as trouble:
+        own_trouble(trouble)
+        return func(*args, **kwargs)
     try:
         result = func(*args, **kwargs)
     except BaseException as error:
@@ -112,33 +124,11 @@ def _recorded(op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: 
     return result
 
 
-def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Event | None:
-    try:
-        return Event(args, kwargs)
-    except Exception as trouble:
-        own_trouble(trouble)
-        return None
-
-
-def _close(event: Event | None, op: str, func: Any, result: Any, frame: FrameType, error: str = "") -> None:
-    if event is None:
-        return
+def _close(event: Event, op: str, func: Any, result: Any, frame: FrameType, error: str = "") -> None:
     try:
         event.done("concat" if op in CONCAT else "op", op, func, result, frame, error=error)
-    except Exception as trouble:
+    except BaseException as trouble:
         own_trouble(trouble)
-
-
-def own_trouble(trouble: Exception) -> None:
-    """Our failure is never the user's: it is noted and the program goes on."""
-    place = trouble.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place is not None else "?"
-    for recorder in recorders():
-        recorder.note(f"an event was lost: {type(trouble).__name__} in {where}: {trouble}")
-
-
 
 
 def _as_told(op: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -152,9 +142,9 @@ def _as_told(op: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _nesting(data: Any, depth: int = 0) -> Any:
     """Lengths of nested lists in place of what they hold: [[1, 2], [3]] is "2 rows of 2, 1"."""
-    if not isinstance(data, list | tuple):
+    if type(data) not in (list, tuple):
         return data if isinstance(data, torch.Tensor) else type(data).__name__
-    lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in data}
+    lengths = {len(row) if type(row) in (list, tuple) else -1 for row in data}
     if lengths == {-1} or not lengths or depth:
         return [len(data)]
-    return [len(row) if isinstance(row, list | tuple) else -1 for row in data[:64]]
+    return [len(row) if type(row) in (list, tuple) else -1 for row in data[:64]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 _MISSING = object()
@@ -57,18 +56,29 @@ class PatchSet:
     """Patches that are undone together, last one first, whatever happens in between."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
+        self._undo: list[Callable[[], object]] = []
 
     def add(self, owner: Any, name: str, wrap: Wrapper) -> None:
         """Apply one patch. Its undo is registered first, so an interrupt in between leaves nothing behind."""
         patch = Patch(owner, name, wrap)
-        self._stack.callback(patch.undo)
+        self._undo.append(patch.undo)
         patch.apply()
 
     def callback(self, undo: Callable[[], object]) -> None:
-        """Register something else to be undone in the same order."""
-        self._stack.callback(undo)
+        """Register something else to be undone in the same order; it may be called twice."""
+        self._undo.append(undo)
 
     def close(self) -> None:
-        """Undo everything."""
-        self._stack.close()
+        """Undo everything. What was interrupted or went wrong is raised when all is undone."""
+        trouble: BaseException | None = None
+        while self._undo:
+            try:
+                self._undo[-1]()
+            except KeyboardInterrupt as interrupt:
+                trouble = interrupt
+                continue  # the undo may have been cut off: once more
+            except Exception as error:
+                trouble = trouble or error
+            del self._undo[-1]
+        if trouble is not None:
+            raise trouble

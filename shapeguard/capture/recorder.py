@@ -10,6 +10,8 @@ from typing import Any
 from weakref import ref
 
 MAX_SEGMENTS = 24  # rows kept apart for one place before the rest is folded into one row of varied shapes
+MAX_ROWS = 50_000  # rows of a recording; new places beyond it are left out, failures are not
+_MAX_FAILED = 1_000  # failed rows beyond that
 _SWEEP = 20_000  # tensors remembered before the dead ones are forgotten
 
 Numbers = tuple[int, ...]
@@ -82,10 +84,12 @@ class Recorder:
         self.failures: list[BaseException] = []
         self.latest: int | None = None  # row of the event recorded last
         self.on_tick: Callable[[], None] | None = None  # asked now and then: time to write?
+        self.closed = False
         self._places: dict[tuple[Any, ...], list[Segment]] = {}
+        self._failures: dict[tuple[Any, ...], list[Segment]] = {}
         self._origins: dict[int, tuple[Any, int]] = {}
         self._sweep_at = _SWEEP
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer or signal handler may run torch in the middle of our own work
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -97,24 +101,24 @@ class Recorder:
         outputs: Sequence[Any],
         error: str = "",
         owner: Any = None,
-    ) -> int:
-        """Record one event; ``key`` is (kind, op, function, chain, module, layouts, thread). Returns its row's id."""
+    ) -> int | None:
+        """Record one event; ``key`` is (kind, op, function, chain, module, layouts, thread).
+
+        Returns:
+            Its row's id; None when the recorder is closed or full.
+        """
+        if self.closed:
+            return None
         at = self.events
         self.events = at + 1
-        places = self._places.get(key)
-        segment = None
-        if error:
-            segment = self._open(key, numbers, at, error)
-        elif places is not None:
-            segment = self._continue(places, numbers)
+        segment = self._failed(key, numbers, at, error) if error else self._continued(key, numbers, at)
         if segment is None:
-            segment = self._open(key, numbers, at, "")
+            return None
         segment.last = numbers
         segment.last_at = at
         segment.origins = origins
-        if segment.first_origins is None:
-            segment.first_origins = origins
-        segment.owner = None if owner is None else self.origin(owner)
+        if owner is not None:
+            segment.owner = self.origin(owner)
         segment.dirty = True
         row = self.latest = segment.row
         for tensor in outputs:
@@ -125,8 +129,11 @@ class Recorder:
             self.on_tick()
         return row
 
-    def _continue(self, places: list[Segment], numbers: Numbers) -> Segment | None:
+    def _continued(self, key: tuple[Any, ...], numbers: Numbers, at: int) -> Segment | None:
         """The run these numbers continue: first one that foresaw them, then one whose step they may begin."""
+        places = self._places.get(key)
+        if places is None:
+            return self._open(self._places, key, numbers, at)
         for segment in places[:-9:-1]:
             if segment.predicts(numbers):
                 if segment.step is None:
@@ -141,14 +148,32 @@ class Recorder:
             newest.varied = True
             newest.count += 1
             return newest
-        return None
+        return self._open(self._places, key, numbers, at)
 
-    def _open(self, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> Segment:
+    def _failed(self, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> Segment | None:
+        """A failed call is a row of its own, until a program that tries in a loop has failed often at this place."""
+        places = self._failures.get(key, ())
+        if len(places) < MAX_SEGMENTS:
+            return self._open(self._failures, key, numbers, at, error)
+        newest = places[-1]  # what failed last may be what ends the program
+        newest.varied = True
+        newest.error = error
+        newest.first_at = at
+        newest.count += 1
+        return newest
+
+    def _open(
+        self, known: dict[tuple[Any, ...], list[Segment]], key: tuple[Any, ...], numbers: Numbers, at: int, error: str = ""
+    ) -> Segment | None:
+        limit = MAX_ROWS + _MAX_FAILED if error else MAX_ROWS
+        if len(self.segments) >= limit:
+            self.note(f"the recording is full: after {MAX_ROWS} rows, calls at new places are left out")
+            return None
+        segment = Segment(-1, key, numbers, at, error)
         with self._lock:
-            segment = Segment(len(self.segments), key, numbers, at, error)
+            segment.row = len(self.segments)
             self.segments.append(segment)
-        if not error:
-            self._places.setdefault(key, []).append(segment)
+        known.setdefault(key, []).append(segment)
         return segment
 
     # -- origins ---------------------------------------------------------------------------------------------------
@@ -161,6 +186,10 @@ class Recorder:
     def remember(self, tensor: Any, row: int) -> None:
         """Set down a tensor as made by a row, beyond the row's own outputs."""
         self._origins[id(tensor)] = (ref(tensor), row)
+
+    def forget(self, tensor: Any) -> None:
+        """Drop the weak reference to a tensor."""
+        self._origins.pop(id(tensor), None)
 
     def _sweep(self) -> None:
         """Forget tensors that are gone. They are only weakly known, so this frees bookkeeping, not tensors."""

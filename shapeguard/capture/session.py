@@ -6,22 +6,30 @@ Several guards share it: each place is patched once and counted, and goes back t
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
 from shapeguard.capture.imports import ImportHooks
 from shapeguard.capture.patching import PatchSet
-from shapeguard.capture.sites import SITES, PatchSite
-from shapeguard.capture.state import recorders, state
+from shapeguard.capture.sites import SITES, STANDARD, PatchSite
+from shapeguard.capture.state import state
 
 _lock = threading.RLock()
-_patched: dict[PatchSite, tuple[PatchSet, int]] = {}
 _WATCHED_MODULES = tuple(dict.fromkeys(site.module for site in SITES))
+
+
+class _Place:
+    """A patched site: its patches, and the installations that want it. Undone when the last one lets go."""
+
+    def __init__(self) -> None:
+        self.patches = PatchSet()
+        self.holders: set[Installation] = set()
+
+
+_places: dict[PatchSite, _Place] = {}
 
 
 class Installation:
@@ -31,31 +39,35 @@ class Installation:
         self._groups = frozenset(groups)
         self._level = level
         self._on_error = on_error
-        self._stack = ExitStack()
+        self._stack = PatchSet()
+        self._mode_thread: int | None = None
 
     def open(self) -> None:
         """Patch what is imported already, and what will be as soon as it is."""
         if self._level == "crash":
             return
         self._stack.callback(self._take_mode_off)
+        self._stack.callback(functools.partial(_release, self))
         hooks = ImportHooks(on_error=self._on_error)
         self._stack.callback(hooks.uninstall)
+        for name in _WATCHED_MODULES:
+            if name in STANDARD:
+                hooks.when_imported(name, functools.partial(self._imported, name))
         hooks.when_imported("torch", functools.partial(self._torch_imported, hooks))
         hooks.install()
-        thread_patches = PatchSet()
-        self._stack.callback(thread_patches.close)
-        thread_patches.add(threading.Thread, "_bootstrap_inner", _wrap_thread_body)
-        thread_patches.add(threading.Thread, "start", _wrap_thread_start)
 
     def close(self) -> None:
         """Put everything back."""
         self._stack.close()
 
     def _torch_imported(self, hooks: ImportHooks, _: ModuleType) -> None:
-        """Wrappers need torch whole: nothing is patched before, and a program that never imports it is left alone."""
+        """Wrappers need torch whole: nothing of it is patched before, and a program that never imports it is left alone."""
         for name in _WATCHED_MODULES:
-            if name.partition(".")[0] == "torch":  # whole by now: the hooks themselves would wait for the next import
-                self._imported(name, importlib.import_module(name))
+            module = sys.modules.get(name)
+            if name in STANDARD:
+                continue
+            if name.partition(".")[0] == "torch" and module is not None:  # whole by now; the hooks would wait for the next import
+                self._imported(name, module)
             else:
                 hooks.when_imported(name, functools.partial(self._imported, name))
         if "ops" in self._groups:
@@ -71,27 +83,26 @@ class Installation:
 
     def _acquire(self, site: PatchSite, module: ModuleType) -> None:
         with _lock:
-            patches, uses = _patched.get(site, (None, 0))
-            self._stack.callback(_release, site)
-            _patched[site] = (patches or PatchSet(), uses + 1)
-            if patches is None:
+            place = _places.setdefault(site, _Place())
+            first = not place.holders
+            place.holders.add(self)
+            if first:
                 wrap = site.wrapper()
                 for owner in site.owners(module):
                     if hasattr(owner, site.name):
-                        _apply(_patched[site][0], owner, site, wrap)
+                        _apply(place.patches, owner, site, wrap)
 
     # -- the function mode -----------------------------------------------------------------------------------------
 
     def _enter_mode(self) -> None:
         if self._level in ("user", "all"):
-            enter_mode(everything=self._level == "all")
             self._mode_thread = threading.get_ident()
-
-    _mode_thread: int | None = None
+            enter_mode(everything=self._level == "all")
 
     def _take_mode_off(self) -> None:
         if self._mode_thread == threading.get_ident():
-            leave_mode()
+            self._mode_thread = None
+            leave_mode(everything=self._level == "all")
 
 
 def _apply(patches: PatchSet, owner: Any, site: PatchSite, wrap: Callable[[Any], Any]) -> None:
@@ -109,14 +120,14 @@ def _register_builtin(patches: PatchSet, wrapper: Any, operator: str) -> None:
     _builtins._register_builtin(wrapper, operator)
 
 
-def _release(site: PatchSite) -> None:
+def _release(holder: Installation) -> None:
+    """Let go of every place that this installation holds."""
     with _lock:
-        patches, uses = _patched[site]
-        if uses > 1:
-            _patched[site] = (patches, uses - 1)
-        else:
-            del _patched[site]
-            patches.close()
+        for site, place in list(_places.items()):
+            if place.holders <= {holder}:
+                place.patches.close()
+                _places.pop(site, None)
+            place.holders.discard(holder)
 
 
 def enter_mode(everything: bool) -> None:
@@ -125,57 +136,26 @@ def enter_mode(everything: bool) -> None:
     from shapeguard.capture.ops import OpsMode
 
     state.mode_uses += 1
+    state.mode_everything += everything
     if state.mode is None:
         state.mode = OpsMode(everything)
         put_on(state.mode)
-    elif everything:
-        state.mode.everything = True
+    state.mode.everything = state.mode_everything > 0
 
 
-def leave_mode() -> None:
+def leave_mode(everything: bool) -> None:
     """Take the function mode off this thread's stack when nobody asks for it any more."""
-    from shapeguard.capture.modes import take_off
-
     if state.mode is None:
         return
+    from shapeguard.capture.modes import take_off
+
     state.mode_uses -= 1
+    state.mode_everything -= everything
+    state.mode.everything = state.mode_everything > 0
     if state.mode_uses <= 0:
         take_off(state.mode)
         state.mode = None
-        state.mode_uses = 0
-
-
-# -- threads -----------------------------------------------------------------------------------------------------------
-
-
-def _wrap_thread_start(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def start(self: threading.Thread) -> None:
-        _inherited[self] = (state.recorders, state.mode is not None and state.mode.everything, state.mode is not None)
-        original(self)
-
-    return start
-
-
-_inherited: dict[threading.Thread, tuple[Any, bool, bool]] = {}
-
-
-def _wrap_thread_body(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A thread started by guarded code is guarded like it."""
-
-    @functools.wraps(original)
-    def _bootstrap_inner(self: threading.Thread) -> None:
-        own, everything, watched = _inherited.pop(self, (None, False, False))
-        state.recorders = own
-        if watched and recorders():
-            enter_mode(everything)
-        try:
-            original(self)
-        finally:
-            if watched:
-                leave_mode()
-
-    return _bootstrap_inner
+        state.mode_uses = state.mode_everything = 0
 
 
 def torch_module() -> Any:

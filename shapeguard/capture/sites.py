@@ -60,6 +60,26 @@ _CAT_REASON = "operands of a concatenation made in library code, which runs with
 
 SITES: tuple[PatchSite, ...] = (
     PatchSite(
+        "threading:Thread", "start", "threads", "threads:wrap_start",
+        "a thread started by guarded code is guarded like it", always=True,
+    ),
+    PatchSite(
+        "threading:Thread", "_bootstrap_inner", "threads", "threads:wrap_body",
+        "a thread started by guarded code is guarded like it", always=True,
+    ),
+    PatchSite(
+        "concurrent.futures.thread:ThreadPoolExecutor", "submit", "threads", "threads:wrap_submit",
+        "a task handed to a pool by guarded code is guarded like it", always=True,
+    ),
+    PatchSite(
+        "warnings", "warn", "warnings", "warned:wrap_warn",
+        "a warning with a stacklevel is blamed on the line it would be blamed on without our frames", always=True,
+    ),
+    PatchSite(
+        "warnings", "_showwarnmsg", "warnings", "warned:wrap_show",
+        "a warning raised in C++ is blamed on the line it would be blamed on without our frames", always=True,
+    ),
+    PatchSite(
         "torch.nn:Module", "__call__", "module", "modules:wrap_module_call",
         "the gate between the user's code and library modules", always=True,
     ),
@@ -80,9 +100,10 @@ SITES: tuple[PatchSite, ...] = (
         "torch.nn:MultiheadAttention", "forward", "attention", "attention:wrap_multihead_attention",
         "shapes of query, key, value and masks",
     ),
-    PatchSite(
-        "torch.nn.functional", "warnings", "ops", "warned:wrap_warnings",
-        "a warning with a stacklevel is blamed on the user's line, not on the function mode's",
+    *(
+        PatchSite(f"torch.nn:{name}", "forward", "module", "attention:wrap_fast_path",
+                  "under a function mode its fast path is not taken, and other numbers come out", always=True)
+        for name in ("TransformerEncoderLayer", "TransformerEncoder")
     ),
     PatchSite(
         "transformers.modeling_utils:AttentionInterface", "get_interface", "attention", "attention:wrap_get_interface",

@@ -14,6 +14,7 @@ class ThreadState(threading.local):
     recorders: tuple[Recorder, ...] | None = None
     mode: Any = None  # our TorchFunctionMode, while it belongs on this thread's stack
     mode_uses: int = 0  # guards of this thread that asked for it
+    mode_everything: int = 0  # those of them that asked for level "all"
     inside: int | None = None  # id of the call chain by which a library was entered; None in the user's own code
     root: Any = None  # the outermost nn.Module at work
     mode_off: bool = False  # the mode is off the stack, because library code runs

@@ -25,8 +25,9 @@ def _of_a_signal_handler(trace: TracebackType | None) -> bool:
     while trace is not None:
         code = trace.tb_frame.f_code
         if code.co_argcount >= 2:
-            number, frame = (trace.tb_frame.f_locals.get(name) for name in code.co_varnames[code.co_argcount - 2 : code.co_argcount])
-            if isinstance(number, int) and type(frame) is FrameType:
+            names = code.co_varnames[code.co_argcount - 2 : code.co_argcount]
+            number, frame = (trace.tb_frame.f_locals.get(name) for name in names)
+            if issubclass(type(number), int) and type(frame) is FrameType:
                 return True
         trace = trace.tb_next
     return False

@@ -44,23 +44,31 @@ model.generate(ids, attention_mask=mask, max_new_tokens=4)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.generation import generations
+from shapeguard.analysis.models import built_model, config_of
+from shapeguard.analysis.padded import padded_source, read_positions
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG103", "no-attention-mask"
+_ENCODERS = re.compile(r"bert|electra|mpnet|longformer|bigbird|xlmroberta|Encoder|^(T5|Bart|MT5)", re.IGNORECASE)
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A generation that starts from padded rows with no mask, or with a mask of ones over the padding."""
-    for row in generations(run):
+    """Padded rows that go into a model with no mask, or with a mask of ones over the padding."""
+    started = {row.id: row for row in generations(run)}
+    for row in started.values():
         padding = padding_of(run, row)
         if padding.unmasked and not _worked_out(row, padding):
             yield _finding(run, row, padding)
+    for row in run.of_kind("forward"):
+        if row.id not in started and not row.error:
+            yield from _scored(run, row)
 
 
 def _worked_out(row: Row, padding: Padding) -> bool:
@@ -70,14 +78,50 @@ def _worked_out(row: Row, padding: Padding) -> bool:
     return row.kind == "generate" and padding.mask == "absent" and pad is not None and pad not in ends
 
 
-def _finding(run: Run, row: Row, padding: Padding) -> Finding:
+def _scored(run: Run, row: Row) -> Iterator[Finding]:
+    """A forward pass whose results are read: real tokens saw the padding in front of them or, without a causal mask, any."""
+    padding = padding_of(run, row)
+    if padding.mask not in ("absent", "none") or not _is_first(row):
+        return
+    told = padded_source(run, row)
+    sides = {padding.ids} if told is None else {told}
+    seen = {"left", "right", "both"} if _sees_all(row) else {"left", "both"}
+    if not sides & seen or not read_positions(run, row):
+        return
+    certain = told is not None or _pad_is_its_own(run, row)
+    yield _finding(run, row, Padding(told or padding.ids, padding.mask, padding.tokenizer), certain)
+
+
+def _is_first(row: Row) -> bool:
+    """Whether nothing is cached yet and the call is one of a batch of rows."""
+    ids = inputs_of(row)
+    cached = any(tensor.label.startswith("past_key_values") for tensor in row.inputs)
+    return ids is not None and len(ids.last) == 2 and min(ids.last) > 1 and not cached
+
+
+def _sees_all(row: Row) -> bool:
+    """Whether real tokens also see what stands behind them: encoders do, decoders have a causal mask."""
+    decodes = "Causal" in row.op or "LMHead" in row.op
+    return row.args.get("encoder-decoder") is True or (bool(_ENCODERS.search(row.op)) and not decodes)
+
+
+def _pad_is_its_own(run: Run, row: Row) -> bool:
+    """Whether the pad id of the config is no token that real text may begin or end with."""
+    config = config_of(run, built_model(run, row))
+    if config is None:
+        return False
+    pad = config.args.get("pad_token_id")
+    return pad is not None and pad not in (config.args.get("eos_token_id"), config.args.get("bos_token_id"))
+
+
+def _finding(run: Run, row: Row, padding: Padding, certain: bool = True) -> Finding:
     ids = inputs_of(row)
     given = "no attention mask" if padding.mask == "absent" else "an attention mask of ones only"
     written = "attention_mask=..." if padding.tokenizer is None else 'attention_mask=batch["attention_mask"]'
     return Finding(
         CODE,
         NAME,
-        Severity.ERROR,
+        Severity.ERROR if certain else Severity.WARNING,
         f"{row.op} is given rows padded on the {padding.ids} and {given}: real tokens attend to the padding.",
         location=run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),

@@ -30,6 +30,8 @@ class Climber:
         self._left = MAX_STEPS
         self._nesting = 0
         self._deep = 0
+        self._cut = 0  # how often a bound was met
+        self._things: dict[Want, list[Want]] = {}
 
     def steps(self, want: Want, whole: bool = False) -> list[Hop]:
         """The next hops; none where the climb ends. ``whole``: an object is sought, not the ints it was made of."""
@@ -87,15 +89,25 @@ class Climber:
 
     def things(self, node: ast.AST, scope: Scope) -> list[Want]:
         """What an expression can stand for: the literals, calls, definitions and instances at the end of its names."""
+        want = Want(node, scope)
+        if want in self._things:
+            return self._things[want]
         if self._nesting >= MAX_NESTING:
+            self._cut += 1
             return []
         self._nesting += 1
+        cut = self._cut
         try:
-            return self._ends(Want(node, scope), 0, set())
+            found = self._ends(want, 0, set())
         finally:
             self._nesting -= 1
+        if cut == self._cut:  # an answer that a bound cut short may be longer when asked for from elsewhere
+            self._things[want] = found
+        return found
 
     def _ends(self, want: Want, hops: int, seen: set[Want]) -> list[Want]:
+        if hops > MAX_HOPS or self._deep > MAX_DEEP:
+            self._cut += 1
         if want in seen or hops > MAX_HOPS or self._deep > MAX_DEEP:
             return []
         seen.add(want)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from shapeguard.analysis.climbing.scopes import Path
 from shapeguard.analysis.source import SourceFile, Sources
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -20,6 +21,7 @@ class Code:
         self.name = name
         self.source = source
         self.tree = source.tree or MODULE
+        self.given_to_self: dict[ast.ClassDef, dict[str, list[tuple[Definition, ast.stmt, ast.expr, Path]]]] = {}
         self.parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 
     @cached_property
@@ -27,6 +29,14 @@ class Code:
         """Every call in the file, in the order of its text."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+    @cached_property
+    def calls_named(self) -> dict[str, list[ast.Call]]:
+        """The calls by the last part of what is called."""
+        found: dict[str, list[ast.Call]] = {}
+        for call in self.calls:
+            found.setdefault(last_name(call.func), []).append(call)
+        return found
 
     @cached_property
     def assigned(self) -> dict[str, list[ast.Assign]]:
@@ -39,9 +49,32 @@ class Code:
         return found
 
     @cached_property
-    def classes(self) -> list[ast.ClassDef]:
-        """Every class in the file."""
-        return [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+    def classes(self) -> dict[str, ast.ClassDef]:
+        """The classes in the file by name."""
+        found: dict[str, ast.ClassDef] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, node)
+        return found
+
+    @cached_property
+    def classes_below(self) -> dict[str, list[ast.ClassDef]]:
+        """The classes in the file by the names of their bases."""
+        found: dict[str, list[ast.ClassDef]] = {}
+        for node in self.classes.values():
+            for base in node.bases:
+                found.setdefault(last_name(base), []).append(node)
+        return found
+
+    @cached_property
+    def attributes_given(self) -> dict[str, list[ast.Assign]]:
+        """The assignments to attributes of anything but ``self``, by the attribute's name."""
+        found: dict[str, list[ast.Assign]] = {}
+        for target, statements in self.assigned.items():
+            owner, dot, name = target.rpartition(".")
+            if dot and owner != "self" and name.isidentifier():
+                found.setdefault(name, []).extend(statements)
+        return found
 
     def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         """Pairs of a node and its parent, from the node upwards."""
@@ -108,9 +141,8 @@ class Codebase:
     def class_named(self, name: str, file: str) -> tuple[str, ast.ClassDef] | None:
         """A class of this name, in this file if it has one."""
         for code in self.all(file):
-            for node in code.classes:
-                if node.name == name:
-                    return code.name, node
+            if name in code.classes:
+                return code.name, code.classes[name]
         return None
 
     def module(self, dotted: str, beside: str) -> Code | None:

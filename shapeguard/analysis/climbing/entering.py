@@ -73,7 +73,7 @@ def _by_name(climber: Climber, file: str, name: str) -> list[Arguments]:
     """Every call of a function of this name in the files."""
     found: list[Arguments] = []
     for code in climber.base.all(file):
-        for call in code.calls:
-            if last_name(call.func) == name and len(found) < MAX_CALLS:
+        for call in code.calls_named.get(name, ()):
+            if len(found) < MAX_CALLS:
                 found.append(arguments_of(call, climber.scope_of(code.name, code.frame_of(call)), _passes_self(call)))
     return found

@@ -66,7 +66,7 @@ def _in_class(climber: Climber, want: Want, one: Instance, file: str, cls: ast.C
     """What one class of the line says about an attribute."""
     code, name, rest = climber.base[file], str(want.path[0]), want.path[1:]
     found: list[Hop] = []
-    for frame, node, value, path in _assignments(code, cls, name):
+    for frame, node, value, path in _assigned(code, cls).get(name, ()):
         depth = climber.chained.depth_of(frame)
         scope = Scope(file, frame, at=node, this=one, depth=depth)
         spot = climber.spot(node, scope, "attribute", value)
@@ -74,43 +74,49 @@ def _in_class(climber: Climber, want: Want, one: Instance, file: str, cls: ast.C
     return found or _in_body(climber, want, one, file, cls)
 
 
-def _assignments(code: Code, cls: ast.ClassDef, name: str) -> Iterator[tuple[Definition, ast.AST, ast.expr, Path]]:
-    """``self.name = value`` in the methods of a class, those of ``__init__`` first and the last of each first."""
-    methods = [node for node in cls.body if isinstance(node, Definition)]
-    for frame in sorted(methods, key=lambda node: node.name != "__init__"):
-        first = next(iter((*frame.args.posonlyargs, *frame.args.args)), None)
-        owner = first.arg if first is not None else "self"
-        nodes = sorted((n for n in ast.walk(frame) if isinstance(n, ast.stmt)), key=lambda n: -n.lineno)
-        for node in nodes:
-            for value, path in _given_here(node, owner, name):
-                yield frame, node, value, path
+Given = tuple[Definition, ast.stmt, ast.expr, Path]
 
 
-def _given_here(node: ast.stmt, owner: str, name: str) -> Iterator[tuple[ast.expr, Path]]:
-    """The value that a statement gives to ``owner.name``."""
+def _assigned(code: Code, cls: ast.ClassDef) -> dict[str, list[Given]]:
+    """``self.name = value`` in the methods of a class, by name: those of ``__init__`` first, the last of each first."""
+    if cls not in code.given_to_self:
+        found: dict[str, list[Given]] = {}
+        methods = [node for node in cls.body if isinstance(node, Definition)]
+        for frame in sorted(methods, key=lambda node: node.name != "__init__"):
+            first = next(iter((*frame.args.posonlyargs, *frame.args.args)), None)
+            owner = first.arg if first is not None else "self"
+            nodes = sorted((n for n in ast.walk(frame) if isinstance(n, ast.stmt)), key=lambda n: -n.lineno)
+            for node in nodes:
+                for name, value, path in _given_here(node, owner):
+                    found.setdefault(name, []).append((frame, node, value, path))
+        code.given_to_self[cls] = found
+    return code.given_to_self[cls]
+
+
+def _given_here(node: ast.stmt, owner: str) -> Iterator[tuple[str, ast.expr, Path]]:
+    """The attributes of the owner to which a statement gives a value."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
-                yield from ((value, path) for path in _paths_to_attribute(target, owner, name))
+                yield from ((name, value, path) for name, path in _attributes_in(target, owner))
         case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value) if value is not None:
-            yield from ((value, path) for path in _paths_to_attribute(target, owner, name))
-        case ast.Expr(value=ast.Call(func=func, args=args)) if last_name(func) in _REGISTERS:
-            texts = [arg.value for arg in args if isinstance(arg, ast.Constant)]
-            if name in texts and len(args) > 1:
-                yield args[-1] if last_name(func) != "register_buffer" else args[1], ()
+            yield from ((name, value, path) for name, path in _attributes_in(target, owner))
+        case ast.Expr(value=ast.Call(func=func, args=args)) if last_name(func) in _REGISTERS and len(args) > 1:
+            value = args[1] if last_name(func) == "register_buffer" else args[-1]
+            names = [arg.value for arg in args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            yield from ((name, value, ()) for name in names)
 
 
-def _paths_to_attribute(target: ast.expr, owner: str, name: str) -> Iterator[Path]:
-    """Like :func:`paths_to`, for ``owner.name``."""
+def _attributes_in(target: ast.expr, owner: str) -> Iterator[tuple[str, Path]]:
+    """The attributes of the owner in a target, and the part of the value that each of them gets."""
     if isinstance(target, ast.Attribute):
-        if target.attr == name and isinstance(target.value, ast.Name) and target.value.id == owner:
-            yield ()
+        if isinstance(target.value, ast.Name) and target.value.id == owner:
+            yield target.attr, ()
     elif isinstance(target, ast.Tuple | ast.List):
-        plain = [
-            ast.Name(name if any(True for _ in _paths_to_attribute(item, owner, name)) else "", ast.Store())
-            for item in target.elts
-        ]
-        yield from paths_to(ast.Tuple(list(plain), ast.Store()), name)
+        for index, item in enumerate(target.elts):
+            inner = item.value if isinstance(item, ast.Starred) else item
+            place: Path = () if isinstance(item, ast.Starred) else (index,)
+            yield from ((name, place + path) for name, path in _attributes_in(inner, owner))
 
 
 def _in_body(climber: Climber, want: Want, one: Instance, file: str, cls: ast.ClassDef) -> list[Hop]:
@@ -174,9 +180,9 @@ def from_outside(climber: Climber, want: Want, file: str, name: str) -> list[Hop
     """``thing.name = value`` anywhere in the files, for want of an assignment by the thing's own class."""
     found: list[Hop] = []
     for code in climber.base.all(file):
-        for target, statements in code.assigned.items():
-            if target.endswith(f".{name}") and not target.startswith("self."):
-                found += [_given_to(climber, want, code, statement) for statement in statements]
+        found += [_given_to(climber, want, code, statement) for statement in code.attributes_given.get(name, [])[:4]]
+        if len(found) > 4:
+            break
     return found[:4]
 
 

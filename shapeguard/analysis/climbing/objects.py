@@ -195,8 +195,8 @@ def handed_up(climber: Climber, one: Instance, file: str, init: Definition) -> l
     inner = replace(climber.scope_of(file, init), this=one)
     return [
         arguments_of(call, inner, passes_self=not _is_super(call.func.value))
-        for call in code.calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__" and code.frame_of(call) is init
+        for call in code.calls_named.get("__init__", ())
+        if isinstance(call.func, ast.Attribute) and code.frame_of(call) is init
     ]
 
 
@@ -204,11 +204,11 @@ def _anywhere(climber: Climber, file: str, cls: ast.ClassDef) -> list[Arguments]
     """Every call of the class in the files; where there is none, what classes below it hand up."""
     found: list[Arguments] = []
     for code in climber.base.all(file):
-        for call in code.calls:
-            if last_name(call.func) == cls.name and len(found) < MAX_MAKERS:
+        for call in code.calls_named.get(cls.name, ()):
+            if len(found) < MAX_MAKERS:
                 found.append(arguments_of(call, climber.scope_of(code.name, code.frame_of(call))))
     for code in climber.base.all(file):
-        for below in code.classes:
-            if len(found) < MAX_MAKERS and any(last_name(base) == cls.name for base in below.bases):
+        for below in code.classes_below.get(cls.name, ()):
+            if len(found) < MAX_MAKERS:
                 found += makers(climber, Instance(code.name, below), file, cls)
     return found[:MAX_MAKERS]

@@ -35,8 +35,8 @@ def entry_value(code: Code, line: int, key: str) -> int | None:
 def options(codes: list[Code], name: str) -> Iterator[tuple[Code, ast.Call]]:
     """The ``add_argument`` calls that declare an option with this destination."""
     for code in codes:
-        for call in code.calls:
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument" and _destination(call) == name:
+        for call in code.calls_named.get("add_argument", ()):
+            if _destination(call) == name:
                 yield code, call
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from shapeguard.capture.modes import switched_on
+from shapeguard.capture.modes import ModeOff, SwitchedOn
 from shapeguard.capture.paths import path_of
 from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.concat import wrap_function
@@ -51,13 +51,26 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if not is_users:
                 return attention(*args, **kwargs)
-            with switched_on():
+            with SwitchedOn():
                 return attention(*args, **kwargs)
 
         args = (module, query, key, value, attention_mask)
         return watched(
             call, args, kwargs, sys._getframe(1), "attention", name, labelled, path_of(module), cover=not is_users
         )
+
+    return forward
+
+
+def wrap_fast_path(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``forward`` of a module that has a fast path: under any function mode it is not taken, and other numbers come out."""
+
+    @functools.wraps(original)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling():
+            return original(self, *args, **kwargs)
+        with ModeOff():
+            return original(self, *args, **kwargs)
 
     return forward
 
@@ -76,8 +89,12 @@ def wrap_multihead_attention(original: Callable[..., Any]) -> Callable[..., Any]
             sizes = {"num_heads": self.num_heads, "embed_dim": self.embed_dim, "batch_first": self.batch_first}
             return {"query": query, "key": key, "value": value, **masks, **sizes}
 
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with ModeOff():  # also at level "all": under any function mode the fast path is not taken
+                return original(self, *args, **kwargs)
+
         return watched(
-            functools.partial(original, self),
+            call,
             (query, key, value, *args),
             kwargs,
             sys._getframe(1),
@@ -88,5 +105,3 @@ def wrap_multihead_attention(original: Callable[..., Any]) -> Callable[..., Any]
         )
 
     return forward
-
-

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from shapeguard.capture.ops import own_trouble
 from shapeguard.capture.record import Event
 from shapeguard.capture.state import recorders, state
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.door import is_compiling
 
@@ -39,7 +39,7 @@ def _wrapped(original: Callable[..., Any], directly: bool) -> Callable[..., Any]
         if state.inside is None and not is_compiling() and recorders():
             try:
                 _built(self, sys._getframe(1), directly)
-            except Exception as trouble:
+            except BaseException as trouble:
                 own_trouble(trouble)
 
     return __init__
@@ -76,7 +76,7 @@ def _numbers_of(constructor: FrameType) -> dict[str, Any]:
     code = constructor.f_code
     values = constructor.f_locals
     count = code.co_argcount + code.co_kwonlyargcount
-    given = {name: values.get(name) for name in code.co_varnames[1:count]}
+    given: dict[str, Any] = {name: values.get(name) for name in code.co_varnames[1:count]}
     if code.co_flags & inspect.CO_VARARGS:  # nn.LSTM(*args, **kwargs): the base class has the names
         names = _base_names(type(values.get(code.co_varnames[0])))
         given.update(zip(names, values.get(code.co_varnames[count], ()), strict=False))

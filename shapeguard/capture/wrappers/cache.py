@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from shapeguard.capture.state import recorders
+from shapeguard.capture.record import Event
 from shapeguard.capture.wrappers.door import idle, is_compiling, watched
 
 METHODS = ("update", "reorder_cache", "crop", "batch_select_indices", "batch_repeat_interleave", "reset")
@@ -42,14 +42,18 @@ def wrap_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                 known = {label: given[label] for label in parameters if label in given}
                 return {**_past(self, layer), **known, "cache": type(self).__name__}
 
-            op = f"{type(self).__name__}.{name}"
-            place = f"layers.{layer}" if layer is not None else ""
-            try:
-                return watched(
-                    functools.partial(original, self), args, kwargs, sys._getframe(1), "cache", op, labelled, place, owner=self
-                )
-            finally:
-                _remember(self, layer)
+            return watched(
+                functools.partial(original, self),
+                args,
+                kwargs,
+                sys._getframe(1),
+                "cache",
+                f"{type(self).__name__}.{name}",
+                labelled,
+                f"layers.{layer}" if layer is not None else "",
+                owner=self,
+                after=lambda event: _remember(event, self, layer),
+            )
 
         return method
 
@@ -78,13 +82,10 @@ def _past(cache: Any, index: int | None) -> dict[str, Any]:
 _KEPT = {"past keys": "keys", "past values": "values"}
 
 
-def _remember(cache: Any, index: int | None) -> None:
-    """What the cache now holds was made by the row just recorded, also where the call returned something else."""
+def _remember(event: Event, cache: Any, index: int | None) -> None:
+    """What the cache now holds was made by this event, also where the call returned something else."""
     layer = _layer(cache, index)
-    for recorder in recorders():
-        if recorder.latest is None:
-            continue
-        for attribute in _KEPT.values():
-            value = getattr(layer, attribute, None)
-            if isinstance(value, torch.Tensor):
-                recorder.remember(value, recorder.latest)
+    for attribute in _KEPT.values():
+        value = getattr(layer, attribute, None)
+        if isinstance(value, torch.Tensor):
+            event.made(value)

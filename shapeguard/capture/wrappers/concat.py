@@ -5,28 +5,70 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from torch._C import _len_torch_function_stack
+from torch.overrides import handle_torch_function, has_torch_function
+
+from shapeguard.capture.layout import PLAIN_TENSORS
+from shapeguard.capture.wrappers.builtin import StandIn
 from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, watched
+
+_CONTAINERS = (tuple, list)
+
+
+class _Watched(StandIn):
+    """A torch function with a row for each call."""
+
+    def __init__(self, original: Callable[..., Any], kind: str, op: str, names: tuple[str, ...]) -> None:
+        super().__init__(original)
+        self._kind = kind
+        self._op = op
+        self._names = names
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling():
+            return self._original(*args, **kwargs)
+        operands = args[0] if args and type(args[0]) in _CONTAINERS else (*args, *kwargs.values())
+        if _is_overridden(operands):
+            # Handlers of the user's (``if func is torch.cat``) must get the function that they can name.
+            return handle_torch_function(self, operands, *args, **kwargs)
+        if seen_by_mode() or idle():
+            return self._original(*args, **kwargs)
+        return watched(
+            self._original,
+            args,
+            kwargs,
+            sys._getframe(1),
+            self._kind,
+            self._op,
+            lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
+        )
+
+
+def _is_overridden(operands: Iterable[Any]) -> bool:
+    """Whether somebody else's function mode or tensor class takes the call."""
+    depth = _len_torch_function_stack()
+    if depth > 1 or (depth and not seen_by_mode()):
+        return True
+    for operand in operands:
+        if type(operand) not in PLAIN_TENSORS:
+            return _has_override(operands)
+    return False
+
+
+def _has_override(operands: Iterable[Any]) -> bool:
+    others = [operand for operand in operands if type(operand) not in PLAIN_TENSORS and hasattr(type(operand), "__torch_function__")]
+    return bool(others) and has_torch_function(others)
 
 
 def wrap_function(kind: str, op: str, names: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A wrapper maker for a torch function whose positional parameters have these names."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def function(*args: Any, **kwargs: Any) -> Any:
-            if is_compiling() or seen_by_mode() or idle():
-                return original(*args, **kwargs)
-            frame = sys._getframe(1)
-            return watched(
-                original, args, kwargs, frame, kind, op, lambda: {**dict(zip(names, args, strict=False)), **kwargs}
-            )
-
-        return function
+        return _Watched(original, kind, op, names)
 
     return wrap
 

@@ -6,23 +6,24 @@ Imported only after the user's program has imported torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
+from torch._C import _get_tracing_state
 
 from shapeguard.capture.chains import chain_of
-from shapeguard.capture.modes import put_on, take_off
-from shapeguard.capture.ops import own_trouble
+from shapeguard.capture.modes import ModeOff
 from shapeguard.capture.record import Event, failed
 from shapeguard.capture.state import recorders, state
+from shapeguard.capture.trouble import own_trouble
 
 is_compiling = torch.compiler.is_compiling
 
 
 def idle() -> bool:
     """Whether this call passes unseen: it is being traced, nobody watches, or an event stands for it already."""
-    return state.covered or is_compiling() or not recorders()
+    return is_compiling() or state.covered or not recorders() or _get_tracing_state() is not None
 
 
 def seen_by_mode() -> bool:
@@ -33,29 +34,28 @@ def seen_by_mode() -> bool:
 class Door:
     """Context of a library call. Entered again from inside it does nothing."""
 
-    __slots__ = ("_before", "_below", "_frame")
+    __slots__ = ("_before", "_frame", "_off")
 
     def __init__(self, frame: FrameType) -> None:
         self._frame = frame
-        self._before = state.inside
-        self._below = -1
 
     def __enter__(self) -> None:
+        self._before = state.inside
+        self._off: ModeOff | None = None
         if self._before is not None:
             return
         state.inside = chain_of(self._frame)
         mode = state.mode
         if mode is not None and not mode.everything:
-            self._below = take_off(mode)
-            state.mode_off = True
+            self._off = ModeOff()
+            self._off.__enter__()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._before is not None:
             return
         state.inside = None
-        state.mode_off = False
-        if self._below >= 0:
-            put_on(state.mode, self._below)
+        if self._off is not None:
+            self._off.__exit__(kind, error, trace)
 
 
 def watched(
@@ -69,10 +69,12 @@ def watched(
     module: Any = "",
     cover: bool = True,
     owner: Any = None,
+    after: Callable[[Event], None] | None = None,
 ) -> Any:
     """Call ``original`` behind a door as one event with the labelled values of ``described``.
 
-    With ``cover`` the events below it are left out, because this one stands for them.
+    With ``cover`` the events below it are left out, because this one stands for them. ``after`` is told of the event
+    when it is recorded.
     """
     event = _open(described)
     with Door(frame):
@@ -81,18 +83,18 @@ def watched(
             result = original(*args, **kwargs)
         except BaseException as error:
             state.covered = outer
-            _close(event, kind, op, None, frame, module, failed(error), owner)
+            _close(event, kind, op, None, frame, module, failed(error), owner, after)
             raise
         finally:
             state.covered = outer
-        _close(event, kind, op, result, frame, module, owner=owner)
+        _close(event, kind, op, result, frame, module, "", owner, after)
     return result
 
 
 def _open(described: Callable[[], Mapping[str, Any]]) -> Event | None:
     try:
         return Event((), described())
-    except Exception as trouble:
+    except BaseException as trouble:
         own_trouble(trouble)
         return None
 
@@ -104,12 +106,15 @@ def _close(
     result: Any,
     frame: FrameType,
     module: Any,
-    error: str = "",
-    owner: Any = None,
+    error: str,
+    owner: Any,
+    after: Callable[[Event], None] | None,
 ) -> None:
     if event is None:
         return
     try:
         event.done(kind, op, None, result, frame, module, error, owner)
-    except Exception as trouble:
+        if after is not None:
+            after(event)
+    except BaseException as trouble:
         own_trouble(trouble)

@@ -10,12 +10,13 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
+from torch._C import _get_tracing_state
 
-from shapeguard.capture.modes import switched_on
+from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.usercode import USER, user_code
@@ -30,18 +31,29 @@ class _Kind(NamedTuple):
 
 
 _kinds: dict[type, _Kind] = {}
+_MAX_KINDS = 4096
 
 
 def kind_of(cls: type) -> _Kind:
     """What is known of a module's class, worked out once."""
     known = _kinds.get(cls)
     if known is None:
-        forward = getattr(cls, "forward", None)
-        code = getattr(inspect.unwrap(forward) if callable(forward) else None, "__code__", None)
+        if len(_kinds) >= _MAX_KINDS:  # classes made anew all the time
+            _kinds.clear()
+        model = hasattr(cls, "main_input_name") and hasattr(cls, "get_input_embeddings")
+        code = _code_of(getattr(cls, "forward", None))
         names = code.co_varnames[1 : code.co_argcount] if code is not None else ()
-        users = code is not None and user_code.kind(code) == USER
-        known = _kinds[cls] = _Kind(users, hasattr(cls, "main_input_name") and hasattr(cls, "get_input_embeddings"), names)
+        known = _kinds[cls] = _Kind(_is_users(code), model, names)
     return known
+
+
+def _code_of(forward: Any) -> CodeType | None:
+    code = getattr(inspect.unwrap(forward) if callable(forward) else None, "__code__", None)
+    return code if type(code) is CodeType else None
+
+
+def _is_users(code: CodeType | None) -> bool:
+    return code is not None and user_code.kind(code) == USER
 
 
 def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,31 +63,32 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return original(self, *args, **kwargs)
+        kind = _kinds.get(type(self)) or kind_of(type(self))
+        users = kind.users or ("forward" in self.__dict__ and _is_users(_code_of(self.__dict__["forward"])))
         if state.inside is not None:
-            return _below_a_library(original, self, args, kwargs)
-        if not recorders():
+            if users:
+                with SwitchedOn():
+                    return original(self, *args, **kwargs)
+            if not kind.model or self is not state.root or state.covered:
+                return original(self, *args, **kwargs)
+            return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
+        if not recorders() or _get_tracing_state() is not None:
             return original(self, *args, **kwargs)
         outermost = state.root is None
         if outermost:
             state.root = self
         try:
-            if kind_of(type(self)).users:
+            if not users:
+                return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
+            if not state.mode_off:
                 return original(self, *args, **kwargs)
-            return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
+            with SwitchedOn():
+                return original(self, *args, **kwargs)
         finally:
             if outermost:
                 state.root = None
 
     return __call__
-
-
-def _below_a_library(original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if kind_of(type(module)).users:
-        with switched_on():
-            return original(module, *args, **kwargs)
-    if module is state.root and not state.covered and kind_of(type(module)).model:
-        return _through_the_gate(original, module, args, kwargs, sys._getframe(2))
-    return original(module, *args, **kwargs)
 
 
 def _through_the_gate(

@@ -12,13 +12,22 @@ from typing import Any
 
 import torch
 
-from shapeguard.capture.ops import own_trouble
 from shapeguard.capture.record import Event, failed
 from shapeguard.capture.state import recorders, state
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import Door, idle
 from shapeguard.capture.wrappers.padding import Rows, readable, side
 
-_SETTINGS = ("padding", "truncation", "max_length", "return_tensors", "return_attention_mask", "add_special_tokens")
+_SETTINGS = (
+    "padding",
+    "truncation",
+    "max_length",
+    "return_tensors",
+    "return_attention_mask",
+    "add_special_tokens",
+    "add_generation_prompt",
+    "tokenize",
+)
 _MAX_ROWS = 32
 
 
@@ -56,14 +65,14 @@ def _record(
         data = result if isinstance(result, Mapping) else {"input_ids": result}
         tensors = {key: value for key, value in data.items() if isinstance(value, torch.Tensor)}
         settings = {key: kwargs[key] for key in _SETTINGS if key in kwargs}
-        event = Event((), {**settings, **_facts(tokenizer, args, data)})
+        event = Event((), {**settings, **_facts(tokenizer, args, data), **_cut(tokenizer, settings, result)})
         event.done("tokenizer", f"{type(tokenizer).__name__}.{name}", None, tensors, frame, error=error, owner=tokenizer)
         for recorder in recorders():
             if recorder.latest is not None and isinstance(result, Mapping):
                 recorder.remember(result, recorder.latest)
     except TypeError:
         return  # a result that cannot be weakly referenced is only not remembered
-    except Exception as trouble:
+    except BaseException as trouble:
         own_trouble(trouble)
 
 
@@ -80,6 +89,30 @@ def _facts(tokenizer: Any, args: tuple[Any, ...], data: Mapping[str, Any]) -> di
         lengths = [sum(row) for row in mask] if mask is not None else [len(row) for row in rows]
         facts["row_lengths"] = lengths[:_MAX_ROWS]
         facts["padded"] = _padded(tokenizer, rows, mask)
+        if doubled := _doubled_start(tokenizer, rows, mask):
+            facts["double bos"] = doubled
+    return facts
+
+
+def _doubled_start(tokenizer: Any, rows: Rows, mask: Rows | None) -> int:
+    """How many rows begin with the start token twice."""
+    start, doubled = getattr(tokenizer, "bos_token_id", None), 0
+    for number, row in enumerate(rows):
+        first = mask[number].index(1) if mask is not None and 1 in mask[number] else 0
+        doubled += row[first : first + 2] == [start, start]
+    return doubled if start is not None and start != getattr(tokenizer, "pad_token_id", None) else 0
+
+
+def _cut(tokenizer: Any, settings: Mapping[str, Any], result: Any) -> dict[str, Any]:
+    """How many tokens truncation took from each row, and from which end: the fast tokenizers keep what they cut off."""
+    if not settings.get("truncation"):
+        return {}
+    facts: dict[str, Any] = {"truncation_side": getattr(tokenizer, "truncation_side", None)}
+    encodings = getattr(result, "encodings", None)
+    if encodings:
+        cut = [sum(sum(part.attention_mask) for part in encoding.overflowing) for encoding in encodings[:_MAX_ROWS]]
+        if any(cut):
+            facts["cut"] = cut
     return facts
 
 

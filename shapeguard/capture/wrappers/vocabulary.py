@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from shapeguard.capture.ops import own_trouble
 from shapeguard.capture.record import Event
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import Door, idle
 
 
@@ -42,7 +42,7 @@ def _size(owner: Any) -> int:
     try:
         embedding = owner.get_input_embeddings() if hasattr(owner, "get_input_embeddings") else None
         return len(owner) if embedding is None else int(embedding.weight.shape[0])
-    except Exception as trouble:
+    except BaseException as trouble:
         own_trouble(trouble)
         return -1
 
@@ -51,5 +51,5 @@ def _record(owner: Any, name: str, before: int, frame: FrameType) -> None:
     try:
         event = Event((), {"before": before, "after": _size(owner)})
         event.done("vocabulary", f"{type(owner).__name__}.{name}", None, None, frame, owner=owner)
-    except Exception as trouble:
+    except BaseException as trouble:
         own_trouble(trouble)

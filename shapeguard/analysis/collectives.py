@@ -1,0 +1,145 @@
+"""What the ranks brought to their collectives: the n-th of one meets the n-th of every other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.children import rank_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+# The operand that must have one shape on all ranks, and the list of places in which the others' are received.
+_OWN = {
+    "all_reduce": ("tensor", ""),
+    "distributed.broadcast": ("tensor", ""),
+    "distributed.reduce": ("tensor", ""),
+    "all_gather": ("tensor", "tensor_list"),
+    "distributed.gather": ("tensor", "gather_list"),
+    "distributed.scatter": ("tensor", ""),
+    "all_gather_into_tensor": ("input_tensor", ""),
+    "reduce_scatter": ("output", ""),
+    "reduce_scatter_tensor": ("output", ""),
+}
+MAX_COMPARED = 2000  # numbers of collectives looked at
+
+Shape = tuple[int, ...]
+
+
+class Brought(NamedTuple):
+    """What one rank brought to one collective."""
+
+    run: Run
+    rank: int
+    row: Row
+    shape: Shape | None  # None: this collective asks nothing of the other ranks' shapes
+
+
+class Parting(NamedTuple):
+    """The first collective for which two ranks do not agree."""
+
+    number: int
+    left: Brought
+    right: Brought
+
+    @property
+    def same_op(self) -> bool:
+        """Whether both are in the same kind of collective, with other shapes."""
+        return self.left.row.op == self.right.row.op
+
+
+def ranks(run: Run) -> dict[int, Run]:
+    """The processes that took part in collectives, by rank."""
+    found: dict[int, Run] = {}
+    for process in run.processes:
+        number = rank_of(process)
+        if number is not None:
+            found.setdefault(number, process)
+    return found
+
+
+def parting(run: Run) -> Parting | None:
+    """The first collective of the group of all in which two ranks differ; None where they agree as far as is known."""
+    members = sorted(ranks(run).items())
+    if len(members) < 2:
+        return None
+    rows = {number: _entered(process) for number, process in members}
+    for number in _looked_at(rows.values()):
+        brought = [
+            Brought(process, rank, row, _shape_at(row, number))
+            for rank, process in members
+            if (row := _row_at(rows[rank], number)) is not None
+        ]
+        for other in brought[1:]:
+            if _differ(brought[0], other):
+                return Parting(number, brought[0], other)
+    return None
+
+
+def own_operand(row: Row) -> TensorArg | None:
+    """The operand of a collective that must have one shape on all ranks."""
+    name = _OWN.get(row.op, ("", ""))[0]
+    return next((tensor for tensor in row.inputs if tensor.label == name), None)
+
+
+def places(row: Row) -> list[TensorArg]:
+    """Where a collective receives what the ranks bring, in their order."""
+    name = _OWN.get(row.op, ("", ""))[1]
+    return [tensor for tensor in row.inputs if name and tensor.label.startswith(f"{name}[")]
+
+
+def _entered(run: Run) -> list[Row]:
+    rows = run.of_kind("collective")
+    return [row for row in rows if not row.error and "number" in row.args and "group" not in row.args]
+
+
+def _looked_at(ranks_rows: Iterator[list[Row]] | object) -> list[int]:
+    """Numbers at which something may change: those of first and last occurrences."""
+    numbers: set[int] = set()
+    for rows in ranks_rows:  # type: ignore[attr-defined]
+        for row in rows:
+            numbers.update(_span(row))
+    return sorted(numbers)[:MAX_COMPARED]
+
+
+def _span(row: Row) -> tuple[int, int]:
+    last = row.args["number"]
+    first = row.args_first.get("number", last)
+    return (first, last) if isinstance(first, int) and isinstance(last, int) else (-1, -1)
+
+
+def _row_at(rows: list[Row], number: int) -> Row | None:
+    """The row in which a rank entered its collective of this number."""
+    for row in rows:
+        first, last = _span(row)
+        if first <= number <= last and not row.varied:
+            step = (last - first) // (row.count - 1) if row.count > 1 else 0
+            if number in (first, last) or (step and (number - first) % step == 0):
+                return row
+    return None
+
+
+def _shape_at(row: Row, number: int) -> Shape | None:
+    tensor = own_operand(row)
+    if tensor is None:
+        return None
+    first, last = _span(row)
+    if last == first:
+        return tensor.last
+    return tuple(
+        a + (b - a) * (number - first) // (last - first) for a, b in zip(tensor.first, tensor.last, strict=True)
+    )
+
+
+def _differ(left: Brought, right: Brought) -> bool:
+    if left.row.op != right.row.op:
+        return True
+    if left.shape is None or right.shape is None or left.shape == right.shape:
+        return False
+    return not (_expects(left, right) and _expects(right, left))
+
+
+def _expects(receiver: Brought, sender: Brought) -> bool:
+    """Whether a rank has a place of the sender's very shape: some backends gather unequal shapes."""
+    waiting = places(receiver.row)
+    return sender.rank < len(waiting) and waiting[sender.rank].last == sender.shape

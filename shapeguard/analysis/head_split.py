@@ -1,0 +1,184 @@
+"""A failed view of features as heads: (batch, length, features) as (batch, length, heads, head_dim)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.heads import configs, query_heads
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sizing import call_node, chain_of, located, size_argument
+from shapeguard.values.findings import FactValue, Location
+from shapeguard.values.recording import NamedValue, Row
+from shapeguard.values.shapes import numel
+
+_VIEWS = frozenset({"view", "reshape", "unflatten"})
+_WIDTHS = ("hidden_size", "n_embd", "d_model", "embed_dim", "dim")
+
+
+class HeadSplit(NamedTuple):
+    """What was asked: ``width`` features as ``heads`` times ``head_dim``; ``source`` is the shape of the input."""
+
+    failed: FailedOp
+    source: tuple[int, ...]
+    width: int
+    heads: int
+    head_dim: int
+    location: Location | None
+
+    @property
+    def rounded(self) -> bool:
+        """Whether head_dim is the width divided by heads that do not divide it."""
+        return self.width % self.heads != 0 and self.width // self.heads == self.head_dim
+
+
+def failed_split(run: Run) -> HeadSplit | None:
+    """The failed op as a split into heads; None where it is another reshape."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.op not in _VIEWS or failed.row is None:
+        return None
+    asked = _asked(failed)
+    source = failed.call.tensors[0][1] if failed.call.tensors else ()
+    if asked is None or not _is_split(source, asked) or not _speaks_of_heads(run, failed.row):
+        return None
+    heads, head_dim = asked[-2], asked[-1]
+    lead = len(source) - 1
+    per = numel(asked[lead:]) // (heads * head_dim)
+    width = source[-1] // per if per and source[-1] % per == 0 else source[-1]
+    split = HeadSplit(failed, source, width, heads, head_dim, None)
+    return split._replace(location=_location(run, split, len(asked)))
+
+
+def _asked(failed: FailedOp) -> list[int] | None:
+    sizes = failed.call.args.get("size", failed.call.args.get("sizes"))
+    numbers = [size for size in sizes if isinstance(size, int)] if isinstance(sizes, list) else []
+    return numbers if len(numbers) >= 2 and all(size > 0 for size in numbers) else None
+
+
+def _is_split(source: tuple[int, ...], asked: list[int]) -> bool:
+    """Whether only the last dim is split: the sizes before it stay, two or three come of it."""
+    lead = len(source) - 1
+    return lead >= 1 and tuple(asked[:lead]) == source[:-1] and 2 <= len(asked) - lead <= 3
+
+
+def _speaks_of_heads(run: Run, row: Row) -> bool:
+    """Whether the code of the view, its function or its class is about heads or attention."""
+    place = run.location(row)
+    text = run.expression(row) + (place.source + place.function if place is not None else "")
+    return re.search(r"head|att(e)?n", text, re.IGNORECASE) is not None
+
+
+def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
+    row = split.failed.row
+    assert row is not None
+    if split.rounded:
+        return _written(run, row, rank - 2, split.heads) or run.location(row)
+    value = split.failed.operands.get("input")
+    hops = follow(run, value, len(split.source) - 1) if value is not None else []
+    last = hops[-1] if hops else None
+    if last is not None and last.changed and last.row.kind == "op":
+        return run.location(last.row)
+    replaced = _replaced_at(run, hops)
+    return replaced or _written(run, row, rank - 2, split.heads) or run.location(row)
+
+
+def _written(run: Run, row: Row, dim: int, size: int) -> Location | None:
+    """Where the size of a dim of the view is written."""
+    argument = size_argument(run, row, dim) or _from_end(run, row, dim)
+    if argument is None:
+        return None
+    for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size):
+        spot = trail.spots[-1]
+        if spot.kind not in ("outside", "parameter", "data", "use") and spot.node_text != "None":
+            return located(run, spot)
+    return None
+
+
+def _from_end(run: Run, row: Row, dim: int) -> ast.expr | None:
+    """The size's argument counted from the end, for ``view(*shape, heads, dim)``."""
+    node = call_node(run, row)
+    sizes = sum(1 for name in row.args if name.startswith("size["))
+    back = dim - sizes
+    return node.args[back] if node is not None and sizes and len(node.args) >= -back > 0 else None
+
+
+def _replaced_at(run: Run, hops: list[Hop]) -> Location | None:
+    """Where the projection was put in place of the one the module was built with: built outside of any constructor."""
+    layer = next((run.row(hop.row.owner) for hop in hops if hop.row.kind == "module" and hop.row.owner is not None), None)
+    if layer is None:
+        return None
+    for step, site in enumerate(chain_of(run, layer)):
+        if site.function.rpartition(".")[2] == "__init__":
+            return None
+        if _keeps(run, site.file, site.line):
+            return run.location(layer, step)
+    return None
+
+
+def _keeps(run: Run, file: str, line: int) -> bool:
+    """Whether a statement stores what it makes as an attribute of an object."""
+    statement = run.sources[file].statement(line)
+    return isinstance(statement, ast.Assign) and any(isinstance(target, ast.Attribute) for target in statement.targets)
+
+
+def refused_heads(run: Run) -> tuple[int, int, Location | None] | None:
+    """(width, heads, where written) of a layer or model that refused its number of heads when it was built."""
+    failure, inner = run.failure, run.inner_frame
+    if failure is None or inner is None or inner.user or failure.exception.type not in ("ValueError", "AssertionError"):
+        return None
+    text = failure.exception.message.lower()
+    if "head" not in text or not ("divisible" in text or "multiple" in text):
+        return None
+    for row, width, heads in _candidates(run):
+        if heads > 0 and width % heads:
+            return width, heads, _of_call(run, row, heads) or run.failed_at
+    numbers = {value.label or value.expression: value.value for value in _call_numbers(run)}
+    pair = _pair(numbers)
+    return (*pair, _of_frame(run, pair[1])) if pair is not None else None
+
+
+def _candidates(run: Run) -> Iterator[tuple[Row, int, int]]:
+    for row in reversed(configs(run)):
+        width = next((value for name in _WIDTHS if isinstance(value := row.args.get(name), int)), None)
+        heads = query_heads(row)
+        if width is not None and heads is not None:
+            yield row, width, heads
+
+
+def _of_call(run: Run, row: Row, size: int) -> Location | None:
+    node = call_node(run, row)
+    named = [keyword.value for keyword in node.keywords if keyword.arg and "head" in keyword.arg] if node is not None else []
+    for argument in named:
+        spots = [trail.spots[-1] for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)]
+        written: Spot | None = next((spot for spot in spots if spot.kind not in ("outside", "parameter", "data", "use")), None)
+        if written is not None:
+            return located(run, written)
+    return run.location(row)
+
+
+def _call_numbers(run: Run) -> list[NamedValue]:
+    frame = run.user_frame
+    return [value for value in frame.operands if isinstance(value.value, int)] if frame is not None else []
+
+
+def _pair(numbers: Mapping[str, FactValue]) -> tuple[int, int] | None:
+    """(width, heads) of a layer's constructor, by the names or the places of its arguments."""
+    width = next((numbers[name] for name in (*_WIDTHS, "0") if name in numbers), None)
+    heads = next((numbers[name] for name in ("num_heads", "nhead", "n_head", "1") if name in numbers), None)
+    return (width, heads) if isinstance(width, int) and isinstance(heads, int) and heads > 0 else None
+
+
+def _of_frame(run: Run, heads: int) -> Location | None:
+    """Where the number of heads in the failing constructor call is written."""
+    frame = run.user_frame
+    if frame is None:
+        return None
+    given = next((v for v in frame.operands if v.value == heads and v.label in ("num_heads", "nhead", "n_head", "1")), None)
+    found = climbs(run.sources, chain_of_frames(run, frame), given.expression, value=heads) if given is not None else []
+    spot = next((t.spots[-1] for t in found if t.spots[-1].kind not in ("outside", "parameter", "data", "use")), None)
+    return located(run, spot) or run.statement_of(frame)

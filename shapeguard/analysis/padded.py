@@ -1,0 +1,43 @@
+"""Batches made of padded rows: what stands behind the ids of a call, and whether its results are read."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row
+
+_JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
+_KEEPING = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory", "getitem", "repeat_interleave"})
+
+
+def padded_source(run: Run, row: Row) -> str | None:
+    """The side on which a tokenizer padded the rows that the ids of a call begin with; None where no tokenizer says so.
+
+    Behind a concatenation along the sequence the padding of the first part stays where it is when it is on the left, and lies
+    between prompt and answer when it was on the right.
+    """
+    ids = inputs_of(row)
+    source = run.row(ids.origin) if ids is not None else None
+    for _ in range(12):
+        if source is None or not source.inputs:
+            break
+        joined = source.op in _JOINING and source.args.get("dim", 0) in (1, -1) and source.inputs[0].last[0] == source.outputs[0].last[0]
+        if not joined and source.op not in _KEEPING:
+            return None
+        source = run.row(source.inputs[0].origin)
+    if source is None or source.kind != "tokenizer":
+        return None
+    told = str(source.args.get("padded", "?"))
+    return told if told in ("left", "right", "both") else None
+
+
+def read_positions(run: Run, row: Row) -> bool:
+    """Whether the user's code goes on with the results of a call, and not only with a loss that the model took itself."""
+    return any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
+
+
+def behind(run: Run, row: Row, kind: str) -> bool:
+    """Whether an event of this kind stands behind the ids of a call."""
+    ids = inputs_of(row)
+    return ids is not None and any(source.kind == kind for source in ancestors(run, ids))

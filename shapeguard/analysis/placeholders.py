@@ -1,0 +1,133 @@
+"""Placeholder tokens against feature rows: how many of each there were when a model put the one in place of the other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from math import prod
+from typing import NamedTuple
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+
+_TOKENS = re.compile(r"(^|_)(num|n)_.*tokens?$|placeholder_(count|tokens)")
+_FEATURES = re.compile(r"(features|embeds|embeddings)$")
+_RESULT = re.compile(r"indexing result of shape \[(\d+)")
+_WRITTEN = frozenset({"argument", "assign", "constant", "entry", "default", "attribute", "option"})
+_SCATTER = frozenset({"masked_scatter", "masked_scatter_", "setitem", "index_put_"})
+
+
+class Placeholders(NamedTuple):
+    """How many placeholders stood in the ids, how many feature rows there were, and the operands that show it."""
+
+    tokens: int | None
+    features: int
+    views: tuple[NamedValue, ...]
+
+
+def placeholders(run: Run) -> Placeholders | None:
+    """The failure as a wrong number of placeholders; None where it is something else."""
+    if run.failure is None:
+        return None
+    return _counted(run) or _scattered(run)
+
+
+def _counted(run: Run) -> Placeholders | None:
+    """A model that counted both and refused: the counts are locals of the frame that compared them."""
+    if run.failed_row("forward") is None:
+        return None
+    for frame in reversed(run.frames):
+        if frame.user:
+            return None
+        tokens = next((v for v in frame.locals if _TOKENS.search(v.expression) and _number(v) is not None), None)
+        features = next((v for v in frame.locals if v.shape and len(v.shape) > 1 and _FEATURES.search(v.expression) and _is_image(v, frame)), None)
+        if tokens is not None and features is not None:
+            return Placeholders(_number(tokens), prod((features.shape or ())[:-1]), (tokens, features))
+    return None
+
+
+def _is_image(value: NamedValue, frame: FrameInfo) -> bool:
+    """Features are what is put in; the embeddings of the text, with a batch dim, are what they are put into."""
+    return not value.expression.startswith("inputs_embeds")
+
+
+def _number(value: NamedValue) -> int | None:
+    if isinstance(value.value, list) and value.shape == () and len(set(value.value)) == 1:
+        return int(value.value[0])
+    return value.value if type(value.value) is int else None
+
+
+def _scattered(run: Run) -> Placeholders | None:
+    """A masked write whose mask marks placeholder ids: it was made by comparing ids with an id."""
+    failed = failed_op(run)
+    if failed is None or failed.op not in _SCATTER or run.failure is None:
+        return None
+    values = list(failed.operands.values())
+    mask = next((v for v in values if getattr(v, "dtype", "") == "bool"), None)
+    source = next((v for v in reversed(values) if getattr(v, "dtype", "").startswith(("float", "bfloat"))), None)
+    shape = source.last if isinstance(source, TensorArg) else source.shape if source is not None else None
+    if mask is None or source is values[0] or not shape or len(shape) < 2 or not marks_ids(run, mask):
+        return None
+    said = _RESULT.search(run.failure.exception.message)
+    return Placeholders(int(said[1]) if said else None, prod(shape[:-1]), ())
+
+
+def marks_ids(run: Run, mask: TensorArg | NamedValue) -> bool:
+    """Whether a mask was made by comparing whole numbers with one of them."""
+    for row in ancestors(run, mask):
+        if row.op in ("eq", "isin", "ne") and row.inputs and row.inputs[0].dtype.startswith("int"):
+            return True
+    return False
+
+
+# -- where the number of placeholders was decided ---------------------------------------------------------------------
+
+
+def tokenized(run: Run) -> Row | None:
+    """The tokenizer call behind the ids of the failed call, else the latest one."""
+    call = run.failed_row("forward", "generate")
+    ids = next((t for t in call.inputs if t.label in ("input_ids", "inputs")), None) if call is not None else None
+    near = next((row for row in ancestors(run, ids) if row.kind == "tokenizer"), None) if ids is not None else None
+    return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
+
+
+def was_cut(row: Row) -> bool:
+    """Whether a tokenizer call cut its longest text: its rows are exactly as long as they may be."""
+    longest = row.args.get("max_length")
+    cut = row.args.get("cut")
+    if isinstance(cut, list):
+        return any(cut)
+    lengths = row.args.get("row_lengths")
+    return bool(row.args.get("truncation")) and isinstance(lengths, list) and isinstance(longest, int) and longest in lengths
+
+
+def count_written(run: Run, row: Row) -> Location | None:
+    """Where the number of placeholders in a tokenizer's text was decided: the processor that wrote them."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    call = _call(run.expression(row))
+    if call is None or not sites:
+        return None
+    maker = climbs(run.sources, sites, call.func, whole=True)
+    for trail in maker[:1]:
+        last = trail.spots[-1]
+        if last.line and "rocessor" in last.node_text and last.kind != "use":
+            return run.place(last.file, last.line, last.function)
+    texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt"))]
+    for node in texts[:2]:
+        for trail in climbs(run.sources, sites, node):
+            last = trail.spots[-1]
+            if last.kind in _WRITTEN and len(trail.spots) > 1:
+                return run.place(last.file, last.line, last.function)
+    return None
+
+
+def _call(text: str) -> ast.Call | None:
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Call) else None

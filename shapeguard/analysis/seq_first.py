@@ -1,0 +1,124 @@
+"""Library layers that expect (length, batch, features) and what shows that they were given (batch, length, features)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+_LAYERS = frozenset(
+    {"MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder",
+     "Transformer", "LSTM", "GRU", "RNN"}
+)  # fmt: skip
+_POOLING = frozenset({"mean", "sum", "max", "min", "amax", "amin", "select"})
+_KEEPS = frozenset({"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"})
+
+
+class SeqFirst(NamedTuple):
+    """A call of such a layer: the row, the tensor given, and the row in which the layout was chosen."""
+
+    call: Row
+    given: TensorArg
+    built: Row
+    evidence: str
+
+
+def swapped_calls(run: Run) -> Iterator[SeqFirst]:
+    """Calls of layers with ``batch_first=False`` whose input has its rows first."""
+    for row in run.of_kind("module"):
+        if row.op not in _LAYERS or row.error or not row.inputs:
+            continue
+        given = row.inputs[0]
+        built = _chosen(run, row)
+        if built is None or built.args.get("batch_first") is not False or len(given.last) != 3:
+            continue
+        evidence = _evidence(run, row, given)
+        if evidence:
+            yield SeqFirst(row, given, built, evidence)
+
+
+def _chosen(run: Run, row: Row) -> Row | None:
+    """The row in which ``batch_first`` was decided: the layer's own, or that of the layer a stack was made of."""
+    built = run.row(row.owner)
+    if built is None or "batch_first" in built.args:
+        return built
+    inner = built.op + "Layer"
+    earlier = [other for other in run.of_kind("construct") if other.op == inner and other.first_at < built.first_at]
+    same = [other for other in earlier if _function(run, other) == _function(run, built)]
+    return (same or earlier or [None])[-1]
+
+
+def _function(run: Run, row: Row) -> str:
+    place = run.location(row)
+    return place.function if place is not None else ""
+
+
+def _evidence(run: Run, row: Row, given: TensorArg) -> str:
+    """Why dim 0 is the batch and dim 1 the sequence; "" where nothing shows it."""
+    if given.last[0] == 1 and given.first[0] == 1:
+        return ""
+    if _counted(run, given):
+        return "positions are counted along its dim 1"
+    pooled = _read_along(run, row)
+    if pooled == 1:
+        return "its result is read along dim 1 as the sequence"
+    if pooled is None and _from_batch(run, given):
+        return "its dim 0 is the batch of the data"
+    return ""
+
+
+def _counted(run: Run, given: TensorArg) -> bool:
+    """Whether position embeddings were added along dim 1 and along no other: (length, features), or counted per row."""
+    for made in ancestors(run, given):
+        if made.op not in ("add", "add_", "iadd") or not made.outputs or made.outputs[0].last != given.last:
+            continue
+        for operand in made.inputs:
+            rank = len(operand.last)
+            if rank < 2 or operand.last[-1] != given.last[-1]:
+                continue
+            hops = follow(run, operand, rank - 2)
+            if any(hop.row.op == "arange" for hop in hops):
+                return rank == 2 or operand.last[0] in (1, given.last[0])
+    return False
+
+
+def _read_along(run: Run, row: Row) -> int | None:
+    """The dim (0 or 1) that is taken out of the layer's result as its sequence; None where that is not to be seen."""
+    waiting, seen = [row], {row.id}
+    while waiting:
+        for user in users_of(run, waiting.pop()):
+            if user.id in seen or not user.inputs or len(user.inputs[0].last) != 3:
+                continue
+            seen.add(user.id)
+            if user.op == "getitem":
+                dim = _picked(user)
+                if dim is not None:
+                    return dim
+            elif user.op in _POOLING and not user.args.get("keepdim"):
+                dim = user.args.get("dim", user.args.get("other"))
+                if dim in (0, 1, -3, -2) and isinstance(dim, int):
+                    return dim % 3
+            elif user.op in _KEEPS:
+                waiting.append(user)
+    return None
+
+
+def _picked(row: Row) -> int | None:
+    """The dim in which an index picks one place of the sequence: ``out[-1]`` is 0, ``out[:, -1]`` is 1."""
+    index = row.args.get("index")
+    if isinstance(index, int):
+        return 0 if index == -1 else None
+    if isinstance(index, list) and len(index) >= 2 and index[0] == ":" and index[1] in (-1, 0):
+        return 1
+    return 0 if isinstance(index, list) and index and index[0] == -1 else None
+
+
+def _from_batch(run: Run, given: TensorArg) -> bool:
+    """Whether dim 0 is that of a batch as a tokenizer or a loader made it."""
+    hops = follow(run, given, 0)
+    last = hops[-1] if hops else None
+    return last is not None and last.row.kind in ("tokenizer", "loader") and last.after == 0

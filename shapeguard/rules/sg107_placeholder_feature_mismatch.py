@@ -1,0 +1,106 @@
+"""SG107 placeholder-feature-mismatch
+
+The number of placeholder tokens is not the number of feature rows that are to be put in their place.
+
+## What it is
+
+An image, a sound or a soft prompt becomes n feature rows of the width of the model, and the text must hold exactly n placeholder
+tokens for them.
+
+## Why it goes wrong
+
+Text and features are made apart. Truncation cuts placeholders off the end of the text; a processor computes another number of
+patches than the vision tower gives (the class token, another patch size); a text has one placeholder for two pictures.
+
+## Example
+
+```python
+import torch
+
+IMAGE, PATCHES = 3, 4
+ids = torch.tensor([[5, *[IMAGE] * PATCHES, 6]])[:, :4]
+embeds = torch.nn.Embedding(10, 8)(ids).detach()
+features = torch.randn(PATCHES, 8)
+embeds[ids == IMAGE] = features
+```
+
+## Use instead
+
+```python
+import torch
+
+IMAGE, PATCHES = 3, 4
+ids = torch.tensor([[5, *[IMAGE] * PATCHES, 6]])
+embeds = torch.nn.Embedding(10, 8)(ids).detach()
+features = torch.randn(PATCHES, 8)
+embeds[ids == IMAGE] = features
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, tokenized, was_cut
+from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
+
+CODE, NAME = "SG107", "placeholder-feature-mismatch"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A failure to put features in the place of placeholder tokens."""
+    found = placeholders(run)
+    if found is None:
+        return
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        _message(run, found),
+        location=_location(run),
+        failed_at=run.failed_at,
+        operands=_operands(run, found),
+        mismatch=Mismatch("count", (found.tokens, found.features)) if found.tokens is not None else None,
+        fix=Fix(
+            "Write exactly one placeholder for each feature row, and let nothing cut them: no truncation shorter than the text "
+            "with its placeholders, and a processor that counts as the encoder does."
+        ),
+    )
+
+
+def _message(run: Run, found: Placeholders) -> str:
+    count = f"{found.tokens} placeholder tokens stand" if found.tokens is not None else "The placeholder tokens stand"
+    said = f"{count} in the ids for {found.features} feature rows."
+    row = tokenized(run)
+    if row is not None and was_cut(row):
+        return f"{said} The text was cut to {row.args.get('max_length')} tokens, and placeholders with it."
+    return said
+
+
+def _location(run: Run) -> Location | None:
+    row = tokenized(run)
+    if row is not None and was_cut(row):
+        return run.location(row)
+    written = count_written(run, row) if row is not None else None
+    return written or (run.location(row) if row is not None else _cut_by_hand(run)) or run.failed_at
+
+
+def _cut_by_hand(run: Run) -> Location | None:
+    """Without a tokenizer: the slice that shortened the ids the mask was made of."""
+    failed = failed_op(run)
+    for value in failed.operands.values() if failed is not None else ():
+        if value.dtype == "bool":
+            for row in ancestors(run, value):
+                if row.op == "getitem" and row.inputs and row.outputs and row.inputs[0].dtype.startswith("int"):
+                    return run.location(row)
+    return None
+
+
+def _operands(run: Run, found: Placeholders) -> tuple[OperandView, ...]:
+    if found.views:
+        return tuple(run.operand(value) for value in found.views if value.shape)
+    failed = failed_op(run)
+    return failed.views(run) if failed is not None else ()

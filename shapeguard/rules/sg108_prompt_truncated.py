@@ -1,0 +1,84 @@
+"""SG108 prompt-truncated
+
+Truncation has cut the end off a prompt that is then continued.
+
+## What it is
+
+Generation goes on from the last token of the prompt. Truncation keeps the first tokens unless told otherwise: the question, the
+instruction or the "answer:" at the end is what falls away.
+
+## Why it goes wrong
+
+``truncation_side`` is "right" by default, which suits classification and training. Nothing crashes: every long prompt is
+answered as if the question had not been asked.
+
+## Example
+
+```python
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "story": 2, "question": 3, "answer": 4}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<pad>", padding_side="left")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=12, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+batch = tokenizer(["story story story story question answer", "story question answer"], padding=True, truncation=True,
+                  max_length=4, return_tensors="pt", return_token_type_ids=False)
+model.generate(**batch, max_new_tokens=4)
+```
+
+## Use instead
+
+```python
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+words = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "story": 2, "question": 3, "answer": 4}, unk_token="<eos>"))
+words.pre_tokenizer = pre_tokenizers.Whitespace()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<pad>", padding_side="left",
+                                    truncation_side="left")
+model = LlamaForCausalLM(LlamaConfig(vocab_size=12, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+batch = tokenizer(["story story story story question answer", "story question answer"], padding=True, truncation=True,
+                  max_length=4, return_tensors="pt", return_token_type_ids=False)
+model.generate(**batch, max_new_tokens=4)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.prompts import prompts
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG108", "prompt-truncated"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A tokenizer call that cut prompts on the right, and whose rows a decoder-only model then continued."""
+    for row, _ in prompts(run):
+        cut = row.args.get("cut")
+        if isinstance(cut, list) and row.args.get("truncation_side") == "right":
+            yield _finding(run, row, [int(count) for count in cut])
+
+
+def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
+    longest, most = row.args.get("max_length"), max(cut)
+    kept = longest if isinstance(longest, int) else None
+    rows = sum(count > 0 for count in cut)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{rows} of {len(cut)} prompts lost their end: up to {most} tokens were cut off on the right before the model continues them.",
+        location=run.location(row),
+        mismatch=Mismatch("count", (kept + most, kept)) if kept is not None else None,
+        fix=Fix(
+            'Cut on the left (`truncation_side="left"` where the tokenizer is made), shorten the part of the prompt that may '
+            "be shortened before the question is appended, or allow more tokens."
+        ),
+    )

@@ -1,0 +1,155 @@
+"""SG110 generation-config-conflict
+
+Fields of the generation config fight each other or the inputs.
+
+## What it is
+
+``max_length`` counts prompt and answer together, ``max_new_tokens`` only the answer. More sequences are asked back than beams
+are searched, or several greedy ones that would all be the same.
+
+## Why it goes wrong
+
+The settings come from several places: the call's arguments, a GenerationConfig, the model's own. A limit that suited short
+prompts meets a longer one, with worked examples or a history in front.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+prompt = torch.randint(3, 50, (1, 24))
+model.generate(prompt, attention_mask=torch.ones_like(prompt), max_length=16)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2, pad_token_id=0)).eval()
+prompt = torch.randint(3, 50, (1, 24))
+model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=16)
+```
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.overrun import positions_of
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG110", "generation-config-conflict"
+_ENDS = frozenset({"argument", "assign", "attribute", "constant", "entry", "default", "option", "call"})
+
+
+class _Conflict(NamedTuple):
+    message: str
+    fields: tuple[str, ...]  # the setting to change first
+    sizes: tuple[int, int] | None
+    fix: str
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A call of ``generate`` that refused its settings."""
+    row = run.failed_row("generate")
+    if row is None or run.failure is None or run.failure.exception.type != "ValueError" or run.failed_row("forward", "cache"):
+        return
+    conflict = _length(row) or _sequences(row) or _checked(run)
+    if conflict is None:
+        return
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        conflict.message,
+        location=_written(run, row, conflict.fields) or run.location(row),
+        failed_at=run.failed_at,
+        mismatch=Mismatch("count", conflict.sizes) if conflict.sizes is not None else None,
+        fix=Fix(conflict.fix),
+    )
+
+
+def _length(row: Row) -> _Conflict | None:
+    length, longest = positions_of(row), row.args.get("max_length")
+    if length is None or not isinstance(longest, int) or length < longest or row.args.get("max_new_tokens") is not None:
+        return None
+    return _Conflict(
+        f"The prompt has {length} tokens, and `max_length` allows {longest} for prompt and answer together.",
+        ("max_length",),
+        (length, longest),
+        "Limit the answer alone: `max_new_tokens` instead of `max_length`.",
+    )
+
+
+def _sequences(row: Row) -> _Conflict | None:
+    wanted, beams = row.args.get("num_return_sequences"), row.args.get("num_beams")
+    if not isinstance(wanted, int) or wanted < 2:
+        return None
+    searched = beams if isinstance(beams, int) else 1
+    if searched > 1 and wanted > searched:
+        said = f"{wanted} sequences are asked back of a search with {searched} beams."
+    elif searched == 1 and not row.args.get("do_sample"):
+        said = f"{wanted} sequences are asked back of a greedy search, which finds one."
+    else:
+        return None
+    fix = "Ask for at most as many sequences as there are beams, or sample (`do_sample=True`)."
+    return _Conflict(said, ("num_return_sequences", "num_beams"), (wanted, searched), fix)
+
+
+def _checked(run: Run) -> _Conflict | None:
+    """Any other conflict that the config's own check found."""
+    inner = run.inner_frame
+    if inner is None or not inner.file.replace("\\", "/").endswith("generation/configuration_utils.py"):
+        return None
+    said = run.failure.exception.message.strip().split("\n")[0] if run.failure is not None else ""
+    return _Conflict(f"The generation config refuses itself: {said}", (), None, "Remove one of the settings that fight.")
+
+
+def _written(run: Run, row: Row, fields: tuple[str, ...]) -> Location | None:
+    """Where a setting is written: in the call, in the config it was given, or in one assigned to the model."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    call = _call(run.expression(row))
+    if call is None or not sites:
+        return None
+    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    config = given.get("generation_config")
+    for field in fields:
+        value = row.args.get(field)
+        node = given.get(field) or (ast.Attribute(config, field, ast.Load()) if config is not None else None)
+        if node is None or not isinstance(value, int):
+            continue
+        for trail in climbs(run.sources, sites, node, value=value):
+            last = trail.spots[-1]
+            if last.kind in _ENDS and last.line:
+                return run.place(last.file, last.line, last.function)
+    return _assigned(run, fields)
+
+
+def _assigned(run: Run, fields: tuple[str, ...]) -> Location | None:
+    """``model.generation_config.max_length = 32`` somewhere in the user's files."""
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for node in ast.walk(tree) if tree is not None else ():
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if any(isinstance(target, ast.Attribute) and target.attr in fields for target in targets):
+                return run.place(file, node.lineno)
+    return None
+
+
+def _call(text: str) -> ast.Call | None:
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Call) else None

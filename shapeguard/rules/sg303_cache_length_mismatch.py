@@ -1,0 +1,185 @@
+"""SG303 cache-length-mismatch
+
+What goes in beside a cache does not agree with the length already cached.
+
+## What it is
+
+In a step on a cache of length L with n new tokens the mask covers L + n positions, the position ids are those of the n new
+tokens and begin where the cache ends, and the ids are the new tokens only.
+
+## Why it goes wrong
+
+The mask of the prompt is passed on unchanged, or a mask of the new token alone; positions restart at 0; the whole sequence is
+fed again; rejected draft tokens stay in the cache. A short mask is filled up with zeros without a word, so nothing crashes
+and the answer is another.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+step = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True)
+token = torch.tensor([[9]])
+model(token, attention_mask=torch.ones_like(token), past_key_values=step.past_key_values)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+step = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True)
+token = torch.tensor([[9]])
+mask = torch.ones(1, 4 + 1, dtype=torch.long)
+model(token, attention_mask=mask, past_key_values=step.past_key_values)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.cached_calls import all_positions_chosen, cached_calls, cropped, fresh_ids, grown_here, seen_from
+from shapeguard.analysis.caches import lengths, named
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG303", "cache-length-mismatch"
+_KEEPS_POSITIONS = frozenset({"arange", "unsqueeze", "expand", "expand_as", "repeat", "view", "reshape", "to", "long", "getitem"})
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Calls on a cache whose mask, positions or ids do not fit its length."""
+    told = set()
+    for row in cached_calls(run):
+        for finding in (_mask(run, row), _positions(run, row), _restart(run, row), _fed_again(run, row), _rejected(run, row)):
+            if finding is not None and (finding.location, row.error) not in told:
+                told.add((finding.location, row.error))
+                yield finding
+                break
+
+
+def _mask(run: Run, row: Row) -> Finding | None:
+    """A 2-D mask shorter than cached + new."""
+    mask = named(row, "attention_mask")
+    for first in (True, False):
+        sizes = lengths(row, first)
+        shape = (mask.first if first else mask.last) if mask is not None else ()
+        if sizes is not None and len(shape) == 2 and shape[1] < sum(sizes):
+            cached, new = sizes
+            return _finding(
+                run,
+                row,
+                f"The mask covers {shape[1]} positions; {cached} are cached and {new} new, {cached + new} together. "
+                "What is missing is filled up with zeros, and the newest positions are hidden.",
+                Mismatch("dim", (cached + new, shape[1]), 1),
+                "Let the mask grow with the cache: append a column of ones for every new token and pass the whole mask.",
+            )
+    return None
+
+
+def _positions(run: Run, row: Row) -> Finding | None:
+    """Position ids of the whole sequence for the new tokens."""
+    positions, sizes = named(row, "position_ids"), lengths(row)
+    if positions is None or sizes is None or not row.error or positions.last[-1] == sizes[1]:
+        return None
+    made = run.row(positions.origin)
+    return _finding(
+        run,
+        row,
+        f"{positions.last[-1]} position ids are given for {sizes[1]} new tokens; {sizes[0]} positions are cached already.",
+        Mismatch("dim", (positions.last[-1], sizes[1]), len(positions.last) - 1),
+        "Pass the positions of the new tokens only: `position_ids[:, -input_ids.size(1):]`.",
+        seen_from(run, made, row) if made is not None else None,
+    )
+
+
+def _restart(run: Run, row: Row) -> Finding | None:
+    """Position ids that count from 0 although positions are cached."""
+    positions, sizes = named(row, "position_ids"), lengths(row)
+    if positions is None or sizes is None or row.error:
+        return None
+    behind = list(ancestors(run, positions))
+    start = next((made for made in behind if made.op == "arange"), None)
+    plain = behind and all(made.op in _KEEPS_POSITIONS for made in behind) and start is not None
+    if not plain or start is None or start.args.get("end") is not None or start.args.get("other") is not None:
+        return None
+    if start.outputs and start.outputs[0].last != (sizes[1],):
+        return None
+    return _finding(
+        run,
+        row,
+        f"The position ids count from 0, but {sizes[0]} positions are cached: the new tokens belong at {sizes[0]} and on.",
+        Mismatch("count", (sizes[0], 0)),
+        "Begin where the cache ends: `torch.arange(past, past + new)` with `past = cache.get_seq_length()`.",
+        seen_from(run, start, row),
+    )
+
+
+def _fed_again(run: Run, row: Row) -> Finding | None:
+    """Ids that hold tokens which are cached already: the sequence so far, grown by a concatenation."""
+    ids, sizes = named(row, "input_ids"), lengths(row)
+    grown = run.row(ids.origin) if ids is not None else None
+    if ids is None or sizes is None or row.error or grown is None or grown.kind != "concat" or len(grown.inputs) != 2:
+        return None
+    before, added = grown.inputs[0].last, grown.inputs[1].last
+    cached, new = lengths(row, first=True) or sizes
+    first_new = ids.first[1]
+    if len(before) != 2 or len(added) != 2 or first_new != cached + added[1] or new < 2 or cached < 2:
+        return None
+    return _finding(
+        run,
+        row,
+        f"{first_new} ids are fed although {cached} of them are cached: these are seen twice.",
+        Mismatch("dim", (first_new, first_new - cached), 1),
+        "Feed the new tokens only: `input_ids[:, -1:]` beside the cache.",
+    )
+
+
+def _rejected(run: Run, row: Row) -> Finding | None:
+    """Verified drafts that all stay in the cache: every round leaves its rejected tokens behind."""
+    sizes = lengths(row)
+    if row.error or sizes is None or not grown_here(run, row) or cropped(run):
+        return None
+    if not fresh_ids(run, row) or not all_positions_chosen(run, row):
+        return None
+    return _finding(
+        run,
+        row,
+        f"Each round feeds {sizes[1]} tokens, chooses among all of them, and leaves all {sizes[1]} in the cache: "
+        "tokens that were rejected are never taken out again.",
+        None,
+        "Crop the cache to the accepted tokens after every round: `cache.crop(-rejected)`.",
+        severity=Severity.WARNING,
+    )
+
+
+def _finding(
+    run: Run,
+    row: Row,
+    message: str,
+    mismatch: Mismatch | None,
+    fix: str,
+    location: Location | None = None,
+    severity: Severity = Severity.ERROR,
+) -> Finding:
+    views = (named(row, "input_ids", "inputs_embeds"), named(row, "attention_mask"), named(row, "position_ids"))
+    return Finding(
+        CODE,
+        NAME,
+        severity,
+        message,
+        location=location or run.location(row),
+        failed_at=run.failed_at if row.error and row in run.failed_rows else None,
+        operands=tuple(run.tensor(tensor) for tensor in views if tensor is not None),
+        mismatch=mismatch,
+        fix=Fix(fix),
+    )

@@ -1,0 +1,120 @@
+"""SG306 stale-cache
+
+A cache that an earlier, unrelated call has filled is used again.
+
+## What it is
+
+A cache object is changed in place by every call that gets it, with ``use_cache=False`` too. What was to be a common prefix
+holds, after the first use, the first use's tokens as well.
+
+## Why it goes wrong
+
+Several answers are scored, or several requests generated, on one prompt cache, as if the cache were a value. The first is
+right; every later one is read behind the ones before.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
+for answer in ([9, 10], [11, 12], [13, 14]):
+    logits = model(torch.tensor([answer]), past_key_values=cache, use_cache=False).logits
+```
+
+## Use instead
+
+```python
+import copy
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
+for answer in ([9, 10], [11, 12], [13, 14]):
+    logits = model(torch.tensor([answer]), past_key_values=copy.deepcopy(cache), use_cache=False).logits
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers
+from shapeguard.analysis.caches import given_cache, knows_length, lengths, named
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
+
+CODE, NAME = "SG306", "stale-cache"
+_CHOOSING = frozenset({"argmax", "topk", "multinomial", "max", "argsort", "sort"})
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Calls of one place that find in their cache what their siblings put there; generations given a cache too long."""
+    told = set()
+    for row in cached_calls(run):
+        severity = _sibling(run, row)
+        if severity is not None and row.chain not in told:
+            told.add(row.chain)
+            yield _finding(run, row, severity, _before(row))
+    for row in run.of_kind("generate"):
+        if _too_long(row) and row.chain not in told:
+            told.add(row.chain)
+            yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _sibling(run: Run, row: Row) -> Severity | None:
+    """How sure it is that a call should not have met the tokens of the call before at the same place."""
+    sizes = lengths(row)
+    if row.error or sizes is None or sizes[1] < 2 or not grown_here(run, row):
+        return None
+    if row.args.get("use_cache") is False:
+        return Severity.ERROR
+    used = readers(run, row)
+    scored = "gather" in used or "cross_entropy" in used
+    return Severity.WARNING if scored and not used & _CHOOSING and fresh_ids(run, row) and not _stepped(run, row) else None
+
+
+def _stepped(run: Run, row: Row) -> bool:
+    """Whether single tokens were decoded on caches, as a conversation does between its turns."""
+    return any((lengths(other) or (0, 0))[1] == 1 for other in cached_calls(run) if other.id != row.id)
+
+
+def _too_long(row: Row) -> bool:
+    """A cache as long as the ids or longer: ``generate`` wants the ids of everything cached and at least one more."""
+    sizes = lengths(row)
+    return knows_length(row) and sizes is not None and sizes[0] >= sizes[1] > 0 and named(row, "input_ids") is not None
+
+
+def _before(row: Row) -> tuple[int, int]:
+    """Cached positions at the first and at the last of the calls."""
+    first, last = lengths(row, first=True), lengths(row)
+    return (first[0] if first else 0, last[0] if last else 0)
+
+
+def _finding(run: Run, row: Row, severity: Severity, cached: tuple[int, int]) -> Finding:
+    keys, ids = given_cache(row), named(row, "input_ids", "inputs_embeds")
+    new = (lengths(row) or (0, 0))[1]
+    text = (
+        f"The cache holds {cached[1]} positions, the ids given with it are {new}: it is left from an earlier call."
+        if row.kind == "generate"
+        else f"Each of these calls finds the tokens of the one before in its cache: {cached[0]} positions at first, "
+        f"{cached[1]} at last."
+    )
+    return Finding(
+        CODE,
+        NAME,
+        severity,
+        text,
+        location=run.location(row),
+        failed_at=run.failed_at if row.error and row in run.failed_rows else None,
+        operands=tuple(run.tensor(tensor) for tensor in (ids, keys) if tensor is not None),
+        mismatch=Mismatch("count", (cached[1], new if row.kind == "generate" else cached[0])),
+        fix=Fix("Give every call its own copy of the prompt's cache: `copy.deepcopy(cache)`, or crop it back after each call."),
+    )

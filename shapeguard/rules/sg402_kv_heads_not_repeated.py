@@ -1,0 +1,138 @@
+"""SG402 kv-heads-not-repeated
+
+Grouped-query attention: keys and values are not expanded to the number of query heads.
+
+## What it is
+
+A grouped-query model has fewer key/value heads than query heads; each serves a group of them. Before queries and keys meet,
+keys and values are repeated along the heads, or the kernel is told of the groups (``enable_gqa=True``).
+
+## Why it goes wrong
+
+Code written for as many heads on both sides, or a repeat along another dim, because the tensors are laid out
+(batch, length, heads, head_dim) where (batch, heads, length, head_dim) was expected.
+
+## Example
+
+```python
+import torch
+from torch.nn import functional as F
+
+query = torch.randn(2, 6, 64).view(2, 6, 8, 8).transpose(1, 2)
+keys = torch.randn(2, 6, 16).view(2, 6, 2, 8).transpose(1, 2)
+F.scaled_dot_product_attention(query, keys, keys)
+```
+
+## Use instead
+
+```python
+import torch
+from torch.nn import functional as F
+
+query = torch.randn(2, 6, 64).view(2, 6, 8, 8).transpose(1, 2)
+keys = torch.randn(2, 6, 16).view(2, 6, 2, 8).transpose(1, 2)
+F.scaled_dot_product_attention(query, keys.repeat_interleave(4, dim=1), keys.repeat_interleave(4, dim=1))
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.cached_calls import seen_from
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.heads import configs, entry_frame, kv_heads, query_heads
+from shapeguard.analysis.layout import split_off
+from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import Clash
+from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
+from shapeguard.values.recording import NamedValue, TensorArg
+
+CODE, NAME = "SG402", "kv-heads-not-repeated"
+_KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", "eager_attention_forward"})
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """An attention, or an op of one, that failed because one side has the query heads and the other the key/value heads."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or run.failed_row("cache") is not None:
+        return
+    found = failed.clash
+    many, few = max(found.sizes), min(found.sizes)
+    if found.kind != "dim" or few < 1 or many == few or many % few or not _is_heads(run, failed, found):
+        return
+    wrong = _wrong_repeat(run, failed, many // few)
+    where = wrong[0] if wrong is not None else _location(run, failed)
+    told = (
+        "they were repeated along another dim than the heads" if wrong is not None else "they are used as they come, one for a group"
+    )
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{many} query heads meet {few} key/value heads: {told}.",
+        location=where,
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("dim", (many, few), found.dim),
+        lineage=wrong[1] if wrong is not None else (),
+        fix=Fix(
+            f"Repeat keys and values {many // few} times along their heads before they meet the queries: "
+            f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
+        ),
+    )
+
+
+def _is_heads(run: Run, failed: FailedOp, found: Clash) -> bool:
+    """Whether the clash is one of query heads against key/value heads."""
+    ranks = [len(shape) for _, shape in failed.call.tensors]
+    if failed.op in _KERNELS:
+        return found.role == "head" and {"key", "value"} & {found.left, found.right} != set()
+    if max(ranks, default=0) < 3 or found.left_dim is None or found.right_dim is None:
+        return False
+    return _known_heads(run, found) or _both_split(run, failed, found)
+
+
+def _known_heads(run: Run, found: Clash) -> bool:
+    """Whether the two sizes are the heads of the attention that was running, or of a config."""
+    row = run.failed_row("attention")
+    shapes = {tensor.label: tensor.last for tensor in row.inputs} if row is not None else {}
+    query, key = shapes.get("query", ()), shapes.get("key", ())
+    if len(query) == 4 and len(key) == 4 and set(found.sizes) == {query[1], key[1]}:
+        return True
+    grouped = [(query_heads(config), kv_heads(config)) for config in configs(run)]
+    return entry_frame(run) is not None and any(set(found.sizes) == set(pair) for pair in grouped)
+
+
+def _both_split(run: Run, failed: FailedOp, found: Clash) -> bool:
+    """Whether both sizes are heads that were split off the features, in a product or a concatenation of queries and keys."""
+    if failed.op not in ("matmul", "cat", "einsum", "add", "mul"):
+        return False
+    sides = [(failed.operands.get(found.left), found.left_dim), (failed.operands.get(found.right), found.right_dim)]
+    return all(value is not None and dim is not None and split_off(run, value, dim) is not None for value, dim in sides)
+
+
+def _wrong_repeat(run: Run, failed: FailedOp, groups: int) -> tuple[Location, tuple[LineageStep, ...]] | None:
+    """Where keys were made longer instead of being given more heads."""
+    query, key = failed.operands.get("query"), failed.operands.get("key")
+    if query is None or key is None or failed.row is None:
+        return None
+    wanted, got = _shape(query), _shape(key)
+    if len(wanted) < 3 or len(got) < 3 or got[-2] != wanted[-2] * groups:
+        return None
+    hops = follow(run, key, len(got) - 2)
+    last = hops[-1] if hops else None
+    where = seen_from(run, last.row, failed.row) if last is not None and last.changed else None
+    return (where, steps(run, hops)) if where is not None else None
+
+
+def _location(run: Run, failed: FailedOp) -> Location | None:
+    entry = entry_frame(run)
+    if entry is not None:
+        return run.statement_of(entry)
+    return run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at
+
+
+def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:
+    return value.last if isinstance(value, TensorArg) else value.shape or ()

@@ -1,0 +1,181 @@
+"""SG403 position-length-mismatch
+
+Position ids, rotary tables or position embeddings are of another length than the sequence.
+
+## What it is
+
+Every token needs its own position: position ids are (batch, length) like the ids, a learned table has a row for each position,
+cosines and sines of rotary embeddings have the length of queries and keys.
+
+## Why it goes wrong
+
+The length is a constant, or comes from a tensor before it was shifted, cropped or joined; the image is of another size than
+the one the table was made for.
+
+## Example
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+batch = torch.randint(0, 50, (2, 8))
+positions = torch.arange(batch.size(1)).unsqueeze(0)
+model(batch[:, :-1], position_ids=positions, use_cache=False)
+```
+
+## Use instead
+
+```python
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                                     num_attention_heads=4, num_key_value_heads=2)).eval()
+batch = torch.randint(0, 50, (2, 8))
+positions = torch.arange(batch.size(1) - 1).unsqueeze(0)
+model(batch[:, :-1], position_ids=positions, use_cache=False)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.blame import Side, cause, side
+from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sizing import built_size, located
+from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+CODE, NAME = "SG403", "position-length-mismatch"
+_ADDING = frozenset({"add", "add_", "iadd"})
+_ROTATING = frozenset({"mul", "mul_", "imul"})
+_WAVES = frozenset({"cos", "sin", "polar", "cos_", "sin_"})
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """A model call with position ids of another length than its ids; a position table that does not fit the sequence."""
+    told = False
+    for row in run.of_kind("forward"):
+        if not told and (found := _ids_against_positions(run, row)) is not None:
+            told = True
+            yield found
+    failed = failed_op(run)
+    if not told and failed is not None and (table := _table(run, failed)) is not None:
+        yield _table_finding(run, failed, table)
+
+
+def _ids_against_positions(run: Run, row: Row) -> Finding | None:
+    ids, positions = named(row, "input_ids", "inputs_embeds"), named(row, "position_ids")
+    if ids is None or positions is None or given_cache(row) is not None or len(ids.last) < 2:
+        return None
+    length, got = ids.last[1], positions.last[-1]
+    failed = row in run.failed_rows
+    if got == length or (row.error != "") != failed or (not failed and got != 1):
+        return None
+    hops = follow(run, positions, len(positions.last) - 1)
+    made = run.location(hops[-1].row) if hops else None
+    return _finding(
+        run,
+        f"{got} positions are given for {length} tokens.",
+        made or run.location(row),
+        (run.tensor(ids, "", ("batch", "seq")), run.tensor(positions)),
+        Mismatch("dim", (length, got), len(positions.last) - 1),
+        steps(run, hops),
+        "Make the positions from the ids that go in: `torch.arange(input_ids.size(1))`.",
+        failed,
+    )
+
+
+def _table(run: Run, failed: FailedOp) -> Side | None:
+    """The side of a clash that is a table of positions."""
+    found = failed.clash
+    if found is None or found.kind != "dim" or found.left_dim is None or found.right_dim is None:
+        return None
+    pairs = ((found.left, found.left_dim, found.sizes[0]), (found.right, found.right_dim, found.sizes[1]))
+    for (label, dim, size), (other, _, _) in (pairs, pairs[::-1]):
+        value, beside = failed.operands.get(label), failed.operands.get(other)
+        if value is None or beside is None or not _at_length(_shape(value), _shape(beside), dim):
+            continue
+        if failed.op in _ADDING and (_is_table(_shape(value), _shape(beside), value) or _counts(run, value)):
+            return side(run, failed, label, dim, size)
+        if failed.op in _ROTATING and any(row.op in _WAVES for row in ancestors(run, value)):
+            return side(run, failed, label, dim, size)
+    return None
+
+
+def _at_length(table: tuple[int, ...], states: tuple[int, ...], dim: int) -> bool:
+    """Whether the clash is in the dim before the features, of states (batch, ..., length, features)."""
+    return len(states) >= 3 and len(table) >= 2 and dim % len(table) == len(table) - 2 and table[-1] == states[-1]
+
+
+def _is_table(table: tuple[int, ...], states: tuple[int, ...], value: TensorArg | NamedValue) -> bool:
+    """Whether a side is a parameter (made in no recorded op) with one row of features a position, for all rows of the batch."""
+    return value.origin is None and (len(table) < len(states) or all(size == 1 for size in table[:-2]))
+
+
+def _counts(run: Run, value: TensorArg | NamedValue) -> bool:
+    """Whether a side is an embedding of counted positions."""
+    behind = list(ancestors(run, value))
+    return any(row.op in ("Embedding", "embedding") for row in behind) and any(row.op == "arange" for row in behind)
+
+
+def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
+    found = failed.clash
+    assert found is not None
+    length = found.sizes[1] if found.left == table.label else found.sizes[0]
+    decided = cause(run, failed, table)
+    return _finding(
+        run,
+        f"The sequence has {length} positions, the table of positions {table.size}.",
+        (_built_at(run, table) if decided.how == "here" else None) or decided.location,
+        failed.views(run),
+        Mismatch("dim", (length, table.size), found.dim),
+        steps(run, list(table.hops)),
+        "Make the table for the length that comes (for images: the patches of their size, and one for a class token), or "
+        "interpolate it.",
+        True,
+    )
+
+
+def _built_at(run: Run, table: Side) -> Location | None:
+    """Where the length was written with which the layer was built that holds the table."""
+    owners = [run.row(frame.owner) for frame in reversed(run.frames) if frame.user and frame.owner is not None]
+    layer = next((row for row in owners if row is not None and row.kind == "construct"), None)
+    if layer is None:
+        return None
+    return located(run, built_size(run, layer, table.size)) or run.location(layer)
+
+
+def _finding(
+    run: Run,
+    message: str,
+    location: Location | None,
+    operands: tuple[OperandView, ...],
+    mismatch: Mismatch,
+    lineage: tuple[LineageStep, ...],
+    fix: str,
+    failed: bool,
+) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        message,
+        location=location,
+        failed_at=run.failed_at if failed else None,
+        operands=operands,
+        mismatch=mismatch,
+        lineage=lineage,
+        fix=Fix(fix),
+    )
+
+
+def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:
+    return value.last if isinstance(value, TensorArg) else value.shape or ()

@@ -1,0 +1,132 @@
+"""SG405 attention-layout-swapped
+
+(batch, length, heads, head_dim) is given where (batch, heads, length, head_dim) is wanted, or batch and length are swapped.
+
+## What it is
+
+Attention runs along one dim. torch's kernel takes the last but one of (batch, heads, length, head_dim); torch's layers take
+the first of (length, batch, features) unless they are built with ``batch_first=True``.
+
+## Why it goes wrong
+
+Other kernels and most code keep the batch first and the heads behind the length. The sizes fit all the same, nothing crashes,
+and tokens attend to other rows of the batch, or a position's heads to each other. A reshape in place of a transpose mixes
+positions and heads likewise.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+embed, places = nn.Embedding(40, 32), nn.Embedding(16, 32)
+layer = nn.TransformerEncoderLayer(32, 4, dim_feedforward=64)
+ids = torch.randint(0, 40, (3, 6))
+hidden = embed(ids) + places(torch.arange(6))
+layer(hidden)[:, -1]
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+embed, places = nn.Embedding(40, 32), nn.Embedding(16, 32)
+layer = nn.TransformerEncoderLayer(32, 4, dim_feedforward=64, batch_first=True)
+ids = torch.randint(0, 40, (3, 6))
+hidden = embed(ids) + places(torch.arange(6))
+layer(hidden)[:, -1]
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.head_layout import Swapped, swapped_heads
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.seq_first import SeqFirst, swapped_calls
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
+
+CODE, NAME = "SG405", "attention-layout-swapped"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
+    told: set[Location | None] = set()
+    refused = _refused(run)
+    if refused is not None:
+        yield refused
+        return
+    for call in swapped_calls(run):
+        finding = _of_layer(run, call)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+    for swapped in swapped_heads(run):
+        finding = _of_heads(run, swapped)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+
+
+def _refused(run: Run) -> Finding | None:
+    """A failed nn.MultiheadAttention whose padding mask shows that batch and length are swapped."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor.last for tensor in row.inputs}
+        mask, key = by_label.get("key_padding_mask"), by_label.get("key") or by_label.get("src") or by_label.get("query")
+        batch_first = row.args.get("batch_first")
+        if mask is None or key is None or len(mask) != 2 or len(key) != 3 or not isinstance(batch_first, bool):
+            continue
+        wanted = key[:2] if batch_first else (key[1], key[0])
+        if mask == (wanted[1], wanted[0]) and mask != wanted:
+            return _swapped_mask(run, row, mask, key, batch_first)
+    return None
+
+
+def _swapped_mask(run: Run, row: Row, mask: tuple[int, ...], key: tuple[int, ...], batch_first: bool) -> Finding:
+    built = next((run.row(other.owner) for other in run.failed_rows if other.owner is not None), None)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The padding mask is {format_shape(mask)}, the keys are {format_shape(key)}, and the layer takes "
+        f"{'(batch, length, features)' if batch_first else '(length, batch, features)'}: batch and length are swapped.",
+        location=(run.location(built) if built is not None and not batch_first else None) or run.location(row) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        mismatch=Mismatch("dim", (mask[0], mask[1]), 0),
+        fix=Fix("Build the layer with `batch_first=True`, or transpose batch and length before it."),
+    )
+
+
+def _of_layer(run: Run, call: SeqFirst) -> Finding:
+    batch, length = call.given.last[0], call.given.last[1]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{call.call.op} takes (length, batch, features) and is given {format_shape(call.given.last)} with the batch first: "
+        f"{call.evidence}. It works across the {batch} rows of the batch instead of along {length} positions.",
+        location=run.location(call.built) or run.location(call.call),
+        operands=(run.tensor(call.given, "", ("batch", "length", "features")),),
+        mismatch=Mismatch("dim", (batch, length), 0),
+        fix=Fix(f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`."),
+    )
+
+
+def _of_heads(run: Run, swapped: Swapped) -> Finding:
+    row = swapped.row
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` {swapped.what}: {format_shape(row.inputs[0].last)} with {swapped.heads} heads and {swapped.length} positions.",
+        location=swapped.location or run.location(row),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        mismatch=Mismatch("dim", (swapped.length, swapped.heads)),
+        fix=Fix("Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back."),
+    )

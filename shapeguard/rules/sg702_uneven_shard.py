@@ -1,0 +1,107 @@
+"""SG702 uneven-shard
+
+A batch or dimension does not split evenly over the ranks or chunks that expect a share each.
+
+## What it is
+
+`chunk(n)` cuts into pieces of ceil(size / n), so it may give fewer than `n`: six rows in four chunks are 2, 2, 2. A shard
+of `size // n` leaves the remainder to nobody.
+
+## Why it goes wrong
+
+The size was a multiple of the number of shares until the last batch, another data set or another number of ranks came.
+
+## Example
+
+```python
+import torch
+
+batch = torch.randn(6, 5)
+micro = batch.chunk(4)
+for k in range(4):
+    print(micro[k].mean())
+```
+
+## Use instead
+
+```python
+import torch
+
+batch = torch.randn(6, 5)
+micro = batch.tensor_split(4)
+for k in range(4):
+    print(micro[k].mean())
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_split
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+
+CODE, NAME = "SG702", "uneven-shard"
+_CHUNK = "Use `tensor_split`, which gives exactly as many pieces as asked for, or loop over the pieces there are."
+_PIECES = "Pad to a multiple of the number of pieces before the split, or treat the last, smaller piece apart."
+_SHARE = "Round the size of a share up, give a rank with too few rows padding, and cut that off after gathering."
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Fewer pieces than are asked for, pieces of other sizes where equal ones are needed, rows that no rank takes."""
+    short = few_pieces(run)
+    if short is not None:
+        yield _short(run, short)
+        return
+    yield from _uneven(run)
+    dropped = dropped_rows(run)
+    if dropped is not None:
+        yield _dropped(dropped)
+
+
+def _short(run: Run, short: Short) -> Finding:
+    given = short.row.inputs[0]
+    return Finding(
+        CODE, NAME, Severity.ERROR,
+        f"`{short.row.op}` cut dim {short.dim} of {given.last[short.dim]} into {short.pieces} pieces; "
+        f"{short.wanted} are expected.",
+        location=run.location(short.row),
+        failed_at=run.failed_at,
+        operands=(run.tensor(given),),
+        mismatch=Mismatch("count", (short.pieces, short.wanted)),
+        fix=Fix(_CHUNK),
+    )  # fmt: skip
+
+
+def _uneven(run: Run) -> Iterator[Finding]:
+    crash = crash_of(run)
+    found = uneven_split(run, crash) if crash is not None else None
+    if crash is None or found is None:
+        return
+    row, size = found
+    left, right = crash.clash.sizes
+    yield Finding(
+        CODE, NAME, Severity.ERROR,
+        f"`{row.op}` cut {size} into pieces of unequal size, {left} and {right}, and `{crash.failed.op}` needs equal ones.",
+        location=run.location(row),
+        failed_at=run.failed_at,
+        operands=crash.failed.views(run),
+        mismatch=crash.failed.mismatch(),
+        lineage=crash.suspect.lineage(run),
+        fix=Fix(_PIECES),
+    )  # fmt: skip
+
+
+def _dropped(dropped: DroppedRows) -> Finding:
+    lost = dropped.size - dropped.taken
+    rows = "one row" if lost == 1 else f"{lost} rows"
+    return Finding(
+        CODE, NAME, Severity.WARNING,
+        f"{dropped.ranks} ranks take {dropped.share} rows each of {dropped.size}: {rows} at the end belong to no rank.",
+        location=dropped.location,
+        operands=(dropped.operand,),
+        mismatch=Mismatch("divides", (dropped.size, dropped.ranks), 0),
+        fix=Fix(_SHARE),
+    )  # fmt: skip

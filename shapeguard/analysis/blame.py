@@ -240,10 +240,10 @@ def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Ite
         if isinstance(argument, ast.Constant) and argument.value == size:
             yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
         elif not isinstance(argument, ast.Constant):
-            yield _without_shared_constant(run, climb(run.sources, sites, argument, value=size))
+            yield without_shared_constant(run, climb(run.sources, sites, argument, value=size))
 
 
-def _without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
+def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
     """The trail without a module's constant at its end that is used in several places: the use is at fault, not the name."""
     if len(trail) < 2 or trail[-1].kind != "constant":
         return trail

@@ -68,7 +68,8 @@ def handed_in_at(run: Run, label: str) -> Location | None:
 def _hands_in(node: ast.AST, label: str) -> bool:
     if isinstance(node, ast.Assign):
         return any(
-            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == label for t in node.targets
+            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == label
+            for t in node.targets
         )
     if isinstance(node, ast.Call):
         return any(keyword.arg == label for keyword in node.keywords)

@@ -10,9 +10,15 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
-_PARTS = frozenset({"getitem", "split", "chunk", "narrow", "unbind", "tensor_split", "select", "index_select", "unfold"})
-_MOVES = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "unsqueeze", "squeeze", "view", "reshape"})
-_READING = frozenset({"getitem", "squeeze", "float", "to", "cpu", "log_softmax", "softmax", "div", "truediv", "cat", "detach"})
+_PARTS = frozenset(
+    {"getitem", "split", "chunk", "narrow", "unbind", "tensor_split", "select", "index_select", "unfold"}
+)
+_MOVES = frozenset(
+    {"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "unsqueeze", "squeeze", "view", "reshape"}
+)
+_READING = frozenset(
+    {"getitem", "squeeze", "float", "to", "cpu", "log_softmax", "softmax", "div", "truediv", "cat", "detach"}
+)
 
 
 def cached_calls(run: Run) -> Iterator[Row]:

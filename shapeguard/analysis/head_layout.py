@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.cached_calls import seen_from
+from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.layout import along_last, next_softmax, products, split_off
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
+
+_ATTENDING = frozenset({"matmul", "bmm", "einsum", "scaled_dot_product_attention", "transpose", "permute", "swapaxes"})
 
 
 class Swapped(NamedTuple):
@@ -30,7 +33,7 @@ def swapped_heads(run: Run) -> Iterator[Swapped]:
         if row.op == "scaled_dot_product_attention":
             found = _attends_over_heads(run, row, row.inputs[0], row.inputs[1] if len(row.inputs) > 1 else None)
         elif row.op in ("reshape", "view", "flatten"):
-            found = _merged(run, row) or _split_across(row)
+            found = _merged(run, row) or _split_across(run, row)
         else:
             found = None
         if found is not None:
@@ -73,17 +76,23 @@ def _merged(run: Run, row: Row) -> Swapped | None:
         return None
     if after != (before[0], before[2], before[1] * before[3]) or split_off(run, row.inputs[0], 1) is None:
         return None
-    return Swapped(row, run.location(row), before[2], before[1], "mixes positions and heads: the heads' dim was not moved back")
+    return Swapped(
+        row, run.location(row), before[2], before[1], "mixes positions and heads: the heads' dim was not moved back"
+    )
 
 
-def _split_across(row: Row) -> Swapped | None:
+def _split_across(run: Run, row: Row) -> Swapped | None:
     """(batch, length, heads * head_dim) viewed as (batch, heads, length, head_dim) with no transpose after it."""
     before, after = _shapes(row)
     if len(before) != 3 or len(after) != 4 or after[1] in (1, before[1]) or before[1] == 1 or after[3] == 1:
         return None
     if after[0] != before[0] or after[2] != before[1] or after[1] * after[3] != before[2]:
         return None
-    return Swapped(row, None, before[1], after[1], "mixes positions and heads: the features are split, then heads moved")
+    if not any(user.op in _ATTENDING for user in users_of(run, row)):
+        return None
+    return Swapped(
+        row, None, before[1], after[1], "mixes positions and heads: the features are split, then heads moved"
+    )
 
 
 def _shapes(row: Row) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -109,7 +109,9 @@ def _from_end(run: Run, row: Row, dim: int) -> ast.expr | None:
 
 def _replaced_at(run: Run, hops: list[Hop]) -> Location | None:
     """Where the projection was put in place of the one the module was built with: built outside of any constructor."""
-    layer = next((run.row(hop.row.owner) for hop in hops if hop.row.kind == "module" and hop.row.owner is not None), None)
+    layer = next(
+        (run.row(hop.row.owner) for hop in hops if hop.row.kind == "module" and hop.row.owner is not None), None
+    )
     if layer is None:
         return None
     for step, site in enumerate(chain_of(run, layer)):
@@ -152,10 +154,18 @@ def _candidates(run: Run) -> Iterator[tuple[Row, int, int]]:
 
 def _of_call(run: Run, row: Row, size: int) -> Location | None:
     node = call_node(run, row)
-    named = [keyword.value for keyword in node.keywords if keyword.arg and "head" in keyword.arg] if node is not None else []
+    named = (
+        [keyword.value for keyword in node.keywords if keyword.arg and "head" in keyword.arg]
+        if node is not None
+        else []
+    )
     for argument in named:
-        spots = [trail.spots[-1] for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)]
-        written: Spot | None = next((spot for spot in spots if spot.kind not in ("outside", "parameter", "data", "use")), None)
+        spots = [
+            trail.spots[-1] for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)
+        ]
+        written: Spot | None = next(
+            (spot for spot in spots if spot.kind not in ("outside", "parameter", "data", "use")), None
+        )
         if written is not None:
             return located(run, written)
     return run.location(row)
@@ -178,7 +188,9 @@ def _of_frame(run: Run, heads: int) -> Location | None:
     frame = run.user_frame
     if frame is None:
         return None
-    given = next((v for v in frame.operands if v.value == heads and v.label in ("num_heads", "nhead", "n_head", "1")), None)
+    given = next(
+        (v for v in frame.operands if v.value == heads and v.label in ("num_heads", "nhead", "n_head", "1")), None
+    )
     found = climbs(run.sources, chain_of_frames(run, frame), given.expression, value=heads) if given is not None else []
     spot = next((t.spots[-1] for t in found if t.spots[-1].kind not in ("outside", "parameter", "data", "use")), None)
     return located(run, spot) or run.statement_of(frame)

@@ -15,7 +15,9 @@ _LAYERS = frozenset(
      "Transformer", "LSTM", "GRU", "RNN"}
 )  # fmt: skip
 _POOLING = frozenset({"mean", "sum", "max", "min", "amax", "amin", "select"})
-_KEEPS = frozenset({"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"})
+_KEEPS = frozenset(
+    {"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"}
+)
 
 
 class SeqFirst(NamedTuple):

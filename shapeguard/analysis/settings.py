@@ -38,7 +38,11 @@ def _given(node: ast.AST, name: str) -> Iterator[tuple[ast.expr, bool]]:
         for target in node.targets:
             if isinstance(target, ast.Attribute) and target.attr == name:
                 yield node.value, True
-            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == name:
+            if (
+                isinstance(target, ast.Subscript)
+                and isinstance(target.slice, ast.Constant)
+                and target.slice.value == name
+            ):
                 yield node.value, True
     elif isinstance(node, ast.Call):
         yield from ((keyword.value, False) for keyword in node.keywords if keyword.arg == name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from types import CodeType
+from typing import Any
 
 from shapeguard.capture.chains import Place, chains
 from shapeguard.capture.recorder import Recorder, Segment
@@ -93,6 +94,14 @@ class Exporter:
             error=segment.error,
             thread=thread,
         )
+
+
+def _names(op: str, function: Any) -> tuple[str, ...]:
+    """Names of the positional parameters; none where the function's own attributes lead nowhere (it may be anybody's)."""
+    try:
+        return parameter_names(op, function)
+    except Exception:
+        return ()
 
 
 def make_site(number: int, place: Place) -> Site:

@@ -17,6 +17,7 @@ COLLECTIVES = (
     "reduce_scatter_tensor", "all_to_all", "all_to_all_single",
 )
 GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "collective", "ops")
+STANDARD = ("threading", "concurrent.futures.thread", "warnings")  # patched whether or not torch is there yet
 
 
 class PatchSite(NamedTuple):

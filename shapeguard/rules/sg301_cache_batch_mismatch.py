@@ -132,7 +132,9 @@ def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
         operands=(run.tensor(cross.tokens), run.tensor(cross.states)),
         mismatch=Mismatch("dim", (wanted, rows), 0),
         lineage=steps(run, hops),
-        fix=Fix(f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."),
+        fix=Fix(
+            f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."
+        ),
     )
 
 
@@ -213,7 +215,9 @@ def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
     if change.row.op in _SELECTING:
         return _select_too(run, change, cache)
     if change.row.op in _REPEATING:
-        return Fix(f"Expand the cache with the batch: `{cache}.batch_repeat_interleave({max(1, wanted // max(rows, 1))})`.")
+        return Fix(
+            f"Expand the cache with the batch: `{cache}.batch_repeat_interleave({max(1, wanted // max(rows, 1))})`."
+        )
     shape = format_shape(change.row.outputs[0].last) if change.row.outputs else str(wanted)
     return Fix(f"Change `{cache}` together with the batch, which becomes {shape} here, or start a new cache.")
 

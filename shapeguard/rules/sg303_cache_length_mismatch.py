@@ -45,7 +45,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.cached_calls import all_positions_chosen, cached_calls, cropped, fresh_ids, grown_here, seen_from
+from shapeguard.analysis.cached_calls import (
+    all_positions_chosen,
+    cached_calls,
+    cropped,
+    fresh_ids,
+    grown_here,
+    seen_from,
+)
 from shapeguard.analysis.caches import lengths, named
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
@@ -53,14 +60,22 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severit
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG303", "cache-length-mismatch"
-_KEEPS_POSITIONS = frozenset({"arange", "unsqueeze", "expand", "expand_as", "repeat", "view", "reshape", "to", "long", "getitem"})
+_KEEPS_POSITIONS = frozenset(
+    {"arange", "unsqueeze", "expand", "expand_as", "repeat", "view", "reshape", "to", "long", "getitem"}
+)
 
 
 def check(run: Run) -> Iterator[Finding]:
     """Calls on a cache whose mask, positions or ids do not fit its length."""
     told = set()
     for row in cached_calls(run):
-        for finding in (_mask(run, row), _positions(run, row), _restart(run, row), _fed_again(run, row), _rejected(run, row)):
+        for finding in (
+            _mask(run, row),
+            _positions(run, row),
+            _restart(run, row),
+            _fed_again(run, row),
+            _rejected(run, row),
+        ):
             if finding is not None and (finding.location, row.error) not in told:
                 told.add((finding.location, row.error))
                 yield finding

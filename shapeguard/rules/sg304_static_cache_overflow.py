@@ -106,7 +106,9 @@ def _needed(run: Run, update: FailedUpdate) -> int:
 def _prompt_length(run: Run, update: FailedUpdate) -> int:
     """New positions of the latest update of this layer that met an empty cache."""
     same = [row for row in run.rows if row.op == update.row.op and row.module == update.row.module and not row.error]
-    first = [row for row in same if not any(t.label == "past keys" for t in row.inputs) and row.last_at < update.row.first_at]
+    first = [
+        row for row in same if not any(t.label == "past keys" for t in row.inputs) and row.last_at < update.row.first_at
+    ]
     if not first:
         return 0
     latest = max(first, key=lambda row: row.last_at)
@@ -120,7 +122,9 @@ def _loop_bound(run: Run) -> int | None:
     if frame is None or tree is None:
         return None
     known = {value.expression: value.value for value in frame.locals if isinstance(value.value, int)}
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= frame.line <= (n.end_lineno or n.lineno)]
+    loops = [
+        n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= frame.line <= (n.end_lineno or n.lineno)
+    ]
     for loop in reversed(loops):
         if isinstance(loop.iter, ast.Call) and isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range":
             names = [known.get(ast.unparse(n)) for n in ast.walk(loop.iter) if isinstance(n, ast.Name | ast.Attribute)]

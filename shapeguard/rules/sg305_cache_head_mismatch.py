@@ -108,7 +108,10 @@ def _beside_cache(run: Run) -> _Odd | None:
     if failed is None or failed.clash is None or failed.clash.kind != "dim":
         return None
     found = failed.clash
-    pairs = [(failed.operands.get(label), dim) for label, dim in ((found.left, found.left_dim), (found.right, found.right_dim))]
+    pairs = [
+        (failed.operands.get(label), dim)
+        for label, dim in ((found.left, found.left_dim), (found.right, found.right_dim))
+    ]
     cached = [_cached(run, value, dim) for value, dim in pairs]
     if cached.count(True) != 1:
         return None

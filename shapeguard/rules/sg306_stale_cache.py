@@ -78,7 +78,9 @@ def _sibling(run: Run, row: Row) -> Severity | None:
         return Severity.ERROR
     used = readers(run, row)
     scored = "gather" in used or "cross_entropy" in used
-    return Severity.WARNING if scored and not used & _CHOOSING and fresh_ids(run, row) and not _stepped(run, row) else None
+    return (
+        Severity.WARNING if scored and not used & _CHOOSING and fresh_ids(run, row) and not _stepped(run, row) else None
+    )
 
 
 def _stepped(run: Run, row: Row) -> bool:
@@ -116,5 +118,7 @@ def _finding(run: Run, row: Row, severity: Severity, cached: tuple[int, int]) ->
         failed_at=run.failed_at if row.error and row in run.failed_rows else None,
         operands=tuple(run.tensor(tensor) for tensor in (ids, keys) if tensor is not None),
         mismatch=Mismatch("count", (cached[1], new if row.kind == "generate" else cached[0])),
-        fix=Fix("Give every call its own copy of the prompt's cache: `copy.deepcopy(cache)`, or crop it back after each call."),
+        fix=Fix(
+            "Give every call its own copy of the prompt's cache: `copy.deepcopy(cache)`, or crop it back after each call."
+        ),
     )

@@ -56,7 +56,11 @@ _TAKING_BACK = ("crop", "reorder_cache", "batch_repeat_interleave", "batch_selec
 def check(run: Run) -> Iterator[Finding]:
     """A generation, or a cache's own method, that refused the kind of cache it was given."""
     failure = run.failure
-    if failure is None or failure.exception.type not in _REFUSALS or run.failed_row("op", "concat", "attention", "tokenizer"):
+    if (
+        failure is None
+        or failure.exception.type not in _REFUSALS
+        or run.failed_row("op", "concat", "attention", "tokenizer")
+    ):
         return
     call, method = run.failed_row("generate"), run.failed_row("cache")
     if method is not None and method.op.partition(".")[2] in _TAKING_BACK:

@@ -65,7 +65,9 @@ def check(run: Run) -> Iterator[Finding]:
     wrong = _wrong_repeat(run, failed, many // few)
     where = wrong[0] if wrong is not None else _location(run, failed)
     told = (
-        "they were repeated along another dim than the heads" if wrong is not None else "they are used as they come, one for a group"
+        "they were repeated along another dim than the heads"
+        if wrong is not None
+        else "they are used as they come, one for a group"
     )
     yield Finding(
         CODE,

@@ -96,7 +96,9 @@ def _of_split(run: Run, split: HeadSplit) -> Finding:
     return _finding(run, text, split.location, Mismatch("numel", (wanted, split.width)), split)
 
 
-def _finding(run: Run, text: str, where: Location | None, mismatch: Mismatch, split: HeadSplit | None = None) -> Finding:
+def _finding(
+    run: Run, text: str, where: Location | None, mismatch: Mismatch, split: HeadSplit | None = None
+) -> Finding:
     source = split.failed.operands.get("input") if split is not None else None
     hops = follow(run, source, len(split.source) - 1) if split is not None and source is not None else []
     return Finding(

@@ -77,7 +77,10 @@ def _refused(run: Run) -> Finding | None:
     """A failed nn.MultiheadAttention whose padding mask shows that batch and length are swapped."""
     for row in run.failed_rows:
         by_label = {tensor.label: tensor.last for tensor in row.inputs}
-        mask, key = by_label.get("key_padding_mask"), by_label.get("key") or by_label.get("src") or by_label.get("query")
+        mask, key = (
+            by_label.get("key_padding_mask"),
+            by_label.get("key") or by_label.get("src") or by_label.get("query"),
+        )
         batch_first = row.args.get("batch_first")
         if mask is None or key is None or len(mask) != 2 or len(key) != 3 or not isinstance(batch_first, bool):
             continue
@@ -95,7 +98,9 @@ def _swapped_mask(run: Run, row: Row, mask: tuple[int, ...], key: tuple[int, ...
         Severity.ERROR,
         f"The padding mask is {format_shape(mask)}, the keys are {format_shape(key)}, and the layer takes "
         f"{'(batch, length, features)' if batch_first else '(length, batch, features)'}: batch and length are swapped.",
-        location=(run.location(built) if built is not None and not batch_first else None) or run.location(row) or run.failed_at,
+        location=(run.location(built) if built is not None and not batch_first else None)
+        or run.location(row)
+        or run.failed_at,
         failed_at=run.failed_at,
         operands=tuple(run.tensor(tensor) for tensor in row.inputs),
         mismatch=Mismatch("dim", (mask[0], mask[1]), 0),
@@ -128,5 +133,7 @@ def _of_heads(run: Run, swapped: Swapped) -> Finding:
         location=swapped.location or run.location(row),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs),
         mismatch=Mismatch("dim", (swapped.length, swapped.heads)),
-        fix=Fix("Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back."),
+        fix=Fix(
+            "Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back."
+        ),
     )

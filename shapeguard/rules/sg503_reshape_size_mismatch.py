@@ -37,6 +37,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.blame import Cause, suspect
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.reshapes import frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import output_shape
 from shapeguard.rules.clash_finding import clash_finding, here
@@ -51,7 +52,7 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None:
         yield from _memory(run)
-    elif crash.frozen is None and crash.family == "reshape":
+    elif crash.frozen is None and crash.family == "reshape" and frozen_batch(run, crash.failed) is None:
         yield _strides(run, crash.failed, crash.suspect) if crash.clash.kind == "count" else _elements(run, crash)
 
 
@@ -66,11 +67,14 @@ def _elements(run: Run, crash: Crash) -> Finding:
     given = next((shape for _, shape in crash.failed.call.tensors), ())
     asked = crash.failed.call.args.get("size", crash.failed.call.args.get("shape"))
     wanted = format_shape([n for n in asked if isinstance(n, int)]) if isinstance(asked, list) else "the asked sizes"
+    wrong = wrong_size(run, crash.failed)
     return clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
+        location=(written_location(run, wrong) if wrong is not None else None) or here(run),
+        mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.blame import cause
 from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
 from shapeguard.values.findings import Finding
@@ -53,14 +54,18 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.family == "concat":
         return
+    wrong = frozen_batch(run, crash.failed) if crash.family == "reshape" else None
     state = crash.family == "rnn" and crash.clash.role == "batch"
-    if crash.frozen is None and not state:
+    if crash.frozen is None and wrong is None and not state:
         return
     found = cause(run, crash.failed, crash.frozen) if crash.frozen is not None else crash.suspect
+    sizes = f"{wrong.mismatch.sizes[0]} against {wrong.mismatch.sizes[1]}" if wrong is not None else both_sizes(crash.clash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}; "
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {sizes}; "
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
+        location=written_location(run, wrong) if wrong is not None else None,
+        mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip

@@ -41,6 +41,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.run import Run
+from shapeguard.rules.loss_broadcast import broadcast_losses
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
 from shapeguard.values.findings import Finding
 
@@ -48,7 +49,8 @@ CODE, NAME = "SG601", "loss-target-mismatch"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed loss."""
+    """A failed loss, or one that ran and compared every prediction with every target."""
+    yield from broadcast_losses(run, CODE, NAME)
     crash = crash_of(run)
     if crash is None or crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return

@@ -1,0 +1,118 @@
+"""A column meets a vector: (N, 1) with (N,) broadcasts to (N, N), and something of it is then made one number."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.values.recording import Row, TensorArg
+
+_REDUCING = frozenset({"mean", "sum", "any", "all", "prod", "norm", "nanmean", "nansum", "count_nonzero", "max", "min", "amax", "amin",
+                       "std", "var", "median"})  # fmt: skip
+_COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgrid"})
+_SHAPING = frozenset({"unsqueeze", "view", "reshape", "getitem", "squeeze", "flatten", "expand", "to", "float", "long", "detach",
+                      "clone", "contiguous", "T", "t", "transpose", "add", "sub", "mul", "div", "truediv", "neg", "exp", "log"})  # fmt: skip
+_ONE_BY_ONE = frozenset({"broadcast", "pointwise"})
+_MEANT = frozenset({"unsqueeze", "keepdim", "keepdims", "newaxis", "outer", "T", "mT", "t", "meshgrid", "cdist", "permute", "transpose"})
+
+
+class Meeting(NamedTuple):
+    """The op, the column and the vector, and how what came of it was made smaller: to one "number" or to a "row"."""
+
+    row: Row
+    column: TensorArg  # (N, 1)
+    vector: TensorArg  # (N,)
+    ends_in: str
+
+
+def meetings(run: Run) -> Iterator[Meeting]:
+    """Elementwise ops of the user's code in which a column meets a vector of as many entries, by accident as far as can be seen."""
+    for row in run.of_kind("op"):
+        pair = _pair(row)
+        if pair is None or _meant(run, row) or _deliberate(run, *pair):
+            continue
+        ends_in = _ends_in(run, row)
+        if ends_in:
+            yield Meeting(row, *pair, ends_in)
+
+
+def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:
+    """The (N, 1) and the (N,) of a row, N more than one."""
+    if len(row.inputs) != 2 or len(row.outputs) != 1 or family(row.op) != "broadcast" or row.varied:
+        return None
+    one, two = sorted(row.inputs, key=lambda tensor: -len(tensor.last))
+    if len(one.last) != 2 or len(two.last) != 1:
+        return None
+    size = two.last[0]
+    fits = size > 1 and one.last == (size, 1) and row.outputs[0].last == (size, size) and one.first[0] == two.first[0]
+    return (one, two) if fits else None
+
+
+def _meant(run: Run, row: Row) -> bool:
+    """Whether the expression itself gives a dim, or turns one: ``a[:, None] - b``."""
+    try:
+        tree = ast.parse(run.expression(row), mode="eval")
+    except SyntaxError:
+        return False
+    for node in ast.walk(tree):
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if name in _MEANT or (isinstance(node, ast.keyword) and node.arg in _MEANT):
+            return True
+        if isinstance(node, ast.Subscript) and any(isinstance(n, ast.Constant) and n.value is None for n in ast.walk(node.slice)):
+            return True
+        if isinstance(node, ast.Call) and name == "" and isinstance(node.func, ast.Attribute) and node.func.attr in ("view", "reshape"):
+            return True
+    return False
+
+
+def _deliberate(run: Run, column: TensorArg, vector: TensorArg) -> bool:
+    """Whether both were made of one tensor (all pairs of its entries), or one of them counts (a grid of times, of positions)."""
+    own, others = _line(run, column), _line(run, vector)
+    made = {row.id for row in own} & {row.id for row in others}
+    if vector.origin is None or column.origin is None:
+        return True
+    return bool(made) or any(row.op in _COUNTING for row in (*own, *others))
+
+
+def _line(run: Run, tensor: TensorArg) -> list[Row]:
+    """The rows behind a tensor through ops that only shape or scale it."""
+    rows: list[Row] = []
+    row = run.row(tensor.origin)
+    while row is not None and row not in rows and len(rows) < 20:
+        rows.append(row)
+        if row.op not in _SHAPING or not row.inputs:
+            break
+        row = run.row(row.inputs[0].origin)
+    return rows
+
+
+def explicit_column(run: Run, column: TensorArg) -> bool:
+    """Whether the column was made a column on purpose, shortly before: by ``unsqueeze``, ``[:, None]`` or ``keepdim``."""
+    row = run.row(column.origin)
+    if row is None:
+        return False
+    index = row.args.get("index")
+    return row.op == "unsqueeze" or row.args.get("keepdim") is True or (isinstance(index, list) and "None" in index)
+
+
+def _ends_in(run: Run, row: Row) -> str:
+    """What the (N, N) becomes: "number", "row", or "" where it is used as the table it is."""
+    waiting, seen, found = [row], {row.id}, ""
+    while waiting and len(seen) < 40:
+        at = waiting.pop()
+        for user in users_of(run, at):
+            out = user.outputs[0].last if user.outputs else None
+            if out is None or user.id in seen:
+                continue
+            seen.add(user.id)
+            if user.op in _REDUCING and len(out) < 2:
+                if not out:
+                    return "number"
+                found = "row"
+            elif out == row.outputs[0].last and (family(user.op) in _ONE_BY_ONE or user.op in ("min", "max", "where", "clamp")):
+                waiting.append(user)
+    return found

@@ -1,0 +1,248 @@
+"""Attention masks against the scores they go on: those that failed, and those that broadcast along a dim nobody meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.blame import cause, side
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.frozen import is_frozen
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.layout import along_last, next_softmax, products
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+_MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condition")
+_FILLS = frozenset({"masked_fill", "masked_fill_"})
+_ADDS = frozenset({"add", "add_", "iadd"})
+
+
+class BadMask(NamedTuple):
+    """A mask, the row it was used in, the scores it should fit, and the dim of the mask that does not."""
+
+    row: Row
+    mask: TensorArg
+    scores: tuple[int, ...]
+    dim: int
+    wanted: int
+    got: int
+    location: Location | None
+    hops: list[Hop]
+    told: str = ""
+    fix: str = ""
+
+
+# -- masks that failed -----------------------------------------------------------------------------------------------
+
+
+def failed_masks(run: Run) -> Iterator[BadMask]:
+    """The masks of the failed attention, or of the failed op on its scores, that fit neither the scores nor a broadcast."""
+    for row in run.failed_rows:
+        mask = next((tensor for tensor in row.inputs if tensor.label in _MASKS), None)
+        scores = _scores(row)
+        odd = _misfit(mask.last, scores, _heads(row)) if mask is not None and scores is not None else None
+        if mask is not None and scores is not None and odd is not None:
+            dim, wanted, got = odd
+            fix = _repeat_fix(row, mask, wanted, got)
+            yield BadMask(
+                row, mask, scores, dim, wanted, got, _made_at(run, mask, dim), follow(run, mask, dim), fix=fix
+            )
+    by_hand = _by_hand(run)
+    if by_hand is not None:
+        yield by_hand
+    rows = _rows_of_padding(run)
+    if rows is not None:
+        yield rows
+
+
+def _repeat_fix(row: Row, mask: TensorArg, wanted: int, got: int) -> str:
+    heads = _heads(row)
+    if heads is not None and len(mask.last) == 3 and wanted == got * heads:
+        return f"Give every head its copy: `mask.repeat_interleave({heads}, dim=0)`, (batch * heads, query, key)."
+    return ""
+
+
+def _heads(row: Row) -> int | None:
+    heads = row.args.get("num_heads")
+    return heads if isinstance(heads, int) else None
+
+
+def _scores(row: Row) -> tuple[int, ...] | None:
+    """(batch, heads, query, key) of the attention a row stands for; batch and heads may be one dim."""
+    shapes = {tensor.label: tensor.last for tensor in row.inputs}
+    query, key = shapes.get("query", shapes.get("input")), shapes.get("key")
+    if query is None or key is None or len(query) < 3 or len(key) != len(query):
+        return None
+    heads = _heads(row)
+    if heads is None:
+        return (*query[:-1], key[-2])
+    batch_first = row.args.get("batch_first") is True
+    batch, length, keys = (query[0], query[1], key[1]) if batch_first else (query[1], query[0], key[0])
+    return (batch, heads, length, keys)
+
+
+def _misfit(mask: tuple[int, ...], scores: tuple[int, ...], heads: int | None) -> tuple[int, int, int] | None:
+    """(dim of the mask, wanted, got) where the mask does not fit; None where it does."""
+    if heads is not None and len(mask) == 3:
+        wanted = (scores[0] * heads, *scores[2:])
+    elif heads is not None:
+        wanted = scores[2:]
+    else:
+        wanted = scores
+    if len(mask) > len(wanted):
+        return 0, len(wanted), len(mask)
+    may_broadcast = heads is None
+    for back in range(1, len(mask) + 1):
+        got, want = mask[-back], wanted[-back]
+        if got != want and not (may_broadcast and got == 1):
+            return len(mask) - back, want, got
+    return None
+
+
+def _made_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
+    """Where a mask's size was decided in an op or a number; where it came with the data, where the mask itself was made."""
+    found = follow(run, mask, dim)
+    last = found[-1] if found else None
+    made = run.row(mask.origin)
+    if last is not None and last.changed and last.size_before is not None:
+        return run.location(last.row)
+    if (
+        last is not None
+        and last.changed
+        and last.row.kind == "op"
+        and last.row.op not in ("tensor", "as_tensor", "from_numpy")
+    ):
+        return run.location(last.row)
+    if made is not None:
+        return run.location(made)
+    frame = run.user_frame
+    return run.statement_of(frame) if frame is not None else None
+
+
+def _by_hand(run: Run) -> BadMask | None:
+    """A mask that failed in an op of the user's on scores, a product of queries and keys."""
+    failed = failed_op(run)
+    if failed is None or failed.row is None or failed.clash is None or failed.clash.kind != "dim":
+        return None
+    if failed.op not in _FILLS | _ADDS | {"where", "mul", "mul_", "imul"} or len(failed.row.inputs) < 2:
+        return None
+    scores, mask = _scores_and_mask(failed)
+    dim = failed.clash.left_dim if failed.clash.left == mask.label else failed.clash.right_dim
+    if dim is None or len(scores.last) < 3 or not _are_scores(run, scores) or not _is_mask(run, failed, mask):
+        return None
+    of = side(run, failed, mask.label, dim, mask.last[dim])
+    if is_frozen(run, of):
+        return None
+    decided = cause(run, failed, of)
+    where = _made_at(run, mask, dim) if decided.how in ("data", "here") else decided.location
+    wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
+    return BadMask(failed.row, mask, scores.last, dim, wanted, got, where, list(of.hops))
+
+
+def _scores_and_mask(failed: FailedOp) -> tuple[TensorArg, TensorArg]:
+    assert failed.row is not None
+    tensors = list(failed.row.inputs)
+    mask = next((t for t in tensors if t.label in _MASKS), None)
+    if mask is None:
+        mask = min(tensors[1:], key=lambda t: len(t.last)) if tensors else tensors[0]
+    scores = next(t for t in tensors if t is not mask)
+    return scores, mask
+
+
+def _are_scores(run: Run, tensor: TensorArg | NamedValue) -> bool:
+    """Whether a tensor is a product of queries and transposed keys, through elementwise ops."""
+    for row in list(ancestors(run, tensor))[:12]:
+        if row.op in ("matmul", "bmm", "baddbmm", "einsum") and row.outputs:
+            shape = tensor.last if isinstance(tensor, TensorArg) else tensor.shape or ()
+            return row.outputs[0].last == shape
+        if row.op not in ("div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"):
+            return False
+    return False
+
+
+def _is_mask(run: Run, failed: FailedOp, mask: TensorArg) -> bool:
+    """Whether an operand is a mask: by its role, or because it holds truth values or was made from some."""
+    if failed.op in _FILLS or mask.label in _MASKS or mask.dtype == "bool":
+        return True
+    return any(
+        row.op in ("masked_fill", "triu", "tril", "eq", "ne", "where", "logical_not") for row in ancestors(run, mask)
+    )
+
+
+def _rows_of_padding(run: Run) -> BadMask | None:
+    """A failed model call whose 2-D mask has other rows than its ids."""
+    row = run.failed_row("forward")
+    by_label = {tensor.label: tensor for tensor in row.inputs} if row is not None else {}
+    ids, mask = by_label.get("input_ids") or by_label.get("inputs_embeds"), by_label.get("attention_mask")
+    if row is None or ids is None or mask is None or len(mask.last) != 2 or mask.last[0] == ids.last[0]:
+        return None
+    rows, got = ids.last[0], mask.last[0]
+    return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, _made_at(run, mask, 0), follow(run, mask, 0))
+
+
+# -- masks that broadcast by accident ---------------------------------------------------------------------------------
+
+
+def laid_masks(run: Run) -> Iterator[BadMask]:
+    """Masks on the way from a product of queries and keys to its softmax that lie along the queries, or rows along heads."""
+    for row in products(run):
+        if len(row.outputs[0].last) < 3:
+            continue
+        found = next_softmax(run, row)
+        if found is None or not along_last(found[0]):
+            continue
+        masked = [step for step in found[1] if step.op in _FILLS | _ADDS and len(step.inputs) > 1]
+        if len(masked) == 1:
+            bad = _along_queries(run, masked[0]) or _rows_along_heads(run, masked[0])
+            if bad is not None:
+                yield bad
+
+
+def _along_queries(run: Run, step: Row) -> BadMask | None:
+    """A mask (.., query, 1): it says for each query whether it is padding, and hides no key."""
+    scores, mask = step.inputs[0].last, step.inputs[1]
+    if len(mask.last) < 2 or mask.last[-1] != 1 or mask.last[-2] < 2 or mask.last[-2] != scores[-2] or scores[-1] < 2:
+        return None
+    if step.op not in _FILLS and not _from_truth(run, mask):
+        return None
+    hops = follow(run, mask, len(mask.last) - 1)
+    where = run.location(hops[-1].row) if hops else None
+    dim = len(mask.last) - 1
+    return BadMask(
+        step, mask, scores, dim, scores[-1], 1, where, hops,
+        "it lies along the queries and is the same for all keys, so the softmax over the keys still sees every padded one",
+        "Put the keys last: a padding mask (batch, length) becomes (batch, 1, 1, length), `mask[:, None, None, :]`.",
+    )  # fmt: skip
+
+
+def _rows_along_heads(run: Run, step: Row) -> BadMask | None:
+    """A mask with a dim of rows, and fewer dims than the scores: aligned from the right, its rows meet the heads."""
+    scores, mask = step.inputs[0].last, step.inputs[1]
+    rank = len(mask.last)
+    if not 3 <= rank < len(scores) or mask.last[0] < 2 or mask.last[0] != scores[0]:
+        return None
+    placeholder = rank >= 4 and all(size == 1 for size in mask.last[1:-2])
+    from_rows = rank == 3 and mask.dtype == "bool" and _shares_rows(run, step)
+    if not placeholder and not from_rows:
+        return None
+    missing = len(scores) - rank
+    return BadMask(
+        step, mask, scores, 0, scores[0], mask.last[0], run.location(step), follow(run, mask, 0),
+        f"it has {rank} dims and the scores {len(scores)}, so its rows are laid along dim {missing} of the scores, not along the batch",
+        "Insert the missing dim after the batch: `mask.unsqueeze(1)` (or 2), so that batch meets batch.",
+    )  # fmt: skip
+
+
+def _shares_rows(run: Run, step: Row) -> bool:
+    """Whether dim 0 of the mask was born where dim 0 of the scores was: both are the batch."""
+    mine, theirs = follow(run, step.inputs[1], 0), follow(run, step.inputs[0], 0)
+    return bool(mine) and bool(theirs) and mine[-1].row.id == theirs[-1].row.id
+
+
+def _from_truth(run: Run, mask: TensorArg) -> bool:
+    return any(
+        row.op in ("eq", "ne", "masked_fill", "logical_not", "lt", "gt", "ge", "le") for row in ancestors(run, mask)
+    )

@@ -1,0 +1,108 @@
+"""A failed view or reshape: which of the asked sizes is the wrong one, and where it was written."""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from shapeguard.analysis.blame import decided, without_shared_constant
+from shapeguard.analysis.climb import Spot, chain_of_frames, climb
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location, Mismatch
+from shapeguard.values.recording import FrameInfo
+from shapeguard.values.shapes import numel
+
+
+class WrongSize(NamedTuple):
+    """The asked size that does not fit: what it says, what it should agree with, and where it was written."""
+
+    mismatch: Mismatch
+    spot: Spot | None
+    is_batch: bool  # the first size, while everything behind it fits
+
+
+def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
+    """The culprit among the sizes of a failed view; None where the call cannot be read."""
+    asked = failed.call.args.get("size", failed.call.args.get("shape"))
+    given = next((shape for _, shape in failed.call.tensors), None)
+    frame = failed.frame or run.user_frame
+    if not isinstance(asked, list) or given is None or frame is None or not all(isinstance(n, int) for n in asked):
+        return None
+    sizes = [n for n in asked if isinstance(n, int)]
+    nodes = _size_nodes(frame, len(sizes))
+    return _remainder(run, frame, nodes) or _batch(run, frame, nodes, sizes, given) or _written(run, frame, nodes, sizes, given)
+
+
+def _size_nodes(frame: FrameInfo, count: int) -> list[ast.expr]:
+    """The expressions of the sizes; none where they are handed over otherwise than one by one."""
+    try:
+        node = ast.parse(frame.expression, mode="eval").body
+    except SyntaxError:
+        return []
+    if not isinstance(node, ast.Call):
+        return []
+    arguments = node.args
+    if len(arguments) == 1 and isinstance(arguments[0], ast.Tuple | ast.List):
+        arguments = arguments[0].elts
+    return list(arguments) if len(arguments) == count and not any(isinstance(a, ast.Starred) for a in arguments) else []
+
+
+def _values(frame: FrameInfo) -> dict[str, int]:
+    return {value.expression: value.value for value in frame.locals if type(value.value) is int}
+
+
+def _remainder(run: Run, frame: FrameInfo, nodes: list[ast.expr]) -> WrongSize | None:
+    """A size computed by a floor division that leaves a remainder: rows of elements are lost there."""
+    known = _values(frame)
+    for part in (part for node in nodes for part in ast.walk(node)):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.FloorDiv):
+            whole, by = (_number(side, known) for side in (part.left, part.right))
+            if whole is not None and by and whole % by:
+                return WrongSize(Mismatch("divides", (whole, by)), _spot(run, frame, part.right, by), False)
+    return None
+
+
+def _number(node: ast.expr, known: dict[str, int]) -> int | None:
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else known.get(ast.unparse(node))
+
+
+def _batch(
+    run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
+) -> WrongSize | None:
+    """The first size, where all behind it holds one row's elements: rows were counted for another batch."""
+    fits = given and sizes and sizes[0] > 0 and numel(sizes[1:]) == numel(given[1:]) and sizes[0] != given[0]
+    if not fits:
+        return None
+    spot = _spot(run, frame, nodes[0], sizes[0]) if nodes else None
+    return WrongSize(Mismatch("dim", (sizes[0], given[0]), 0), spot, True)
+
+
+def _written(
+    run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
+) -> WrongSize | None:
+    """A size that is none of the tensor's own and is written down somewhere."""
+    for index, (node, size) in enumerate(zip(nodes, sizes, strict=False)):
+        if size > 1 and size not in given and (spot := _spot(run, frame, node, size)) is not None:
+            own = numel(given) // max(1, numel([n for n in sizes if n > 0]) // size)
+            return WrongSize(Mismatch("dim", (size, own), index), spot, False)
+    return None
+
+
+def _spot(run: Run, frame: FrameInfo, node: ast.expr, size: int) -> Spot | None:
+    if isinstance(node, ast.Constant):
+        return Spot(frame.file, frame.statement or frame.line, frame.function, str(size), "constant")
+    return decided(without_shared_constant(run, climb(run.sources, chain_of_frames(run, frame), node, value=size)))
+
+
+def written_location(run: Run, wrong: WrongSize) -> Location | None:
+    """Where the wrong size was written."""
+    spot = wrong.spot
+    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+
+
+def frozen_batch(run: Run, failed: FailedOp) -> WrongSize | None:
+    """A number of rows that the code states, asked of a tensor of other rows."""
+    wrong = wrong_size(run, failed)
+    stated = wrong is not None and wrong.is_batch and wrong.spot is not None and wrong.spot.kind not in ("data", "outside")
+    return wrong if stated else None

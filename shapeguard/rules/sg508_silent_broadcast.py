@@ -1,0 +1,73 @@
+"""SG508 silent-broadcast
+
+A column (N, 1) meets a vector (N,): the result is (N, N), every entry with every other, and nobody meant that.
+
+## What it is
+
+Broadcasting lines up the last dims. (N, 1) and (N,) do not meet entry by entry: the vector becomes a row, and N numbers become
+N * N.
+
+## Why it goes wrong
+
+A network with one output answers (N, 1), a dataset gives (N,), a sum loses its dim. No size is wrong, so nothing is raised, and
+the mean over all pairs looks like any other number: the accuracy is that of guessing, the loss pulls everything to the mean.
+
+## Example
+
+```python
+import torch
+
+torch.manual_seed(0)
+scores = torch.nn.Linear(4, 1)(torch.randn(8, 4))
+wanted = torch.randn(8)
+loss = (scores - wanted).pow(2).mean()
+```
+
+## Use instead
+
+```python
+import torch
+
+torch.manual_seed(0)
+scores = torch.nn.Linear(4, 1)(torch.randn(8, 4)).squeeze(1)
+wanted = torch.randn(8)
+loss = (scores - wanted).pow(2).mean()
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.columns import Meeting, explicit_column, meetings
+from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+
+CODE, NAME = "SG508", "silent-broadcast"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Elementwise ops of a column with a vector whose table of pairs is then reduced; each column is told once."""
+    told: set[int | None] = set()
+    for meeting in sorted(meetings(run), key=lambda found: found.row.first_at):
+        if meeting.column.origin not in told:
+            told.add(meeting.column.origin)
+            yield _finding(run, meeting)
+
+
+def _finding(run: Run, found: Meeting) -> Finding:
+    size = found.vector.last[0]
+    sure = found.ends_in == "number" and not explicit_column(run, found.column)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR if sure else Severity.WARNING,
+        f"`{run.expression(found.row) or found.row.op}`: ({size}, 1) with ({size},) gives ({size}, {size}), every entry with every "
+        "other, and that is then reduced as if it were one value a row.",
+        location=run.location(found.row),
+        operands=(run.tensor(found.column), run.tensor(found.vector)),
+        mismatch=Mismatch("rank", (2, 1)),
+        lineage=steps(run, follow(run, found.column, 1)),
+        fix=Fix("Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."),
+    )

@@ -81,7 +81,7 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
 def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
     """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
     chains = run.recording.chains
-    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1]
+    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1] and ours.after == theirs.after
     same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
     dims = sorted({dim for hop in (ours, theirs) for _, dim in hop.merged})
     return dims if same_line and same_rank and len(dims) > 1 else []

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from shapeguard.analysis.blame import Cause, suspect
+from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
@@ -59,7 +60,7 @@ class FailedConcat(NamedTuple):
 
 def failed_concat(run: Run) -> FailedConcat | None:
     """The concatenation that failed in the user's code or for it; None where something else did."""
-    if run.failed_row("cache") is not None:  # the cache joined them, and more is known about that
+    if run.failed_row("cache") is not None or claimed(run):  # more is known about it than that it was a concatenation
         return None
     failed = failed_op(run)
     if failed is None or failed.clash is None or failed.op not in CONCAT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapeguard.analysis.blame import Cause, Side, cause, sides, suspect
+from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
 from shapeguard.analysis.run import Run
@@ -22,8 +23,8 @@ class Crash(NamedTuple):
 
 
 def crash_of(run: Run) -> Crash | None:
-    """The failure as a clash of sizes in a known op; None where it is none, or a cache or tokenizer knows more about it."""
-    if run.failure is None or run.failed_row("cache", "tokenizer") is not None:
+    """The failure as a clash of sizes in a known op; None where it is none, or a rule about caches, tokens or rows knows more about it."""
+    if run.failure is None or run.failed_row("cache", "tokenizer") is not None or claimed(run):
         return None
     failed = failed_op(run)
     if failed is None or failed.clash is None:

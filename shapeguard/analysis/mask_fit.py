@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause, side
+from shapeguard.analysis.blame import Side, cause, side
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
@@ -134,12 +134,18 @@ def _by_hand(run: Run) -> BadMask | None:
     if dim is None or len(scores.last) < 3 or not _are_scores(run, scores) or not _is_mask(run, failed, mask):
         return None
     of = side(run, failed, mask.label, dim, mask.last[dim])
-    if is_frozen(run, of):
+    if is_frozen(run, of) or _kept(run, of):
         return None
     decided = cause(run, failed, of)
     where = _made_at(run, mask, dim) if decided.how in ("data", "here") else decided.location
     wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
     return BadMask(failed.row, mask, scores.last, dim, wanted, got, where, list(of.hops))
+
+
+def _kept(run: Run, of: Side) -> bool:
+    """Whether a mask is a table that a module keeps since it was built: then the sequence is too long for it."""
+    sites = run.recording.chains[of.hops[-1].row.chain].sites if of.hops else ()
+    return bool(sites) and run.recording.sites[sites[0]].function.rpartition(".")[2] == "__init__"
 
 
 def _scores_and_mask(failed: FailedOp) -> tuple[TensorArg, TensorArg]:

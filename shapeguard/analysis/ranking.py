@@ -9,15 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Severity
 
 _FAMILIES = "3417625"  # which family's word counts first
+_CAUSES, _SYMPTOMS = "34", "25"  # a clash of plain sizes is only the symptom where a cache or an attention explains it
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
     """Most likely root cause first, each told once."""
     unique = {(f.code, f.location, f.failed_at): f for f in findings}
-    return sorted(unique.values(), key=_key)
+    return sorted(_without_symptoms(list(unique.values())), key=_key)
+
+
+def _without_symptoms(findings: list[Finding]) -> list[Finding]:
+    """Leave out what tells the same failure in more general words than a finding about its cache or attention."""
+    explained = any(_explains(finding, _CAUSES) and finding.severity == Severity.ERROR for finding in findings)
+    return [finding for finding in findings if not (explained and _explains(finding, _SYMPTOMS))]
+
+
+def _explains(finding: Finding, families: str) -> bool:
+    """Whether a finding of these families is about the exception that ended the run."""
+    return finding.failed_at is not None and finding.code[2:3] in families
 
 
 def _key(finding: Finding) -> tuple[bool, int, int, str, str, int]:

@@ -51,7 +51,8 @@ def _chosen(run: Run, row: Row) -> Row | None:
     inner = built.op + "Layer"
     earlier = [other for other in run.of_kind("construct") if other.op == inner and other.first_at < built.first_at]
     same = [other for other in earlier if _function(run, other) == _function(run, built)]
-    return (same or earlier or [None])[-1]
+    found = same or earlier
+    return found[-1] if found else None
 
 
 def _function(run: Run, row: Row) -> str:
@@ -101,9 +102,9 @@ def _read_along(run: Run, row: Row) -> int | None:
                 if dim is not None:
                     return dim
             elif user.op in _POOLING and not user.args.get("keepdim"):
-                dim = user.args.get("dim", user.args.get("other"))
-                if dim in (0, 1, -3, -2) and isinstance(dim, int):
-                    return dim % 3
+                over = user.args.get("dim", user.args.get("other"))
+                if isinstance(over, int) and over in (0, 1, -3, -2):
+                    return over % 3
             elif user.op in _KEEPS:
                 waiting.append(user)
     return None

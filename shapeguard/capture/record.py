@@ -62,7 +62,7 @@ class Event:
                 made = describe_result(result, self.numbers, outputs)
         else:
             made = describe_result(result, self.numbers, outputs)
-        if kind == "op" and not outputs and not self.takes_tensors:
+        if kind == "op" and not error and not outputs and not self.takes_tensors:
             return
         inside = state.inside  # below a library's door the user's call chain stays the same: it was taken there
         chain = inside if inside is not None else chain_of(frame)

@@ -20,9 +20,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
                                      num_attention_heads=4, num_key_value_heads=2)).eval()
-cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
-for answer in ([9, 10], [11, 12], [13, 14]):
-    logits = model(torch.tensor([answer]), past_key_values=cache, use_cache=False).logits
+with torch.no_grad():
+    cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
+    for answer in ([9, 10], [11, 12], [13, 14]):
+        logits = model(torch.tensor([answer]), past_key_values=cache, use_cache=False).logits
 ```
 
 ## Use instead
@@ -35,9 +36,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 model = LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
                                      num_attention_heads=4, num_key_value_heads=2)).eval()
-cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
-for answer in ([9, 10], [11, 12], [13, 14]):
-    logits = model(torch.tensor([answer]), past_key_values=copy.deepcopy(cache), use_cache=False).logits
+with torch.no_grad():
+    cache = model(torch.tensor([[5, 6, 7, 8]]), use_cache=True).past_key_values
+    for answer in ([9, 10], [11, 12], [13, 14]):
+        logits = model(torch.tensor([answer]), past_key_values=copy.deepcopy(cache), use_cache=False).logits
 ```
 """
 

@@ -39,9 +39,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.run import Run
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG501", "matmul-inner-mismatch"
@@ -52,10 +52,21 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.clash.role != "inner" or crash.clash.kind != "dim":
         return
+    turned = _not_transposed(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}.",
+        f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}."
+        + (" With the right one transposed they would fit." if turned else ""),
         crash.suspect,
+        "Transpose the right operand (`.transpose(-2, -1)`)." if turned else
         f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
         "not from a separate calculation.",
+        location=here(run) if turned else None,
     )  # fmt: skip
+
+
+def _not_transposed(crash: Crash) -> bool:
+    """Whether the last dims of both operands agree: the right one stands the wrong way round."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
+    named = crash.failed.op in ("matmul", "bmm", "mm", "__matmul__", "baddbmm", "rmatmul")
+    return named and len(shapes) == 2 and min(map(len, shapes)) > 1 and shapes[0][-1] == shapes[1][-1]

@@ -39,10 +39,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.run import Run
 from shapeguard.rules.loss_broadcast import broadcast_losses
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG601", "loss-target-mismatch"
@@ -54,9 +54,20 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return
+    classes_last = _classes_last(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` compares {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}.",
+        f"`{crash.failed.op}` compares {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}."
+        + (" The classes stand last; they belong in dim 1." if classes_last else ""),
         crash.suspect,
+        "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
+        if classes_last else
         "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
+        location=here(run) if classes_last else None,
     )  # fmt: skip
+
+
+def _classes_last(crash: Crash) -> bool:
+    """Whether the target has all dims of the prediction but the last: one class for each position."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
+    return len(shapes) == 2 and len(shapes[0]) > 2 and shapes[0][:-1] == shapes[1] and crash.clash.role != "batch"

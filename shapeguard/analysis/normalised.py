@@ -1,0 +1,158 @@
+"""Where a softmax runs, and what its result is used for: the dim it makes sum to one must be the one that is summed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.descent import Use, uses
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.values.recording import Row
+
+SOFTMAX = frozenset({"softmax", "Softmax", "log_softmax", "LogSoftmax", "gumbel_softmax", "softmin", "Softmin"})
+_CLASSES = frozenset({"nll_loss", "NLLLoss", "cross_entropy", "CrossEntropyLoss"})
+_CHOOSING = frozenset({"argmax", "max", "topk", "gather"})
+_PASSING = frozenset({"broadcast", "pointwise", "reshape", "permute", "subscript"})
+_STOPPING = frozenset({"div", "truediv", "div_", "itruediv"})
+_DEPTH = 8
+
+
+class Wrong(NamedTuple):
+    """A softmax over one dim and the use that needed it over another; ``sure`` where no reading makes sense of it."""
+
+    row: Row
+    dim: int
+    use: Row
+    needed: int  # dim of the softmax's result that should sum to one
+    sure: bool
+
+
+def softmaxes(run: Run) -> Iterator[tuple[Row, int]]:
+    """Softmax rows with the dim they run along, counted from 0."""
+    for row in run.of_kind("op", "module"):
+        if row.op in SOFTMAX and row.inputs and row.outputs and row.inputs[0].last and not row.error:
+            yield row, dim_of(run, row)
+
+
+def dim_of(run: Run, row: Row) -> int:
+    """The dim an op runs along; torch's old default where none was given."""
+    built = run.row(row.owner)
+    given = {**(built.args if built is not None and row.kind == "module" else {}), **row.args}
+    rank = len(row.inputs[0].last)
+    for name in ("dim", "other", "arg1"):
+        value = given.get(name)
+        if type(value) is int:
+            return value % rank
+    return 0 if rank in (0, 1, 3) else 1
+
+
+def wrongly_normalised(run: Run) -> Iterator[Wrong]:
+    """Softmaxes whose result is then summed, chosen or scored along another dim than the one that sums to one."""
+    for row, dim in softmaxes(run):
+        if len(row.inputs[0].last) > 1:
+            found = _wrong_use(run, row, dim)
+            if found is not None:
+                yield found
+
+
+def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
+    """Follow the dims of the result until one use tells which of them was meant."""
+    dims = {number: frozenset({number}) for number in range(len(row.outputs[0].last))}
+    waiting: list[tuple[Row, dict[int, frozenset[int]], int]] = [(row, dims, 0)]
+    seen = {row.id}
+    while waiting:
+        at, names, depth = waiting.pop(0)
+        for use in uses(run, at):
+            if use.row.id in seen or depth > _DEPTH:
+                continue
+            seen.add(use.row.id)
+            needed = _needed(run, use, names)
+            if needed is not None:
+                return _judged(run, row, dim, use, names, needed)
+            if family(use.row.op) in _PASSING and use.row.op not in _STOPPING and len(use.row.outputs) == 1:
+                waiting.append((use.row, _renamed(use, names), depth + 1))
+    return None
+
+
+def _renamed(use: Use, names: dict[int, frozenset[int]]) -> dict[int, frozenset[int]]:
+    """Which dims of the softmax each dim of the use's result is made of; a reshape may have merged or split some."""
+    renamed: dict[int, frozenset[int]] = {}
+    for before, after in use.onto.items():
+        renamed[after] = renamed.get(after, frozenset()) | names.get(before, frozenset())
+    if family(use.row.op) == "reshape":
+        return _reshaped(use, names, renamed)
+    return renamed
+
+
+def _reshaped(use: Use, names: dict[int, frozenset[int]], renamed: dict[int, frozenset[int]]) -> dict[int, frozenset[int]]:
+    """Dims that a view split keep their name in each part: (batch * queries, keys) to (batch, queries, keys)."""
+    left, full = list(use.operand.last), list(use.row.outputs[0].last)
+    at, rest = 0, 1
+    for out, size in enumerate(full):
+        if out not in renamed and at < len(left):
+            renamed[out] = names.get(at, frozenset())
+        rest *= size
+        while at < len(left) and rest >= left[at] and rest % left[at] == 0:
+            rest //= left[at]
+            at += 1
+    return renamed
+
+
+def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[int] | None:
+    """The dims of the softmax that this use sums over or chooses from; None where it does neither."""
+    if use.is_product and use.operand is use.row.inputs[0] and use.gone:
+        return frozenset().union(*(names.get(dim, frozenset()) for dim in use.gone))
+    if use.row.op in _CLASSES and use.operand is use.row.inputs[0]:
+        return names.get(0 if len(use.operand.last) == 1 else 1)
+    if use.row.op in _CHOOSING and use.operand is use.row.inputs[0] and any(name in use.row.args for name in ("dim", "other")):
+        return names.get(dim_of(run, use.row))
+    return None
+
+
+def _judged(run: Run, row: Row, dim: int, use: Use, names: dict[int, frozenset[int]], needed: frozenset[int]) -> Wrong | None:
+    """Wrong where the dim that sums to one is not among the needed ones, and the scores are not a soft assignment."""
+    size = row.inputs[0].last[dim]
+    if not needed or dim in needed or max(row.inputs[0].first[d] for d in needed) < 2 or size < 1:
+        return None
+    batch = use.is_product and len(use.operand.last) > 2 and any(dim in names.get(d, ()) for d in range(len(use.operand.last) - 2))
+    scores = _from_product(run, row)
+    if use.is_product and not batch and not scores:
+        return None
+    return Wrong(row, dim, use.row, min(needed), True)
+
+
+def _from_product(run: Run, row: Row) -> bool:
+    """Whether the scores are a product of two tensors of the run, as those of queries and keys are."""
+    for number, behind in enumerate(ancestors(run, row.inputs[0])):
+        if number > 12:
+            break
+        if behind.op in ("matmul", "bmm", "einsum", "baddbmm", "mm") and all(tensor.origin is not None for tensor in behind.inputs[:2]):
+            return True
+    return False
+
+
+def over_one(run: Run) -> Iterator[tuple[Row, int]]:
+    """Softmaxes, and choices of a class, along a dim of size 1 that a layer with one output gave: always the same answer."""
+    for row, dim in softmaxes(run):
+        if _single(run, row, dim):
+            yield row, dim
+    for row in run.of_kind("op", "module"):
+        if row.op in ("argmax", "cross_entropy", "CrossEntropyLoss") and row.inputs and len(row.inputs[0].last) > 1:
+            dim = dim_of(run, row) if row.op == "argmax" else 1
+            counted = row.op == "argmax" or (len(row.inputs) > 1 and row.inputs[1].dtype.startswith("int"))
+            if counted and any(name in row.args for name in ("dim", "other", "reduction", "ignore_index", "target")) | (row.kind == "module"):
+                if _single(run, row, dim):
+                    yield row, dim
+
+
+def _single(run: Run, row: Row, dim: int) -> bool:
+    first, last = row.inputs[0].first, row.inputs[0].last
+    if row.varied or last[dim] != 1 or first[dim] != 1 or last[0] < 2 or len(last) < 2:
+        return False
+    made = follow(run, row.inputs[0], dim)
+    layer = made[-1].row if made else None
+    built = run.row(layer.owner) if layer is not None else None
+    return built is not None and 1 in (built.args.get("out_features"), built.args.get("out_channels"))

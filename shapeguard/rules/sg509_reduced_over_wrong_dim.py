@@ -1,0 +1,92 @@
+"""SG509 reduced-over-wrong-dim
+
+A softmax runs along the batch or query dim, and what is then summed or chosen along is another.
+
+## What it is
+
+Attention weights must sum to one over the keys, probabilities over the classes. Along another dim rows compete with each other:
+each answer depends on its neighbours in the batch, and a batch of one row gives weight 1 to everything.
+
+## Why it goes wrong
+
+``dim=0`` or ``dim=1`` is right until a view or a batch dim moves the meaning of the dims. Every shape is as expected and the
+training runs.
+
+## Example
+
+```python
+import torch
+
+torch.manual_seed(0)
+query, context = torch.randn(3, 1, 8).tanh(), torch.randn(3, 5, 8).tanh()
+scores = torch.bmm(query, context.transpose(1, 2))
+weights = torch.softmax(scores, dim=0)
+mixed = torch.bmm(weights, context)
+```
+
+## Use instead
+
+```python
+import torch
+
+torch.manual_seed(0)
+query, context = torch.randn(3, 1, 8).tanh(), torch.randn(3, 5, 8).tanh()
+scores = torch.bmm(query, context.transpose(1, 2))
+weights = torch.softmax(scores, dim=-1)
+mixed = torch.bmm(weights, context)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.normalised import Wrong, over_one, wrongly_normalised
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Location, Severity
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
+
+CODE, NAME = "SG509", "reduced-over-wrong-dim"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Softmaxes whose use shows that another dim was meant, and those over a dim that has one entry only."""
+    told: set[Location | None] = set()
+    for finding in (*map(lambda found: _wrong(run, found), wrongly_normalised(run)), *(_one(run, row, dim) for row, dim in over_one(run))):
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+
+
+def _wrong(run: Run, found: Wrong) -> Finding:
+    shape = found.row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR if found.sure else Severity.WARNING,
+        f"`{found.row.op}` of {format_shape(shape)} sums to one along dim {found.dim} (size {shape[found.dim]}), and "
+        f"`{found.use.op}` then goes along dim {found.needed} (size {shape[found.needed]}).",
+        location=_where(run, found.row),
+        operands=(run.tensor(found.row.inputs[0]),),
+        fix=Fix(f"Normalise along the dim that is summed or chosen along: dim {found.needed - len(shape)}."),
+    )
+
+
+def _one(run: Run, row: Row, dim: int) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` of {format_shape(shape)} runs along dim {dim}, which has one entry: the result is the same whatever goes in.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix("With one output use a sigmoid (and its loss), or give the layer one output for each class."),
+    )
+
+
+def _where(run: Run, row: Row) -> Location | None:
+    """The line that chose the dim: of a softmax layer the one that built it."""
+    built = run.row(row.owner) if row.kind == "module" else None
+    return (run.location(built) if built is not None and built.kind == "construct" else None) or run.location(row)

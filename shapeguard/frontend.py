@@ -96,7 +96,9 @@ class Guard:
             return
         self._children = capture.children()
         if self._folder is not None:
-            write_recording(self._folder, self._recording)  # first: whatever happens to the report, it can be made again
+            write_recording(
+                self._folder, self._recording
+            )  # first: whatever happens to the report, it can be made again
             write_report(self._folder, self.report)
 
     @property

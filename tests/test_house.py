@@ -141,9 +141,10 @@ def test_the_checks_run_the_readmes_commands() -> None:
     commands = re.findall(r"^python3 -m venv .*$", readme, re.MULTILINE)
     assert [command.rpartition(" && ")[2] for command in commands] == [
         ".venv/bin/shapeguard demo",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n auto --dist loadfile",
     ]
-    assert all(f"-c {name}" in command for command in commands for name in ("constraints.txt",))
+    assert all(" -c constraints.txt " in command for command in commands)
+    assert "grep -m1 -E '^python3 -m venv .*pytest' README.md" in (_ROOT / ".ci" / "run").read_text("utf-8")
 
 
 @pytest.mark.parametrize("document", [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))], ids=_name)

@@ -135,6 +135,8 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     changed = departed(run, failed, both)
     if changed is not None and causes[changed].how == "data" and causes[1 - changed].how == "written":
         return causes[1 - changed]  # the data may come in other sizes; the number in the code did not follow
+    if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
+        changed = None  # another model was built here before; the program itself changed the other side
     if changed is None:
         changed = _swapped(both)
     if changed is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
@@ -139,3 +140,18 @@ def _listed(row: Row) -> list[int] | None:
     except (ValueError, SyntaxError):
         return None
     return [row for row in rows if isinstance(row, int)] if isinstance(rows, list) else None
+
+
+def own_cache(run: Run) -> FailedConcat | None:
+    """A failed concatenation of the user's that lets a KV cache of its own grow, and whose sides differ in their rows.
+
+    One side was made by the very place that makes the other, in an earlier step: by this concatenation, or before it.
+    """
+    concat = failed_concat(run)
+    if concat is None or concat.failed.row is None or not is_batch_dim(concat) or len(concat.others) != 2:
+        return None
+    made = [run.row(value.origin) for _, value in concat.others]
+    places = [run.recording.chains[row.chain].sites[:1] if row is not None else () for row in made]
+    here = run.recording.chains[concat.failed.row.chain].sites[:1]
+    grown = made[0] is not None and (places[0] == here or (places[0] == places[1] and places[0] != ()))
+    return concat if grown and min(map(len, concat.shapes)) >= 3 else None

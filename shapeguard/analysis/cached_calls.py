@@ -8,7 +8,7 @@ from shapeguard.analysis.caches import given_cache, knows_length, lengths, named
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row, TensorArg
+from shapeguard.values.recording import Row
 
 _PARTS = frozenset(
     {"getitem", "split", "chunk", "narrow", "unbind", "tensor_split", "select", "index_select", "unfold"}
@@ -31,6 +31,12 @@ def cached_calls(run: Run) -> Iterator[Row]:
 
 def _is_encoder_decoder(row: Row) -> bool:
     return row.args.get("encoder-decoder") is True
+
+
+def too_long(row: Row) -> bool:
+    """A generation's cache as long as its ids or longer: it wants the ids of all that is cached, and at least one more."""
+    sizes = lengths(row)
+    return knows_length(row) and sizes is not None and sizes[0] >= sizes[1] > 0 and named(row, "input_ids") is not None
 
 
 def grown_here(run: Run, row: Row) -> bool:
@@ -108,8 +114,3 @@ def seen_from(run: Run, row: Row, call: Row) -> Location | None:
     sites = run.recording.sites
     meets = common < len(outer) and sites[inner[step]].function == sites[outer[-1 - common]].function
     return run.location(row, step) if meets else run.location(row)
-
-
-def made_by(run: Run, tensor: TensorArg) -> Row | None:
-    """The row that made a tensor."""
-    return run.row(tensor.origin)

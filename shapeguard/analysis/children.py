@@ -45,9 +45,13 @@ def join(runs: list[Run], reports: list[Report]) -> Report:
         report, findings=tuple(_once(findings)), run=msgspec.structs.replace(report.run, notes=tuple(notes))
     )
     if passed_on and told:
-        child = reports[told[0]]
+        child = next((reports[i] for i in [*told, *range(1, len(runs))] if _explains(reports[i])), reports[told[0]])
         return msgspec.structs.replace(report, failed_at=child.failed_at, operands=child.operands)
     return _placed_by_text(parent, report)
+
+
+def _explains(report: Report) -> bool:
+    return any(finding.failed_at is not None for finding in report.findings)
 
 
 def is_passed_on(failure: Failure) -> bool:
@@ -79,7 +83,9 @@ def _with_one_failure(child: Recording, parents: Failure | None) -> Recording:
 
 def _tells_of(parents: Failure | None, childs: Failure | None) -> bool:
     """Whether the parent's exception is the child's, sent over as text or as an object."""
-    if parents is None or childs is None or not (is_passed_on(parents) or parents.exception.type == childs.exception.type):
+    if parents is None or childs is None:
+        return False
+    if not is_passed_on(parents) and parents.exception.type != childs.exception.type:
         return False
     told = "\n".join([parents.exception.message, parents.remote, *(cause.message for cause in parents.causes)])
     lines = childs.exception.message.strip().splitlines()

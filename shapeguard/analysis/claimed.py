@@ -11,7 +11,6 @@ from shapeguard.analysis.placeholders import placeholders
 from shapeguard.analysis.ragged import ragged
 from shapeguard.analysis.run import Run
 
-
 _answers: WeakKeyDictionary[Run, bool] = WeakKeyDictionary()
 
 

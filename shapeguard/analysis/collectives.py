@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shapeguard.analysis.children import rank_of
@@ -18,6 +18,8 @@ _OWN = {
     "distributed.gather": ("tensor", "gather_list"),
     "distributed.scatter": ("tensor", ""),
     "all_gather_into_tensor": ("input_tensor", ""),
+    "all_gather_single": ("input_tensor", ""),
+    "reduce_scatter_single": ("output", ""),
     "reduce_scatter": ("output", ""),
     "reduce_scatter_tensor": ("output", ""),
 }
@@ -76,6 +78,17 @@ def parting(run: Run) -> Parting | None:
     return None
 
 
+def alone(run: Run) -> tuple[int, int] | None:
+    """(collectives this rank entered, those of another), where this rank's last one met a rank that was done already."""
+    row = run.failed_row("collective")
+    if row is None or "group" in row.args or parting(run) is not None:
+        return None
+    done = [rank for rank in ranks(run).values() if rank.failure is None and rank.recording.outcome == "completed"]
+    counts = [max((_span(entered)[1] + 1 for entered in _entered(rank)), default=0) for rank in done]
+    mine = _span(row)[1] + 1
+    return (mine, min(counts)) if counts and min(counts) < mine else None
+
+
 def own_operand(row: Row) -> TensorArg | None:
     """The operand of a collective that must have one shape on all ranks."""
     name = _OWN.get(row.op, ("", ""))[0]
@@ -93,10 +106,10 @@ def _entered(run: Run) -> list[Row]:
     return [row for row in rows if not row.error and "number" in row.args and "group" not in row.args]
 
 
-def _looked_at(ranks_rows: Iterator[list[Row]] | object) -> list[int]:
+def _looked_at(ranks_rows: Iterable[list[Row]]) -> list[int]:
     """Numbers at which something may change: those of first and last occurrences."""
     numbers: set[int] = set()
-    for rows in ranks_rows:  # type: ignore[attr-defined]
+    for rows in ranks_rows:
         for row in rows:
             numbers.update(_span(row))
     return sorted(numbers)[:MAX_COMPARED]

@@ -17,7 +17,22 @@ _COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgr
 _SHAPING = frozenset({"unsqueeze", "view", "reshape", "getitem", "squeeze", "flatten", "expand", "to", "float", "long", "detach",
                       "clone", "contiguous", "T", "t", "transpose", "add", "sub", "mul", "div", "truediv", "neg", "exp", "log"})  # fmt: skip
 _ONE_BY_ONE = frozenset({"broadcast", "pointwise"})
-_MEANT = frozenset({"unsqueeze", "keepdim", "keepdims", "newaxis", "outer", "T", "mT", "t", "meshgrid", "cdist", "permute", "transpose"})
+_MEANT = frozenset(
+    {
+        "unsqueeze",
+        "keepdim",
+        "keepdims",
+        "newaxis",
+        "outer",
+        "T",
+        "mT",
+        "t",
+        "meshgrid",
+        "cdist",
+        "permute",
+        "transpose",
+    }
+)
 
 
 class Meeting(NamedTuple):
@@ -62,9 +77,16 @@ def _meant(run: Run, row: Row) -> bool:
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         if name in _MEANT or (isinstance(node, ast.keyword) and node.arg in _MEANT):
             return True
-        if isinstance(node, ast.Subscript) and any(isinstance(n, ast.Constant) and n.value is None for n in ast.walk(node.slice)):
+        if isinstance(node, ast.Subscript) and any(
+            isinstance(n, ast.Constant) and n.value is None for n in ast.walk(node.slice)
+        ):
             return True
-        if isinstance(node, ast.Call) and name == "" and isinstance(node.func, ast.Attribute) and node.func.attr in ("view", "reshape"):
+        if (
+            isinstance(node, ast.Call)
+            and name == ""
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("view", "reshape")
+        ):
             return True
     return False
 
@@ -113,6 +135,8 @@ def _ends_in(run: Run, row: Row) -> str:
                 if not out:
                     return "number"
                 found = "row"
-            elif out == row.outputs[0].last and (family(user.op) in _ONE_BY_ONE or user.op in ("min", "max", "where", "clamp")):
+            elif out == row.outputs[0].last and (
+                family(user.op) in _ONE_BY_ONE or user.op in ("min", "max", "where", "clamp")
+            ):
                 waiting.append(user)
     return found

@@ -36,7 +36,13 @@ def uses(run: Run, row: Row) -> list[Use]:
     found = []
     for user in users_of(run, row):
         for operand in user.inputs:
-            if operand.origin == row.id and row.outputs and operand.last == row.outputs[0].last and known(user.op) and user.outputs:
+            if (
+                operand.origin == row.id
+                and row.outputs
+                and operand.last == row.outputs[0].last
+                and known(user.op)
+                and user.outputs
+            ):
                 found.append(Use(user, operand, _onto(run, user, operand)))
                 break
     return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import written
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, Row
 
+_INPUTS = frozenset({"input_ids", "inputs_embeds", "inputs", "decoder_input_ids"})
 _CONCAT = frozenset({"cat", "concat", "concatenate", "hstack"})
 
 
@@ -29,13 +30,28 @@ class Fed(NamedTuple):
 
 
 def fed(run: Run, length: int) -> Fed | None:
-    """The outermost operand of the user's frames that has this length behind its batch dim and was seen being made."""
+    """The model's input, else the outermost operand of the user's frames, that has this length behind its batch dim and
+    was seen being made."""
+    call = run.failed_row("generate", "forward") if run.user_frame is not None else None
+    for tensor in call.inputs if call is not None else ():
+        if tensor.label in _INPUTS and len(tensor.last) > 1 and tensor.last[1] == length and tensor.origin is not None:
+            value = NamedValue(tensor.label, tensor.label, tensor.last, dtype=tensor.dtype, origin=tensor.origin)
+            return Fed(_calling(run), value, 1, tuple(follow(run, tensor, 1)))
     for frame in run.frames:
         for value in frame.operands if frame.user else ():
-            dims = [d for d, size in enumerate(value.shape or ()) if size == length and (d > 0 or len(value.shape or ()) == 1)]
+            dims = [
+                d
+                for d, size in enumerate(value.shape or ())
+                if size == length and (d > 0 or len(value.shape or ()) == 1)
+            ]
             if dims and value.origin is not None:
                 return Fed(frame, value, dims[0], tuple(follow(run, value, dims[0])))
     return None
+
+
+def _calling(run: Run) -> FrameInfo:
+    """The user's frame that called into the library."""
+    return run.user_frame or run.frames[-1]
 
 
 def grows(run: Run, row: Row | None) -> bool:
@@ -70,5 +86,5 @@ def cut_where(run: Run, tokenizer: Row, allowed: int) -> Location | None:
     """Where a tokenizer's ``max_length`` is written when it is larger than allowed; else the call that sets none."""
     longest = tokenizer.args.get("max_length")
     if isinstance(longest, int) and tokenizer.args.get("truncation") and longest > allowed:
-        return written(run, tokenizer, longest) or run.location(tokenizer)
+        return setting_written(run, tokenizer, ("max_length",)) or run.location(tokenizer)
     return run.location(tokenizer)

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import SourceFile
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo
 
 _DATA = re.compile(r"torch[/\\]utils[/\\]data[/\\]")
 _REMOTE = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
-_WRAPPERS = frozenset({"enumerate", "iter", "next", "tqdm", "islice", "list", "zip", "cycle", "track", "prepare", "trange"})
+_WRAPPERS = frozenset(
+    {"enumerate", "iter", "next", "tqdm", "islice", "list", "zip", "cycle", "track", "prepare", "trange"}
+)
 
 
 class RemoteFrame(NamedTuple):
@@ -61,7 +64,11 @@ def loader_built(run: Run) -> Location | None:
         return None
     for node in _iterated(run, frame):
         trails = climbs(run.sources, chain_of_frames(run, frame), node, whole=True)
-        spots = [spot for spot in (trails[0].spots if trails else ()) if spot.kind not in ("use", "outside", "parameter", "argument")]
+        spots = [
+            spot
+            for spot in (trails[0].spots if trails else ())
+            if spot.kind not in ("use", "outside", "parameter", "argument")
+        ]
         if spots:
             return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
     return None
@@ -69,14 +76,23 @@ def loader_built(run: Run) -> Location | None:
 
 def _iterated(run: Run, frame: FrameInfo) -> list[ast.expr]:
     """What the statement of a frame iterates over, ``enumerate`` and the like taken off."""
+    loop = loop_at(run.sources[frame.file], frame.line)
+    if loop is not None:
+        return _bare(loop.iter)
     statement = run.sources[frame.file].statement(frame.line)
-    if isinstance(statement, ast.For):
-        return _bare(statement.iter)
     if statement is None:
         return []
     comprehensions = [node.iter for node in ast.walk(statement) if isinstance(node, ast.comprehension)]
     calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and _name(node) in _WRAPPERS]
     return [bare for node in (*comprehensions, *calls) for bare in _bare(node)]
+
+
+def loop_at(source: SourceFile, line: int) -> ast.For | None:
+    """The ``for`` whose head stands at this line."""
+    for node in ast.walk(source.tree) if source.tree is not None else ():
+        if isinstance(node, ast.For) and node.lineno <= line <= (node.iter.end_lineno or node.lineno):
+            return node
+    return None
 
 
 def _bare(node: ast.expr) -> list[ast.expr]:
@@ -86,4 +102,10 @@ def _bare(node: ast.expr) -> list[ast.expr]:
 
 
 def _name(node: ast.Call) -> str:
-    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    return (
+        node.func.id
+        if isinstance(node.func, ast.Name)
+        else node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else ""
+    )

@@ -14,18 +14,24 @@ from shapeguard.values.recording import NamedValue, Row
 
 Role = Literal["token", "position", "other"]
 
-_POSITION = re.compile(r"(^|[._\s(])(pos|position|positions|positional|wpe)(?=$|[._\s(\d])|position_ids|_pos(?=$|[._(])")
-_TOKEN = re.compile(r"(^|[._\s(])(tok|token|tokens|word|words|vocab|wte)(?=$|[._\s(\d])|embed_tokens|vocab_size|input_ids")
+_POSITION = re.compile(
+    r"(^|[._\s(])(pos|position|positions|positional|wpe)(?=$|[._\s(\d])|position_ids|_pos(?=$|[._(])"
+)
+_TOKEN = re.compile(
+    r"(^|[._\s(])(tok|token|tokens|word|words|vocab|wte)(?=$|[._\s(\d])|embed_tokens|vocab_size|input_ids"
+)
 _TYPE = re.compile(r"token_type|segment")
 _COUNTED = frozenset({"arange", "cumsum", "range", "cumsum_"})
-_PASSING = frozenset({"unsqueeze", "expand", "view", "reshape", "to", "long", "repeat", "getitem", "add", "add_", "expand_as"})
+_PASSING = frozenset(
+    {"unsqueeze", "expand", "view", "reshape", "to", "long", "repeat", "getitem", "add", "add_", "expand_as"}
+)
 
 
 class Lookup(NamedTuple):
     """The failed lookup: the smallest and largest index, the table's rows, and what the table holds."""
 
     failed: FailedOp
-    index: NamedValue
+    ids: NamedValue
     smallest: int
     largest: int
     rows: int
@@ -42,7 +48,12 @@ def failed_lookup(run: Run) -> Lookup | None:
     if run.failure is None:
         return None
     failed = failed_op(run)
-    if failed is None or failed.clash is None or failed.clash.kind != "index" or family(failed.op) not in ("index", "subscript"):
+    if (
+        failed is None
+        or failed.clash is None
+        or failed.clash.kind != "index"
+        or family(failed.op) not in ("index", "subscript")
+    ):
         return None
     index = _index(failed)
     if index is None or not isinstance(index.value, list):
@@ -67,7 +78,11 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
         return "position"
     if "mbedding" not in failed.op:
         return "other"
-    if any(_TOKEN.search(word) for word in words) or _from_tokenizer(run, index) or run.failed_row("forward", "generate"):
+    if (
+        any(_TOKEN.search(word) for word in words)
+        or _from_tokenizer(run, index)
+        or run.failed_row("forward", "generate")
+    ):
         return "token"
     return "other"
 
@@ -125,7 +140,9 @@ def fill_of(run: Run, index: NamedValue, value: int) -> Row | None:
     return None
 
 
-_FILLS = frozenset({"masked_fill", "masked_fill_", "full", "full_like", "new_full", "pad", "pad_sequence", "fill_", "where", "setitem"})
+_FILLS = frozenset(
+    {"masked_fill", "masked_fill_", "full", "full_like", "new_full", "pad", "pad_sequence", "fill_", "where", "setitem"}
+)
 
 
 def _numbers(row: Row) -> list[int]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
-_LIMITS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "max_target_positions", "n_ctx")
+_LIMITS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "max_sequence_length",
+    "max_target_positions",
+    "n_ctx",
+)
 
 
 def config_of(run: Run, model: Row | None) -> Row | None:
@@ -14,7 +21,8 @@ def config_of(run: Run, model: Row | None) -> Row | None:
         return None
     configs = [row for row in run.of_kind("construct") if row.op.endswith("Config") and row.id < model.id]
     family = [row for row in configs if model.op.startswith(row.op.removesuffix("Config"))]
-    return (family or configs or [None])[-1]
+    found = family or configs
+    return found[-1] if found else None
 
 
 def built_model(run: Run, call: Row | None) -> Row | None:

@@ -87,7 +87,9 @@ def _renamed(use: Use, names: dict[int, frozenset[int]]) -> dict[int, frozenset[
     return renamed
 
 
-def _reshaped(use: Use, names: dict[int, frozenset[int]], renamed: dict[int, frozenset[int]]) -> dict[int, frozenset[int]]:
+def _reshaped(
+    use: Use, names: dict[int, frozenset[int]], renamed: dict[int, frozenset[int]]
+) -> dict[int, frozenset[int]]:
     """Dims that a view split keep their name in each part: (batch * queries, keys) to (batch, queries, keys)."""
     left, full = list(use.operand.last), list(use.row.outputs[0].last)
     at, rest = 0, 1
@@ -107,17 +109,27 @@ def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[i
         return frozenset().union(*(names.get(dim, frozenset()) for dim in use.gone))
     if use.row.op in _CLASSES and use.operand is use.row.inputs[0]:
         return names.get(0 if len(use.operand.last) == 1 else 1)
-    if use.row.op in _CHOOSING and use.operand is use.row.inputs[0] and any(name in use.row.args for name in ("dim", "other")):
+    if (
+        use.row.op in _CHOOSING
+        and use.operand is use.row.inputs[0]
+        and any(name in use.row.args for name in ("dim", "other"))
+    ):
         return names.get(dim_of(run, use.row))
     return None
 
 
-def _judged(run: Run, row: Row, dim: int, use: Use, names: dict[int, frozenset[int]], needed: frozenset[int]) -> Wrong | None:
+def _judged(
+    run: Run, row: Row, dim: int, use: Use, names: dict[int, frozenset[int]], needed: frozenset[int]
+) -> Wrong | None:
     """Wrong where the dim that sums to one is not among the needed ones, and the scores are not a soft assignment."""
     size = row.inputs[0].last[dim]
     if not needed or dim in needed or max(row.inputs[0].first[d] for d in needed) < 2 or size < 1:
         return None
-    batch = use.is_product and len(use.operand.last) > 2 and any(dim in names.get(d, ()) for d in range(len(use.operand.last) - 2))
+    batch = (
+        use.is_product
+        and len(use.operand.last) > 2
+        and any(dim in names.get(d, ()) for d in range(len(use.operand.last) - 2))
+    )
     scores = _from_product(run, row)
     if use.is_product and not batch and not scores:
         return None
@@ -129,23 +141,32 @@ def _from_product(run: Run, row: Row) -> bool:
     for number, behind in enumerate(ancestors(run, row.inputs[0])):
         if number > 12:
             break
-        if behind.op in ("matmul", "bmm", "einsum", "baddbmm", "mm") and all(tensor.origin is not None for tensor in behind.inputs[:2]):
+        if behind.op in ("matmul", "bmm", "einsum", "baddbmm", "mm") and all(
+            tensor.origin is not None for tensor in behind.inputs[:2]
+        ):
             return True
     return False
 
 
 def over_one(run: Run) -> Iterator[tuple[Row, int]]:
     """Softmaxes, and choices of a class, along a dim of size 1 that a layer with one output gave: always the same answer."""
-    for row, dim in softmaxes(run):
-        if _single(run, row, dim):
-            yield row, dim
     for row in run.of_kind("op", "module"):
-        if row.op in ("argmax", "cross_entropy", "CrossEntropyLoss") and row.inputs and len(row.inputs[0].last) > 1:
-            dim = dim_of(run, row) if row.op == "argmax" else 1
-            counted = row.op == "argmax" or (len(row.inputs) > 1 and row.inputs[1].dtype.startswith("int"))
-            if counted and any(name in row.args for name in ("dim", "other", "reduction", "ignore_index", "target")) | (row.kind == "module"):
-                if _single(run, row, dim):
-                    yield row, dim
+        dim = _chosen_dim(run, row)
+        if dim is not None and _single(run, row, dim):
+            yield row, dim
+
+
+def _chosen_dim(run: Run, row: Row) -> int | None:
+    """The dim of classes a row runs along; None where it is no such op."""
+    if not row.inputs or len(row.inputs[0].last) < 2:
+        return None
+    if row.op in SOFTMAX:
+        return dim_of(run, row)
+    if row.op == "argmax":
+        return dim_of(run, row) if any(type(row.args.get(name)) is int for name in ("dim", "other")) else None
+    if row.op in ("cross_entropy", "CrossEntropyLoss"):
+        return 1 if len(row.inputs) > 1 and row.inputs[1].dtype.startswith("int") else None
+    return None
 
 
 def _single(run: Run, row: Row, dim: int) -> bool:

@@ -9,6 +9,7 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.lookup import failed_lookup
 from shapeguard.analysis.models import Limit, limit_of
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.values.recording import Row
 
 _BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
@@ -38,15 +39,15 @@ def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
     lookup = failed_lookup(run)
     if lookup is None or lookup.role != "position" or lookup.smallest < 0:
         return None
-    shape = lookup.index.shape or ()
-    length = shape[-1] if shape else lookup.largest + 1
+    shape = lookup.ids.shape or ()
+    length = max(shape[-1] if shape else lookup.largest + 1, (positions_of(call) if call is not None else None) or 0)
     return Overrun(lookup.largest + 1, lookup.rows, length, lookup.failed, limit, None)
 
 
 def _clipped(run: Run) -> Overrun | None:
     """A clash in which one side is a slice that asked a buffer for more than it has."""
     failed = failed_op(run)
-    if failed is None or failed.clash is None or failed.clash.kind != "dim":
+    if failed is None or failed.clash is None or failed.clash.kind != "dim" or family(failed.op) != "broadcast":
         return None
     clash = failed.clash
     pairs = ((clash.left, clash.left_dim, clash.sizes), (clash.right, clash.right_dim, clash.sizes[::-1]))

@@ -8,7 +8,9 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
 _JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
-_KEEPING = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory", "getitem", "repeat_interleave"})
+_KEEPING = frozenset(
+    {"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory", "getitem", "repeat_interleave"}
+)
 
 
 def padded_source(run: Run, row: Row) -> str | None:
@@ -22,7 +24,11 @@ def padded_source(run: Run, row: Row) -> str | None:
     for _ in range(12):
         if source is None or not source.inputs:
             break
-        joined = source.op in _JOINING and source.args.get("dim", 0) in (1, -1) and source.inputs[0].last[0] == source.outputs[0].last[0]
+        joined = (
+            source.op in _JOINING
+            and source.args.get("dim", 0) in (1, -1)
+            and source.inputs[0].last[0] == source.outputs[0].last[0]
+        )
         if not joined and source.op not in _KEEPING:
             return None
         source = run.row(source.inputs[0].origin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
@@ -44,7 +46,14 @@ def _counted(run: Run) -> Placeholders | None:
         if frame.user:
             return None
         tokens = next((v for v in frame.locals if _TOKENS.search(v.expression) and _number(v) is not None), None)
-        features = next((v for v in frame.locals if v.shape and len(v.shape) > 1 and _FEATURES.search(v.expression) and _is_image(v, frame)), None)
+        features = next(
+            (
+                v
+                for v in frame.locals
+                if v.shape and len(v.shape) > 1 and _FEATURES.search(v.expression) and _is_image(v, frame)
+            ),
+            None,
+        )
         if tokens is not None and features is not None:
             return Placeholders(_number(tokens), prod((features.shape or ())[:-1]), (tokens, features))
     return None
@@ -102,13 +111,18 @@ def was_cut(row: Row) -> bool:
     if isinstance(cut, list):
         return any(cut)
     lengths = row.args.get("row_lengths")
-    return bool(row.args.get("truncation")) and isinstance(lengths, list) and isinstance(longest, int) and longest in lengths
+    return (
+        bool(row.args.get("truncation"))
+        and isinstance(lengths, list)
+        and isinstance(longest, int)
+        and longest in lengths
+    )
 
 
 def count_written(run: Run, row: Row) -> Location | None:
     """Where the number of placeholders in a tokenizer's text was decided: the processor that wrote them."""
     sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
-    call = _call(run.expression(row))
+    call = call_of(run.expression(row))
     if call is None or not sites:
         return None
     maker = climbs(run.sources, sites, call.func, whole=True)
@@ -116,8 +130,9 @@ def count_written(run: Run, row: Row) -> Location | None:
         last = trail.spots[-1]
         if last.line and "rocessor" in last.node_text and last.kind != "use":
             return run.place(last.file, last.line, last.function)
-    texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt"))]
-    for node in texts[:2]:
+    texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt", "data"))]
+    counts = [count for node in texts for count in _repeated(node)]
+    for node in (*counts, *texts[:2]):
         for trail in climbs(run.sources, sites, node):
             last = trail.spots[-1]
             if last.kind in _WRITTEN and len(trail.spots) > 1:
@@ -125,9 +140,12 @@ def count_written(run: Run, row: Row) -> Location | None:
     return None
 
 
-def _call(text: str) -> ast.Call | None:
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-    return node if isinstance(node, ast.Call) else None
+def _repeated(node: ast.expr) -> Iterator[ast.expr]:
+    """The counts in ``[IMAGE] * n`` and ``"<image>" * n``."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
+            for one, other in ((part.left, part.right), (part.right, part.left)):
+                if isinstance(one, ast.List | ast.JoinedStr) or (
+                    isinstance(one, ast.Constant) and isinstance(one.value, str)
+                ):
+                    yield other

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import tokenizer_of
-from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row

@@ -6,13 +6,21 @@ import re
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.loading import in_default_collate, iterating_frame, loader_built, remote_frames, user_remote_frame
+from shapeguard.analysis.loading import (
+    in_default_collate,
+    iterating_frame,
+    loader_built,
+    remote_frames,
+    user_remote_frame,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
 _LENGTHS = re.compile(r"length (\d+).*?got (\d+)")
-_TENSOR = frozenset({"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"})
+_TENSOR = frozenset(
+    {"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"}
+)
 _WHOLE = ("int64", "int32", "bool", "uint8")
 
 
@@ -38,14 +46,21 @@ def ragged(run: Run) -> Ragged | None:
 
 def _tokenizer(run: Run) -> Ragged | None:
     row = run.failed_row("tokenizer")
-    if row is None or run.failure is None or run.failure.exception.type != "ValueError" or row.args.get("return_tensors") is None:
+    if (
+        row is None
+        or run.failure is None
+        or run.failure.exception.type != "ValueError"
+        or row.args.get("return_tensors") is None
+    ):
         return None
     lengths = _said(run)
     padding = row.args.get("padding") not in (None, False, "do_not_pad") or row.op.endswith(".pad")
     if padding and (row.args.get("pad_token_id") is None or lengths is None):
         return None
     texts = row.args.get("texts")
-    return Ragged(f"{texts} rows" if isinstance(texts, int) and texts > 1 else "rows", lengths, _asked(run, row), None, padding)
+    return Ragged(
+        f"{texts} rows" if isinstance(texts, int) and texts > 1 else "rows", lengths, _asked(run, row), None, padding
+    )
 
 
 def _said(run: Run) -> tuple[int, int] | None:
@@ -78,9 +93,19 @@ def _tokenized_here(run: Run) -> Location | None:
     frame = run.user_frame
     for row in reversed(run.rows):
         if row.kind == "tokenizer" and frame is not None and row.args.get("padding") in (None, False, "do_not_pad"):
-            site = run.recording.sites[run.recording.chains[row.chain].sites[0]] if run.recording.chains[row.chain].sites else None
+            site = (
+                run.recording.sites[run.recording.chains[row.chain].sites[0]]
+                if run.recording.chains[row.chain].sites
+                else None
+            )
             texts = row.args.get("texts")
-            if site is not None and site.function == frame.function and isinstance(texts, int) and texts > 1 and not row.outputs:
+            if (
+                site is not None
+                and site.function == frame.function
+                and isinstance(texts, int)
+                and texts > 1
+                and not row.outputs
+            ):
                 return run.location(row)
     return None
 
@@ -88,7 +113,13 @@ def _tokenized_here(run: Run) -> Location | None:
 def _stacked(run: Run) -> Ragged | None:
     """Rows of token ids, or sequences in a collation of the user's own, that differ in their length."""
     failed = failed_op(run)
-    if failed is None or failed.op != "stack" or failed.clash is None or failed.clash.dim != 0 or in_default_collate(run):
+    if (
+        failed is None
+        or failed.op != "stack"
+        or failed.clash is None
+        or failed.clash.dim != 0
+        or in_default_collate(run)
+    ):
         return None
     shapes = [shape for _, shape in failed.call.tensors]
     dtypes = {getattr(value, "dtype", "") for value in failed.operands.values()}

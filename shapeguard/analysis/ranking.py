@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from shapeguard.values.findings import Finding, Severity
 
 _FAMILIES = "3417625"  # which family's word counts first
-_CAUSES, _SYMPTOMS = "34", "25"  # a clash of plain sizes is only the symptom where a cache or an attention explains it
+_CAUSES, _SYMPTOMS = "341", "25"  # a clash of plain sizes is only the symptom where one of these explains it
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
@@ -22,7 +22,7 @@ def rank(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _without_symptoms(findings: list[Finding]) -> list[Finding]:
-    """Leave out what tells the same failure in more general words than a finding about its cache or attention."""
+    """Leave out what tells the same failure in more general words than a finding about its cache, attention or batch."""
     explained = any(_explains(finding, _CAUSES) and finding.severity == Severity.ERROR for finding in findings)
     return [finding for finding in findings if not (explained and _explains(finding, _SYMPTOMS))]
 

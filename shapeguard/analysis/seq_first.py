@@ -18,6 +18,7 @@ _POOLING = frozenset({"mean", "sum", "max", "min", "amax", "amin", "select"})
 _KEEPS = frozenset(
     {"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"}
 )
+_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
 class SeqFirst(NamedTuple):
@@ -35,18 +36,24 @@ def swapped_calls(run: Run) -> Iterator[SeqFirst]:
         if row.op not in _LAYERS or row.error or not row.inputs:
             continue
         given = row.inputs[0]
-        built = _chosen(run, row)
-        if built is None or built.args.get("batch_first") is not False or len(given.last) != 3:
+        built = chosen(run, row)
+        if built is None or not _length_first(built) or len(given.last) != 3:
             continue
         evidence = _evidence(run, row, given)
         if evidence:
             yield SeqFirst(row, given, built, evidence)
 
 
-def _chosen(run: Run, row: Row) -> Row | None:
+def _length_first(built: Row) -> bool:
+    """Whether a layer was built for (length, batch, features), which is the default."""
+    default = False if built.op in _RECURRENT else None  # a recurrent layer hides its defaults behind *args
+    return built.args.get("batch_first", default) is False
+
+
+def chosen(run: Run, row: Row) -> Row | None:
     """The row in which ``batch_first`` was decided: the layer's own, or that of the layer a stack was made of."""
     built = run.row(row.owner)
-    if built is None or "batch_first" in built.args:
+    if built is None or "batch_first" in built.args or built.op in _RECURRENT:
         return built
     inner = built.op + "Layer"
     earlier = [other for other in run.of_kind("construct") if other.op == inner and other.first_at < built.first_at]

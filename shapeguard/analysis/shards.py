@@ -78,15 +78,36 @@ def dropped_rows(run: Run) -> DroppedRows | None:
     world = len(members)
     if world < 2 or members.get(0) is not run or sorted(members) != list(range(world)):
         return None
+    others = [_spans_by_place(members[number]) for number in range(1, world)]
     for row, start, stop in _slices(run):
-        spans = [(start, stop)]
-        for number in range(1, world):
-            spans += [(a, b) for other, a, b in _slices(members[number]) if _alike(run, row, members[number], other)][:1]
         share, size = stop - start, row.inputs[0].last[0]
-        if share > 0 and spans == [(i * share, (i + 1) * share) for i in range(world)] and 0 < size - share * world < world:
+        key = _place_of(run, row)
+        spans = [(start, stop), *(spans.get(key) for spans in others)]
+        wanted = [(number * share, (number + 1) * share) for number in range(world)]
+        if spans == wanted and 0 < size - share * world < world:
             place = _share_line(run, row) or run.location(row)
             return DroppedRows(place, run.tensor(row.inputs[0]), size, share, world, share * world)
     return None
+
+
+def uneven_share(run: Run) -> tuple[Row, tuple[int, int]] | None:
+    """The first place at which ranks take shares of another size from the same tensor, and the two sizes."""
+    others = [_shares(rank) for rank in ranks(run).values() if rank is not run]
+    for key, (row, size) in _shares(run).items():
+        for other in others:
+            if key in other and other[key][1] != size:
+                return row, (size, other[key][1])
+    return None
+
+
+def _shares(run: Run) -> dict[object, tuple[Row, int]]:
+    """Rows of tensors that were cut from larger ones, by their place: the first time counts."""
+    found: dict[object, tuple[Row, int]] = {}
+    for row in run.rows:
+        cuts = row.op in ("getitem", "narrow", "index_select") and row.inputs and row.outputs and not row.error
+        if cuts and row.inputs[0].last and row.outputs[0].last:
+            found.setdefault(_place_of(run, row), (row, row.outputs[0].last[0]))
+    return found
 
 
 def _wanted(run: Run, frame: FrameInfo) -> int | None:
@@ -149,12 +170,18 @@ def _span(row: Row) -> tuple[int, int] | None:
     return int(parts[0] or 0), int(parts[1])
 
 
-def _alike(run: Run, row: Row, other_run: Run, other: Row) -> bool:
-    """Whether two ranks did the same at the same place with a tensor of the same rows."""
-    if other.op != row.op or other.inputs[0].last != row.inputs[0].last:
-        return False
-    here, there = run.location(row), other_run.location(other)
-    return here is not None and there is not None and (here.file, here.line) == (there.file, there.line)
+def _spans_by_place(run: Run) -> dict[object, tuple[int, int]]:
+    """What a rank took, by the place and the tensor's shape: the first time counts."""
+    found: dict[object, tuple[int, int]] = {}
+    for row, start, stop in _slices(run):
+        found.setdefault(_place_of(run, row), (start, stop))
+    return found
+
+
+def _place_of(run: Run, row: Row) -> object:
+    """By which the same slice is known in every rank: where it stands, and what it is taken from."""
+    place = run.location(row)
+    return (place.file, place.line, row.op, row.inputs[0].last) if place is not None else row.id
 
 
 def _share_line(run: Run, row: Row) -> Location | None:
@@ -167,11 +194,15 @@ def _share_line(run: Run, row: Row) -> Location | None:
         names = {node.id for node in ast.walk(ast.parse(run.expression(row))) if isinstance(node, ast.Name)}
     except SyntaxError:
         return None
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno <= place.line <= (n.end_lineno or 0)]
-    for node in ast.walk(functions[-1] if functions else tree):
+    for node in ast.walk(_function_at(tree, place.line)):
         if isinstance(node, ast.Assign) and _targets(node) & names and _rounds_down(node.value):
             return run.place(place.file, node.lineno, place.function)
     return None
+
+
+def _function_at(tree: ast.Module, line: int) -> ast.AST:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return next((f for f in reversed(functions) if f.lineno <= line <= (f.end_lineno or 0)), tree)
 
 
 def _targets(node: ast.Assign) -> set[str]:

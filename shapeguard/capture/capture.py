@@ -119,7 +119,11 @@ class Capture:
             raise UsageError("the capture is not open")
         try:
             self._children.finish(outcome)
-            self._stack.close()
+            try:
+                self._stack.close()
+            except Exception as trouble:
+                recorder.note(f"not everything could be put back: {type(trouble).__name__}: {trouble}")
+            recorder.closed = True
             return self._finish(recorder, outcome)
         except Exception as trouble:
             recorder.note(f"the recording could not be finished: {type(trouble).__name__}: {trouble}")
@@ -182,7 +186,7 @@ class Capture:
 
         def restore() -> None:
             left = tuple(r for r in (state.recorders or ()) if r is not recorder)
-            state.recorders = left if own is not None else None
+            state.recorders = left if set(left) - set(thread_states.process_recorders) else None
 
         undo.callback(restore)
         state.recorders = (*(thread_states.process_recorders if own is None else own), recorder)

@@ -6,6 +6,7 @@ child begins anew. When the run ends the parent reads what its children wrote.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import linecache
 import os
@@ -70,16 +71,16 @@ class Children:
         """See to it that children are guarded from now on."""
         from shapeguard.capture.children_hooks import acquire
 
-        acquire(self._recorder.note)
         opened.append(self)
+        acquire(self, self._recorder.note)
 
     def close(self) -> None:
         """Let later children go unguarded."""
         from shapeguard.capture.children_hooks import release
 
+        release(self)
         if self in opened:
             opened.remove(self)
-            release()
 
     @property
     def watches_this_thread(self) -> bool:
@@ -90,6 +91,7 @@ class Children:
         """Where the children write; a temporary folder where the run itself writes nothing."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="shapeguard-children-"))
+            atexit.register(self._remove_temporary)  # where nobody asks for the children
         return self._folder
 
     def joined(self) -> list[Recording]:
@@ -99,9 +101,13 @@ class Children:
         try:
             return _read(self._folder, self.settings.source)
         finally:
-            if self._temporary:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder = None
+            self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
+        atexit.unregister(self._remove_temporary)
+        if self._temporary and self._folder is not None and not self.in_child:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     # -- in a child ------------------------------------------------------------------------------------------------
 

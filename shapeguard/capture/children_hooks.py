@@ -22,43 +22,35 @@ from shapeguard.capture.state import recorders, state
 
 _KEY = "shapeguard"
 _lock = threading.RLock()
-_uses = 0
-_undo: Callable[[], None] | None = None
+_holders: set[object] = set()
+_installed = PatchSet()
 _at_fork = False
 
 
-def acquire(note: Callable[[str], None]) -> None:
+def acquire(holder: object, note: Callable[[str], None]) -> None:
     """Hook in, once however many captures are open."""
-    global _uses, _undo
     with _lock:
-        _uses += 1
-        if _undo is None:
-            _undo = _install(note)
+        first = not _holders
+        _holders.add(holder)
+        if first:
+            _install(note)
 
 
-def release() -> None:
+def release(holder: object) -> None:
     """Put everything back when the last capture has closed. The fork hooks stay, and do nothing then."""
-    global _uses, _undo
     with _lock:
-        _uses -= 1
-        if _uses <= 0 and _undo is not None:
-            undo, _undo = _undo, None
-            undo()
+        if _holders <= {holder}:
+            _installed.close()
+        _holders.discard(holder)
 
 
-def _install(note: Callable[[str], None]) -> Callable[[], None]:
+def _install(note: Callable[[str], None]) -> None:
     _register_at_fork()
-    patches = PatchSet()
     hooks = ImportHooks(on_error=lambda error: note(f"children are not watched: {error}"))
-    hooks.when_imported("multiprocessing.process", lambda module: _patch_process(patches, module))
-    hooks.when_imported("multiprocessing.spawn", lambda module: _patch_spawn(patches, module))
+    hooks.when_imported("multiprocessing.process", lambda module: _patch_process(_installed, module))
+    hooks.when_imported("multiprocessing.spawn", lambda module: _patch_spawn(_installed, module))
+    _installed.callback(hooks.uninstall)
     hooks.install()
-
-    def undo() -> None:
-        hooks.uninstall()
-        patches.close()
-
-    return undo
 
 
 def _register_at_fork() -> None:
@@ -80,7 +72,7 @@ def _after_fork() -> None:
 
 
 def _patch_process(patches: PatchSet, module: ModuleType) -> None:
-    patches.add(module.BaseProcess, "_bootstrap", _wrap_bootstrap)  # type: ignore[attr-defined]
+    patches.add(module.BaseProcess, "_bootstrap", _wrap_bootstrap)
 
 
 def _patch_spawn(patches: PatchSet, module: ModuleType) -> None:

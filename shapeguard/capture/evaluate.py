@@ -130,6 +130,8 @@ def operand_nodes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             yield "1", node.slice
         case ast.UnaryOp():
             yield "0", node.operand
+        case ast.Attribute():
+            yield "0", node.value
         case ast.Assign():
             for index, target in enumerate(node.targets):
                 yield str(index), target

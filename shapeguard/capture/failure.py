@@ -350,7 +350,8 @@ class _FrameReader:
         for name, value in local.items():
             if name.startswith("__") or shown >= _MAX_LOCALS:
                 continue
-            if self._is_tensor(value) or _plain(value) is not None or _holds_tensors(value, self.torch):
+            worth = self._is_tensor(value) or _plain(value) is not None or type(value).__name__.endswith("Cache")
+            if worth or _holds_tensors(value, self.torch):
                 shown += 1
                 yield from self._values(value, name, name)
         code = self.frame.f_code

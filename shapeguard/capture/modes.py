@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
+import torch
 from torch._C import (
     _get_function_stack_at,
     _len_torch_function_stack,
@@ -52,6 +53,17 @@ def put_on(mode: Any, below: int = 0) -> None:
         _push_on_torch_function_stack(mode)
     finally:
         _push_back(others)
+
+
+def put_under(mode: Any) -> None:
+    """Put our mode under all that are there: a context that ends takes off the top of the stack, whatever that is.
+
+    Only the default device stays at the very bottom, where torch looks for it.
+    """
+    depth = _len_torch_function_stack()
+    default = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    at_bottom = depth > 0 and default is not None and _get_function_stack_at(0) is default
+    put_on(mode, depth - at_bottom)
 
 
 def _push_back(others: list[Any]) -> None:

@@ -28,6 +28,7 @@ GROUP_OF_KIND = {
     "construct": "module",
     "vocabulary": "tokenizer",
     "collective": "collective",
+    "loader": "loader",
 }
 
 

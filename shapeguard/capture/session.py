@@ -17,6 +17,7 @@ from shapeguard.capture.patching import PatchSet
 from shapeguard.capture.sites import SITES, STANDARD, PatchSite
 from shapeguard.capture.state import state
 
+_WITH_MODE = ("user", "all")  # levels
 _lock = threading.RLock()
 _WATCHED_MODULES = tuple(dict.fromkeys(site.module for site in SITES))
 
@@ -36,7 +37,7 @@ class Installation:
     """What one guard holds of the process: undone as a whole by ``close``."""
 
     def __init__(self, level: str, groups: Iterable[str], on_error: Callable[[Exception], None]) -> None:
-        self._groups = frozenset(groups)
+        self._groups = frozenset(groups) - (frozenset() if level in _WITH_MODE else {"ops"})
         self._level = level
         self._on_error = on_error
         self._stack = PatchSet()
@@ -95,7 +96,7 @@ class Installation:
     # -- the function mode -----------------------------------------------------------------------------------------
 
     def _enter_mode(self) -> None:
-        if self._level in ("user", "all"):
+        if self._level in _WITH_MODE:
             self._mode_thread = threading.get_ident()
             enter_mode(everything=self._level == "all")
 
@@ -132,14 +133,14 @@ def _release(holder: Installation) -> None:
 
 def enter_mode(everything: bool) -> None:
     """Put the function mode on this thread's stack, once however many guards ask for it."""
-    from shapeguard.capture.modes import put_on
+    from shapeguard.capture.modes import put_under
     from shapeguard.capture.ops import OpsMode
 
     state.mode_uses += 1
     state.mode_everything += everything
     if state.mode is None:
         state.mode = OpsMode(everything)
-        put_on(state.mode)
+        put_under(state.mode)
     state.mode.everything = state.mode_everything > 0
 
 

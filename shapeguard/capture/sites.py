@@ -14,10 +14,10 @@ Wrap = Callable[[Any], Any]
 CONCAT = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack")
 COLLECTIVES = (
     "all_reduce", "broadcast", "reduce", "all_gather", "gather", "scatter", "all_gather_into_tensor", "reduce_scatter",
-    "reduce_scatter_tensor", "all_to_all", "all_to_all_single",
+    "reduce_scatter_tensor", "all_gather_single", "reduce_scatter_single", "all_to_all", "all_to_all_single",
 )
-GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "collective", "ops")
-STANDARD = ("threading", "concurrent.futures.thread", "warnings")  # patched whether or not torch is there yet
+GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "loader", "collective", "ops")
+STANDARD = ("threading", "concurrent.futures.thread")  # patched whether or not torch is there yet
 
 
 class PatchSite(NamedTuple):
@@ -74,7 +74,8 @@ SITES: tuple[PatchSite, ...] = (
     ),
     PatchSite(
         "warnings", "warn", "warnings", "warned:wrap_warn",
-        "a warning with a stacklevel is blamed on the line it would be blamed on without our frames", always=True,
+        "a warning with a stacklevel is blamed on the line it would be blamed on without our frames",
+        builtin="aten::warn", always=True,
     ),
     PatchSite(
         "warnings", "_showwarnmsg", "warnings", "warned:wrap_show",
@@ -96,6 +97,31 @@ SITES: tuple[PatchSite, ...] = (
         "torch.nn.functional", "scaled_dot_product_attention", "attention", "attention:wrap_sdpa",
         "shapes of query, key, value and mask where a model calls torch's attention itself",
         builtin="aten::scaled_dot_product_attention",
+    ),
+    PatchSite(
+        "torch", "from_numpy", "ops", "concat:wrap_from_numpy",
+        "a tensor is born here that the function mode does not see",
+    ),
+    PatchSite(
+        "torch.utils", "swap_tensors", "swap", "callbacks:wrap_swap",
+        "it refuses tensors with weak references, and origins are known by those", always=True,
+    ),
+    *(
+        PatchSite(f"torch.optim.{name}", name, "optimizer", "callbacks:wrap_library",
+                  "an optimizer's arithmetic runs without the function mode", always=True)
+        for name in ("adadelta", "adagrad", "adam", "adamax", "adamw", "asgd", "nadam", "radam", "rmsprop", "rprop", "sgd")
+    ),
+    PatchSite(
+        "torch.utils.data.dataloader:DataLoader", "__init__", "loader", "built:wrap_init",
+        "the user's line in which a loader was made, and its batch size",
+    ),
+    PatchSite(
+        "torch.utils.data.dataloader:DataLoader", "__iter__", "loader", "loader:wrap_iter",
+        "which loader an iterator belongs to",
+    ),
+    PatchSite(
+        "torch.utils.data.dataloader:_BaseDataLoaderIter", "__next__", "loader", "loader:wrap_next",
+        "shapes of each batch",
     ),
     PatchSite(
         "torch.nn:MultiheadAttention", "forward", "attention", "attention:wrap_multihead_attention",
@@ -130,6 +156,15 @@ SITES: tuple[PatchSite, ...] = (
     PatchSite(
         "transformers.generation.utils:GenerationMixin", "generate", "generate", "generate:wrap_generate",
         "effective settings and inputs of a generation; a door around it",
+    ),
+    *(
+        PatchSite(f"transformers.generation.{file}:{name}", "__call__", "generate", "callbacks:wrap_list_call",
+                  "the user's own processors and criteria are watched, though generate itself is not", always=True)
+        for file, name in (("logits_process", "LogitsProcessorList"), ("stopping_criteria", "StoppingCriteriaList"))
+    ),
+    PatchSite(
+        "transformers.modeling_utils:PreTrainedModel", "from_pretrained", "module", "callbacks:wrap_library",
+        "loading weights runs without the function mode", always=True,
     ),
     *(
         PatchSite("transformers.tokenization_utils_base:PreTrainedTokenizerBase", name, "tokenizer",

@@ -157,12 +157,12 @@ class _Watcher:
         show_answer(self._guard.report, self._guard.folder)
 
     def severities(self) -> set[str]:
-        """Severities among the findings; none where the guard has nothing to tell."""
+        """Severities among the findings; none where there is no report."""
         if self._guard is None or os.getpid() != self._pid:
             return set()
         try:
             return {str(finding.severity) for finding in self._guard.report.findings}
-        except UsageError:
+        except Exception:  # ``finish`` has met the same trouble, which is told already
             return set()
 
 

@@ -27,7 +27,7 @@ def clash_finding(
         code,
         name,
         Severity.ERROR,
-        f"{message}{told(found, location)}",
+        message + (told(found) if location in (None, found.location) else ""),
         location=location or found.location,
         failed_at=run.failed_at,
         operands=failed.views(run),
@@ -37,9 +37,9 @@ def clash_finding(
     )
 
 
-def told(found: Cause, location: Location | None = None) -> str:
+def told(found: Cause) -> str:
     """How the suspect came by its size, as a sentence."""
-    where = location or found.location
+    where = found.location
     size = found.side.size
     line = f"line {where.line} (`{where.source}`)" if where.source else f"line {where.line}"
     return {

@@ -22,7 +22,12 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
         prediction, target = row.inputs[:2]
         joint = _broadcast(prediction.last, target.last)
         location = run.location(row)
-        if location is None or joint is None or joint in (prediction.last, target.last) or (location.file, location.line) in told:
+        if (
+            location is None
+            or joint is None
+            or joint in (prediction.last, target.last)
+            or (location.file, location.line) in told
+        ):
             continue
         told.add((location.file, location.line))
         yield _finding(run, row, location, joint, code, name)

@@ -46,7 +46,9 @@ from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import NamedValue, Row
 
 CODE, NAME = "SG102", "no-pad-token"
-_FILLING = frozenset({"pad", "full", "full_like", "new_full", "pad_sequence", "masked_fill", "masked_fill_", "fill_", "tensor", "where"})
+_FILLING = frozenset(
+    {"pad", "full", "full_like", "new_full", "pad_sequence", "masked_fill", "masked_fill_", "fill_", "tensor", "where"}
+)
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -87,7 +89,12 @@ def _model(run: Run) -> Iterator[Finding]:
     ids = next((tensor for tensor in call.inputs if tensor.label == "input_ids"), None)
     config = config_of(run, built_model(run, call))
     said = run.failure.exception.type == "ValueError" and "pad" in run.failure.exception.message
-    if not said or ids is None or ids.last[0] < 2 or (config is not None and config.args.get("pad_token_id") is not None):
+    if (
+        not said
+        or ids is None
+        or ids.last[0] < 2
+        or (config is not None and config.args.get("pad_token_id") is not None)
+    ):
         return
     yield _finding(
         run,
@@ -101,7 +108,12 @@ def _model(run: Run) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """The user's own padding with the pad id of a tokenizer that has none: None is no number."""
     frame = run.user_frame
-    if frame is None or frame.op not in _FILLING or run.failure is None or run.failure.exception.type not in ("TypeError", "RuntimeError"):
+    if (
+        frame is None
+        or frame.op not in _FILLING
+        or run.failure is None
+        or run.failure.exception.type not in ("TypeError", "RuntimeError")
+    ):
         return
     empty = next((value for value in frame.operands if _is_no_pad(value)), None)
     if empty is None:

@@ -84,7 +84,7 @@ def check(run: Run) -> Iterator[Finding]:
 
 def _vocabulary(run: Run, lookup: Lookup) -> int | None:
     """Entries of the tokenizer, where it is known and has more than the table."""
-    row = tokenizer_behind(run, lookup.index)
+    row = tokenizer_behind(run, lookup.ids)
     size = row.args.get("vocabulary") if row is not None else None
     return size if isinstance(size, int) and size > lookup.rows else None
 
@@ -101,7 +101,7 @@ def _added(run: Run, lookup: Lookup) -> Row | None:
 def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> Location | None:
     if added is not None:
         return run.location(added)
-    fill = fill_of(run, lookup.index, lookup.odd)
+    fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
         return run.location(fill)
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
@@ -126,4 +126,6 @@ def _fix(run: Run, lookup: Lookup, added: Row | None) -> Fix:
         return Fix("Replace the ignored positions by a real token (the pad token) before they are fed as inputs.")
     if added is not None:
         return Fix("After this line, give the model rows for them: `model.resize_token_embeddings(len(tokenizer))`.")
-    return Fix("Make the embedding with as many rows as there are ids: `vocab_size=len(tokenizer)`, and use the model's own tokenizer.")
+    return Fix(
+        "Make the embedding with as many rows as there are ids: `vocab_size=len(tokenizer)`, and use the model's own tokenizer."
+    )

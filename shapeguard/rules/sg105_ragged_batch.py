@@ -64,11 +64,17 @@ def check(run: Run) -> Iterator[Finding]:
 def _message(found: Ragged) -> str:
     lengths = f" (of length {found.lengths[0]} and {found.lengths[1]})" if found.lengths is not None else ""
     if found.padded:
-        return f"The ids are padded, but the {found.what} of another field{lengths} are not, and cannot become one tensor."
+        return (
+            f"The ids are padded, but the {found.what} of another field{lengths} are not, and cannot become one tensor."
+        )
     return f"The {found.what}{lengths} cannot become one tensor: nothing pads them."
 
 
 def _fix(found: Ragged) -> Fix:
     if found.padded:
-        return Fix("Use a collator that pads this field, too (for labels with -100), or pad it before the batch is made.")
-    return Fix("Pad the rows to one length (`padding=True`, or `pad_sequence`) and keep the mask that tells padding from data.")
+        return Fix(
+            "Use a collator that pads this field, too (for labels with -100), or pad it before the batch is made."
+        )
+    return Fix(
+        "Pad the rows to one length (`padding=True`, or `pad_sequence`) and keep the mask that tells padding from data."
+    )

@@ -53,13 +53,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import built_at, suspect, written
-from shapeguard.analysis.blame import Side
+from shapeguard.analysis.blame import Side, built_at, suspect, written
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
 from shapeguard.analysis.overrun import Overrun, overrun, positions_of
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -117,11 +117,7 @@ def _generated(run: Run, found: Overrun) -> Location | None:
     row = run.failed_row("generate")
     if row is None or (positions_of(row) or found.length) > found.allowed:
         return None
-    for name in ("max_new_tokens", "max_length"):
-        value = row.args.get(name)
-        if isinstance(value, int) and (place := written(run, row, value)) is not None:
-            return place
-    return run.location(row)
+    return setting_written(run, row, ("max_new_tokens", "max_length")) or run.location(row)
 
 
 def _table(run: Run, found: Overrun) -> Location | None:

@@ -41,9 +41,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, tokenized, was_cut
-from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 
@@ -89,13 +89,15 @@ def _location(run: Run) -> Location | None:
 
 
 def _cut_by_hand(run: Run) -> Location | None:
-    """Without a tokenizer: the slice that shortened the ids the mask was made of."""
+    """Without a tokenizer: the slice that shortened the ids the mask was made of, else where their number is written."""
     failed = failed_op(run)
     for value in failed.operands.values() if failed is not None else ():
         if value.dtype == "bool":
             for row in ancestors(run, value):
                 if row.op == "getitem" and row.inputs and row.outputs and row.inputs[0].dtype.startswith("int"):
                     return run.location(row)
+                if row.op in ("tensor", "as_tensor", "LongTensor"):
+                    return count_written(run, row) or run.location(row)
     return None
 
 

@@ -73,19 +73,26 @@ def check(run: Run) -> Iterator[Finding]:
 def _rendered_before(run: Run, row: Row) -> bool:
     """Whether a chat template was rendered to text, not to ids, before this call."""
     return any(
-        other.op.endswith(".apply_chat_template") and other.owner == row.owner and other.first_at <= row.last_at and not other.outputs
+        other.op.endswith(".apply_chat_template")
+        and other.owner == row.owner
+        and other.first_at <= row.last_at
+        and not other.outputs
         for other in run.of_kind("tokenizer")
     )
 
 
 def _finding(run: Run, row: Row, doubled: int, rendered: bool) -> Finding:
     rows = f"{doubled} row begins" if doubled == 1 else f"{doubled} rows begin"
-    cause = "the chat template has written it, and the tokenizer adds it again" if rendered else "the text already has one"
+    cause = (
+        "the chat template has written it, and the tokenizer adds it again" if rendered else "the text already has one"
+    )
     return Finding(
         CODE,
         NAME,
         Severity.ERROR if rendered else Severity.WARNING,
         f"{rows} with two start tokens: {cause}.",
         location=run.location(row),
-        fix=Fix("Pass `add_special_tokens=False` when tokenizing a rendered template, or let `apply_chat_template(tokenize=True)` make the ids."),
+        fix=Fix(
+            "Pass `add_special_tokens=False` when tokenizing a rendered template, or let `apply_chat_template(tokenize=True)` make the ids."
+        ),
     )

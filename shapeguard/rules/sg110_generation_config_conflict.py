@@ -39,18 +39,16 @@ model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=16
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.overrun import positions_of
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.analysis.settings_written import setting_written
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG110", "generation-config-conflict"
-_ENDS = frozenset({"argument", "assign", "attribute", "constant", "entry", "default", "option", "call"})
 
 
 class _Conflict(NamedTuple):
@@ -63,7 +61,12 @@ class _Conflict(NamedTuple):
 def check(run: Run) -> Iterator[Finding]:
     """A call of ``generate`` that refused its settings."""
     row = run.failed_row("generate")
-    if row is None or run.failure is None or run.failure.exception.type != "ValueError" or run.failed_row("forward", "cache"):
+    if (
+        row is None
+        or run.failure is None
+        or run.failure.exception.type != "ValueError"
+        or run.failed_row("forward", "cache")
+    ):
         return
     conflict = _length(row) or _sequences(row) or _checked(run)
     if conflict is None:
@@ -73,7 +76,7 @@ def check(run: Run) -> Iterator[Finding]:
         NAME,
         Severity.ERROR,
         conflict.message,
-        location=_written(run, row, conflict.fields) or run.location(row),
+        location=setting_written(run, row, conflict.fields) or run.location(row),
         failed_at=run.failed_at,
         mismatch=Mismatch("count", conflict.sizes) if conflict.sizes is not None else None,
         fix=Fix(conflict.fix),
@@ -113,43 +116,6 @@ def _checked(run: Run) -> _Conflict | None:
     if inner is None or not inner.file.replace("\\", "/").endswith("generation/configuration_utils.py"):
         return None
     said = run.failure.exception.message.strip().split("\n")[0] if run.failure is not None else ""
-    return _Conflict(f"The generation config refuses itself: {said}", (), None, "Remove one of the settings that fight.")
-
-
-def _written(run: Run, row: Row, fields: tuple[str, ...]) -> Location | None:
-    """Where a setting is written: in the call, in the config it was given, or in one assigned to the model."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
-    call = _call(run.expression(row))
-    if call is None or not sites:
-        return None
-    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    config = given.get("generation_config")
-    for field in fields:
-        value = row.args.get(field)
-        node = given.get(field) or (ast.Attribute(config, field, ast.Load()) if config is not None else None)
-        if node is None or not isinstance(value, int):
-            continue
-        for trail in climbs(run.sources, sites, node, value=value):
-            last = trail.spots[-1]
-            if last.kind in _ENDS and last.line:
-                return run.place(last.file, last.line, last.function)
-    return _assigned(run, fields)
-
-
-def _assigned(run: Run, fields: tuple[str, ...]) -> Location | None:
-    """``model.generation_config.max_length = 32`` somewhere in the user's files."""
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            if any(isinstance(target, ast.Attribute) and target.attr in fields for target in targets):
-                return run.place(file, node.lineno)
-    return None
-
-
-def _call(text: str) -> ast.Call | None:
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-    return node if isinstance(node, ast.Call) else None
+    return _Conflict(
+        f"The generation config refuses itself: {said}", (), None, "Remove one of the settings that fight."
+    )

@@ -56,13 +56,16 @@ from shapeguard.analysis.cache_rows import (
     cross_rows,
     expansion,
     handed_in_at,
+    own_cache,
     rows_written_at,
     trims,
 )
 from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.concat import FailedConcat, odd_one
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
+from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Edit, Finding, Fix, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -85,6 +88,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_cache(run, sides)
     elif cross is not None:
         yield _in_cross_attention(run, cross)
+    elif (concat := own_cache(run)) is not None:
+        yield _in_own_cache(run, concat)
     seen = set()
     for trim in trims(run):
         if trim.cut.chain not in seen:
@@ -110,6 +115,20 @@ def _in_cache(run: Run, sides: _Sides) -> Finding:
         mismatch=Mismatch("dim", (rows, wanted), 0),
         lineage=steps(run, made[1] if made is not None else hops),
         fix=_fix(run, change, rows, wanted),
+    )
+
+
+def _in_own_cache(run: Run, concat: FailedConcat) -> Finding:
+    rows, wanted = concat.clash.sizes
+    return clash_finding(
+        run,
+        concat.failed,
+        CODE,
+        NAME,
+        f"The keys or values kept from earlier steps have {rows} rows, the new ones {wanted}: rows left or joined the batch, "
+        "and what is kept was not changed with them.",
+        odd_one(run, concat),
+        "Where rows leave (or beams reorder) the batch, index the kept keys and values with the same rows.",
     )
 
 

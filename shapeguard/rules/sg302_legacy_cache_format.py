@@ -64,6 +64,9 @@ def check(run: Run) -> Iterator[Finding]:
     update = failed_update(run)
     if update is not None and len(update.past.last) != len(update.new.last):
         yield _other_layout(run, update)
+    missing = _missing_method(run)
+    if missing is not None and taken is None:
+        yield _old_method(run, *missing)
     listed = _unpacked_list(run) if taken is None else None
     if listed is not None:
         yield _layers_unpacked(run, listed)
@@ -86,6 +89,32 @@ def _other_layout(run: Run, update: FailedUpdate) -> Finding:
         operands=(run.tensor(past, "the cache's keys"), run.tensor(new, "", NEW_DIMS)),
         mismatch=Mismatch("rank", (len(past.last), len(new.last))),
         fix=Fix("Bring keys and values to (batch, kv_heads, length, head_dim) before they are put into the cache."),
+    )
+
+
+def _missing_method(run: Run) -> tuple[str, str] | None:
+    """(class, name) of a method that cache classes no longer have: ``DynamicCache.from_legacy_cache``."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "AttributeError":
+        return None
+    statement = run.sources[frame.file].statement(frame.line)
+    for node in ast.walk(statement) if statement is not None else ():
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id.endswith("Cache"):
+            return node.value.id, node.attr
+    return None
+
+
+def _old_method(run: Run, cache: str, name: str) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{cache}` has no `{name}`: the old tuple format is no longer converted to and fro.",
+        location=run.failed_at,
+        failed_at=run.failed_at,
+        fix=Fix(
+            f"Make the cache from the pairs, `{cache}(pairs)`, and read it by its layers: `layer.keys`, `layer.values`."
+        ),
     )
 
 

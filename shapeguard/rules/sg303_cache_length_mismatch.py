@@ -52,6 +52,7 @@ from shapeguard.analysis.cached_calls import (
     fresh_ids,
     grown_here,
     seen_from,
+    too_long,
 )
 from shapeguard.analysis.caches import lengths, named
 from shapeguard.analysis.graph import ancestors
@@ -68,6 +69,9 @@ _KEEPS_POSITIONS = frozenset(
 def check(run: Run) -> Iterator[Finding]:
     """Calls on a cache whose mask, positions or ids do not fit its length."""
     told = set()
+    generation = run.failed_row("generate")
+    if generation is not None and too_long(generation):  # the cache is stale, which says more
+        return
     for row in cached_calls(run):
         for finding in (
             _mask(run, row),

@@ -46,7 +46,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from shapeguard.analysis.buffers import laid_out_at, overflows
 from shapeguard.analysis.caches import FailedUpdate, failed_update
+from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
@@ -54,8 +56,10 @@ CODE, NAME = "SG304", "static-cache-overflow"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed update of a fixed-size cache."""
+    """A failed update of a fixed-size cache, or a write past the end of a buffer that serves as one."""
     update = failed_update(run)
+    if update is None:
+        yield from _by_hand(run)
     if update is None or not update.is_static or len(update.past.last) != 4 or len(update.new.last) != 4:
         return
     rows, wanted = update.past.last[0], update.new.last[0]
@@ -68,6 +72,29 @@ def check(run: Run) -> Iterator[Finding]:
         text = f"The cache has room for {room} positions, this request needs {needed}."
         fix = "Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."
         yield _finding(run, update, text, Mismatch("index", (needed, room), 2), fix)
+
+
+def _by_hand(run: Run) -> Iterator[Finding]:
+    """Writes past the end of buffers that the user's code keeps."""
+    told: set[Location | None] = set()
+    for overflow in overflows(run):
+        where, hops = laid_out_at(run, overflow)
+        if where in told:
+            continue
+        told.add(where)
+        yield Finding(
+            CODE,
+            NAME,
+            Severity.ERROR,
+            f"The buffer has room for {overflow.room} positions and is written up to {overflow.needed}: "
+            "the slice is cut at its end, and what does not fit is lost or refused.",
+            location=where,
+            failed_at=run.failed_at if overflow.row.error else None,
+            operands=tuple(run.tensor(tensor) for tensor in overflow.row.inputs[:2]),
+            mismatch=Mismatch("index", (overflow.needed, overflow.room), overflow.dim),
+            lineage=steps(run, hops),
+            fix=Fix("Lay the buffer out for prompt length plus new tokens, and check the position before writing."),
+        )
 
 
 def _finding(run: Run, update: FailedUpdate, message: str, mismatch: Mismatch, fix: str) -> Finding:

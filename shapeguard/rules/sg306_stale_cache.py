@@ -47,8 +47,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers
-from shapeguard.analysis.caches import given_cache, knows_length, lengths, named
+from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers, too_long
+from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
@@ -66,7 +66,7 @@ def check(run: Run) -> Iterator[Finding]:
             told.add(row.chain)
             yield _finding(run, row, severity, _before(row))
     for row in run.of_kind("generate"):
-        if _too_long(row) and row.chain not in told:
+        if too_long(row) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
 
@@ -88,12 +88,6 @@ def _sibling(run: Run, row: Row) -> Severity | None:
 def _stepped(run: Run, row: Row) -> bool:
     """Whether single tokens were decoded on caches, as a conversation does between its turns."""
     return any((lengths(other) or (0, 0))[1] == 1 for other in cached_calls(run) if other.id != row.id)
-
-
-def _too_long(row: Row) -> bool:
-    """A cache as long as the ids or longer: ``generate`` wants the ids of everything cached and at least one more."""
-    sizes = lengths(row)
-    return knows_length(row) and sizes is not None and sizes[0] >= sizes[1] > 0 and named(row, "input_ids") is not None
 
 
 def _before(row: Row) -> tuple[int, int]:

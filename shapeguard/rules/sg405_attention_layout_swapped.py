@@ -46,7 +46,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.seq_first import SeqFirst, swapped_calls
+from shapeguard.analysis.seq_first import SeqFirst, chosen, swapped_calls
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -91,7 +91,8 @@ def _refused(run: Run) -> Finding | None:
 
 
 def _swapped_mask(run: Run, row: Row, mask: tuple[int, ...], key: tuple[int, ...], batch_first: bool) -> Finding:
-    built = next((run.row(other.owner) for other in run.failed_rows if other.owner is not None), None)
+    owned = next((other for other in run.failed_rows if other.kind == "module" and other.owner is not None), None)
+    built = chosen(run, owned) if owned is not None else None
     return Finding(
         CODE,
         NAME,

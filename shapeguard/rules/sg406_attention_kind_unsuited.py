@@ -40,6 +40,7 @@ model(torch.tensor([[5, 6, 7]])).attentions[0].mean()
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.failed import failed_op
@@ -60,7 +61,7 @@ _WORDS = (
     "sdpa",
 )
 _KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", "flex_attention_forward"})
-_NOTHING = ("TypeError", "AttributeError")
+_NOTHING = ("TypeError", "AttributeError", "IndexError")
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -102,11 +103,10 @@ def _no_maps(run: Run) -> Finding | None:
     if failure is None or frame is None or failure.exception.type not in _NOTHING or frame is not run.inner_frame:
         return None
     fused = any(row.op in _KERNELS for row in run.of_kind("attention"))
-    if "NoneType" not in failure.exception.message or not fused:
-        return None
+    read = re.search(r"\battentions\b", run.statement_of(frame).source + frame.expression) is not None
     asked = set_at(run, "output_attentions") is not None
-    statement = run.statement_of(frame).source + frame.expression
-    if not asked and "attentions" not in statement:
+    nothing = "NoneType" in failure.exception.message or (failure.exception.type == "IndexError" and read)
+    if not fused or not nothing or not (asked or read):
         return None
     return _finding(
         run, "The model ran a fused attention kernel, which hands out no attention weights.", _chosen_at(run)

@@ -69,5 +69,7 @@ def _finding(run: Run, found: Meeting) -> Finding:
         operands=(run.tensor(found.column), run.tensor(found.vector)),
         mismatch=Mismatch("rank", (2, 1)),
         lineage=steps(run, follow(run, found.column, 1)),
-        fix=Fix("Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."),
+        fix=Fix(
+            "Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."
+        ),
     )

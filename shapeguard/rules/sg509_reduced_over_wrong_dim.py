@@ -52,8 +52,10 @@ CODE, NAME = "SG509", "reduced-over-wrong-dim"
 
 def check(run: Run) -> Iterator[Finding]:
     """Softmaxes whose use shows that another dim was meant, and those over a dim that has one entry only."""
+    findings = [_wrong(run, found) for found in wrongly_normalised(run)]
+    findings += [_one(run, row, dim) for row, dim in over_one(run)]
     told: set[Location | None] = set()
-    for finding in (*map(lambda found: _wrong(run, found), wrongly_normalised(run)), *(_one(run, row, dim) for row, dim in over_one(run))):
+    for finding in findings:
         if finding.location not in told:
             told.add(finding.location)
             yield finding

@@ -41,8 +41,8 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.run import Run
-from shapeguard.rules.loss_broadcast import broadcast_losses
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
+from shapeguard.rules.loss_broadcast import broadcast_losses
 from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG601", "loss-target-mismatch"

@@ -50,61 +50,91 @@ for batch in DataLoader(Clips(), batch_size=2):
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import in_default_collate, loader_built, user_remote_frame
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import NamedValue
 
 CODE, NAME = "SG602", "collate-ragged"
+
+
+class _Odd(NamedTuple):
+    """A sample as most are, the odd one, and the first dim in which they differ (None: they differ in their number of dims)."""
+
+    usual: NamedValue
+    odd: NamedValue
+    dim: int | None
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        usual, odd = self.usual.shape or (), self.odd.shape or ()
+        return (len(usual), len(odd)) if self.dim is None else (usual[self.dim], odd[self.dim])
 
 
 def check(run: Run) -> Iterator[Finding]:
     """A failure of torch's own collation to stack the samples, here or in a worker."""
     if run.failure is None or run.failure.exception.type != "RuntimeError" or not in_default_collate(run):
         return
-    failed = failed_op(run)
-    if failed is not None and (failed.clash is None or failed.op not in ("stack", "collate_tensor_fn", "default_collate")):
-        return
-    location, lineage = _made(run, failed)
+    odd = _odd(run)
+    hops = follow(run, odd.odd, odd.dim) if odd is not None and odd.dim is not None else []
     yield Finding(
         CODE,
         NAME,
         Severity.ERROR,
-        _message(failed),
-        location=location or _worker(run) or run.failed_at,
+        _message(odd),
+        location=_made(run, hops) or _loaded(run) or run.failed_at,
         failed_at=_failed_at(run),
-        operands=failed.views(run) if failed is not None else (),
-        mismatch=failed.mismatch() if failed is not None else None,
-        lineage=lineage,
-        fix=Fix("Bring every sample to one shape in the dataset (pad what is too short), or give the DataLoader a collate function that pads."),
+        operands=(run.operand(odd.usual), run.operand(odd.odd)) if odd is not None else (),
+        mismatch=Mismatch("rank" if odd.dim is None else "dim", odd.sizes, odd.dim) if odd is not None else None,
+        lineage=steps(run, hops),
+        fix=Fix(
+            "Bring every sample to one shape in the dataset (pad what is too short), or give the DataLoader a collate "
+            "function that pads."
+        ),
     )
 
 
-def _message(failed: FailedOp | None) -> str:
-    sizes = f": {failed.clash.sizes[0]} against {failed.clash.sizes[1]}" if failed is not None and failed.clash is not None else ""
+def _odd(run: Run) -> _Odd | None:
+    """Among the samples of the frame that stacked them: one as most are, and the first that is not."""
+    frame = run.inner_frame
+    samples = (
+        [v for v in frame.locals if v.expression.startswith("batch[") and v.shape is not None]
+        if frame is not None
+        else []
+    )
+    if len({sample.shape for sample in samples}) < 2:
+        return None
+    common = Counter(sample.shape for sample in samples).most_common(1)[0][0]
+    usual = next(sample for sample in samples if sample.shape == common)
+    odd = next(sample for sample in samples if sample.shape != common)
+    one, other = usual.shape or (), odd.shape or ()
+    dims = [dim for dim, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+    return _Odd(usual, odd, dims[0] if len(one) == len(other) and dims else None)
+
+
+def _message(odd: _Odd | None) -> str:
+    sizes = f" ({odd.sizes[0]} against {odd.sizes[1]})" if odd is not None else ""
     return f"The samples of a batch do not have one shape{sizes}, and the default collation can only stack equal ones."
 
 
-def _made(run: Run, failed: FailedOp | None) -> tuple[Location | None, tuple[LineageStep, ...]]:
-    """The line of the dataset that gave a sample its odd size."""
-    if failed is None or failed.clash is None or failed.clash.dim is None:
-        return None, ()
-    clash = failed.clash
-    for label, dim in ((clash.right, clash.right_dim), (clash.left, clash.left_dim)):
-        value = failed.operands.get(label)
-        hops = follow(run, value, dim) if value is not None and dim is not None else []
-        cuts = [hop for hop in hops if hop.source is not None and hop.row.kind == "op"]
-        if cuts:
-            changed = next((hop for hop in cuts if hop.changed), cuts[0])
-            return run.location(changed.row), steps(run, hops)
-    return None, ()
+def _made(run: Run, hops: list[Hop]) -> Location | None:
+    """The line of the dataset that gave a sample its odd size, or handed it on last."""
+    ops = [hop for hop in hops if hop.source is not None and hop.row.kind == "op"]
+    cuts = [hop for hop in ops if hop.row.op in ("getitem", "narrow", "pad", "interpolate", "slice")]
+    changed = [
+        hop for hop in ops if hop.changed and hop.row.inputs[0].first == hop.row.inputs[0].last
+    ]  # others are samples only
+    chosen = next(iter(cuts or changed or ops), None)
+    return run.location(chosen.row) if chosen is not None else None
 
 
-def _worker(run: Run) -> Location | None:
-    """From a worker only a text arrives: the statement that built the loader, else the line the text names."""
+def _loaded(run: Run) -> Location | None:
+    """Where nothing is known of the samples: the statement that built the loader, else the line a worker's text names."""
     remote = user_remote_frame(run)
     return loader_built(run) or (run.place(remote.file, remote.line, remote.function) if remote is not None else None)
 

@@ -58,7 +58,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.children import is_passed_on
-from shapeguard.analysis.collectives import Brought, Parting, own_operand, parting, places
+from shapeguard.analysis.collectives import Brought, Parting, own_operand, parting, places, ranks
 from shapeguard.analysis.lineage import birth, follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -79,19 +79,19 @@ def check(run: Run) -> Iterator[Finding]:
         yield _local(run, failed, odd)
         return
     found = parting(run)
-    if found is None or run.failure is not None and failed is None:
+    if found is None or found.left.shape is None or found.right.shape is None or not found.same_op:
         return
-    if run.failure is None and not _tells(run, found):
-        return
-    if found.same_op and found.left.shape is not None:
-        yield _between(run, found)
+    if failed is not None or _tells(run, found):
+        yield _between(run, found, found.left.shape, found.right.shape)
 
 
 def _tells(run: Run, found: Parting) -> bool:
     """Whether it is for this process to tell: no rank lived to raise an exception, and this is the first of the two."""
-    ranks = (found.left.run, found.right.run)
-    silent = not any(other.failure is not None and not is_passed_on(other.failure) for other in ranks)
-    return silent and run is ranks[0]
+    if run.failure is not None:
+        return False
+    both = (found.left.run, found.right.run)
+    silent = not any(other.failure is not None and not is_passed_on(other.failure) for other in both)
+    return silent and run is both[0]
 
 
 def _odd_place(row: Row) -> TensorArg | None:
@@ -103,37 +103,40 @@ def _odd_place(row: Row) -> TensorArg | None:
 
 def _local(run: Run, row: Row, odd: TensorArg) -> Finding:
     own = own_operand(row)
-    assert own is not None
-    made = run.birth(odd.origin) or run.location(row)
-    return _finding(
-        run, row, f"`{row.op}` brings {format_shape(own.last)}, and `{odd.label}` has a place for {format_shape(odd.last)}.",
-        made, own.last, odd.last, own,
-    )  # fmt: skip
+    brought = own.last if own is not None else ()
+    told = f"`{row.op}` brings {format_shape(brought)}, and `{odd.label}` has a place for {format_shape(odd.last)}."
+    return _finding(run, row, told, run.birth(odd.origin) or run.location(row), brought, odd.last, own)
 
 
-def _between(run: Run, found: Parting) -> Finding:
-    here, there = (found.left, found.right) if found.left.run is run else (found.right, found.left)
-    row = run.failed_row("collective") or here.row
-    assert here.shape is not None and there.shape is not None
+def _between(run: Run, found: Parting, left: tuple[int, ...], right: tuple[int, ...]) -> Finding:
+    mine = found.right if found.right.run is run else found.left
+    row = run.failed_row("collective") or mine.row
     told = (
-        f"`{row.op}` number {found.number + 1}: rank {here.rank} brings {format_shape(here.shape)}, "
-        f"rank {there.rank} {format_shape(there.shape)}."
+        f"`{row.op}` number {found.number + 1}: rank {found.left.rank} brings {format_shape(left)}, "
+        f"rank {found.right.rank} {format_shape(right)}."
     )
-    own = own_operand(row)
-    return _finding(run, row, told, _made(here), here.shape, there.shape, own)
+    return _finding(run, row, told, _made(mine, _odd_dim(left, right)), left, right, own_operand(row))
 
 
-def _made(brought: Brought) -> Location | None:
+def _made(brought: Brought, dim: int | None) -> Location | None:
     """The line that gave this rank's tensor its size; at least that of the collective."""
-    run, row = brought.run, brought.row
-    own = own_operand(row)
-    for dim in range(len(own.last)) if own is not None else ():
-        assert own is not None
-        change = birth(follow(run, own, dim))
-        location = run.location(change.row) if change is not None else None
-        if location is not None:
-            return location
-    return run.location(row)
+    run, own = brought.run, own_operand(brought.row)
+    born = birth(follow(run, own, dim)) if own is not None and dim is not None else None
+    made = run.location(born.row) if born is not None else run.birth(own.origin) if own is not None else None
+    return made or run.location(brought.row)
+
+
+def _died_at(run: Run, row: Row) -> Location | None:
+    """The collective's line, where a rank was ended in it with no exception: an abort in C++ leaves no last line."""
+    died = any(rank.recording.footer is None for rank in ranks(run).values())
+    return run.location(row) if died else None
+
+
+def _odd_dim(left: tuple[int, ...], right: tuple[int, ...]) -> int | None:
+    """The dimension in which two shapes of one rank differ first."""
+    if len(left) != len(right):
+        return None
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=True)) if a != b), None)
 
 
 def _finding(
@@ -145,12 +148,9 @@ def _finding(
     right: tuple[int, ...],
     own: TensorArg | None,
 ) -> Finding:
-    dim = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), None)
-    mismatch = (
-        Mismatch("rank", (len(left), len(right)))
-        if len(left) != len(right) or dim is None
-        else Mismatch("dim", (left[dim], right[dim]), dim)
-    )
+    dim = _odd_dim(left, right)
+    by_rank = Mismatch("rank", (len(left), len(right)))
+    mismatch = by_rank if dim is None else Mismatch("dim", (left[dim], right[dim]), dim)
     hops = follow(run, own, dim) if own is not None and dim is not None else []
     return Finding(
         CODE,
@@ -158,7 +158,7 @@ def _finding(
         Severity.ERROR,
         message,
         location=location,
-        failed_at=run.failed_at if run.failed_row("collective") is not None else None,
+        failed_at=run.failed_at if run.failed_row("collective") is not None else _died_at(run, row),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs[:8]),
         mismatch=mismatch,
         lineage=steps(run, hops),

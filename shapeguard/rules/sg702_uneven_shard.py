@@ -38,14 +38,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_split
+from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_share, uneven_split
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
 CODE, NAME = "SG702", "uneven-shard"
 _CHUNK = "Use `tensor_split`, which gives exactly as many pieces as asked for, or loop over the pieces there are."
 _PIECES = "Pad to a multiple of the number of pieces before the split, or treat the last, smaller piece apart."
+_STEPS = "Give every rank the same number of steps: pad or drop the rest, or use `Join` where counts must differ."
 _SHARE = "Round the size of a share up, give a rank with too few rows padding, and cut that off after gathering."
 
 
@@ -56,6 +58,7 @@ def check(run: Run) -> Iterator[Finding]:
         yield _short(run, short)
         return
     yield from _uneven(run)
+    yield from _more_steps(run)
     dropped = dropped_rows(run)
     if dropped is not None:
         yield _dropped(dropped)
@@ -91,6 +94,24 @@ def _uneven(run: Run) -> Iterator[Finding]:
         mismatch=crash.failed.mismatch(),
         lineage=crash.suspect.lineage(run),
         fix=Fix(_PIECES),
+    )  # fmt: skip
+
+
+def _more_steps(run: Run) -> Iterator[Finding]:
+    """This rank goes on to a collective to which another does not come any more."""
+    counts = alone(run)
+    if counts is None:
+        return
+    share = uneven_share(run)
+    sizes = share[1] if share is not None else None
+    told = f" Their shares are {sizes[0]} and {sizes[1]} rows." if sizes is not None else ""
+    yield Finding(
+        CODE, NAME, Severity.ERROR,
+        f"This rank enters collective number {counts[0]}; another has ended after {counts[1]}.{told}",
+        location=run.location(share[0]) if share is not None else run.failed_at,
+        failed_at=run.failed_at,
+        mismatch=Mismatch("count", sizes or counts),
+        fix=Fix(_STEPS),
     )  # fmt: skip
 
 

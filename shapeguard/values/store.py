@@ -128,7 +128,9 @@ def parse_report(data: bytes, name: str = "report") -> Report:
     try:
         schema = msgspec.json.decode(data, type=_Tagged).schema
     except msgspec.DecodeError as error:
-        raise FormatError(f"{name}: expected a shapeguard report ({REPORT_SCHEMA}), got something else ({error})") from None
+        raise FormatError(
+            f"{name}: expected a shapeguard report ({REPORT_SCHEMA}), got something else ({error})"
+        ) from None
     if schema != REPORT_SCHEMA:
         raise FormatError(f"{name}: expected schema {REPORT_SCHEMA}, got {schema or 'a JSON without one'}")
     try:

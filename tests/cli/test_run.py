@@ -180,6 +180,15 @@ def test_every_level_explains_the_failure(level: str, tmp_path: Path) -> None:
     assert report["findings"][0]["code"] == "SG202"  # type: ignore[index]
 
 
+def test_trouble_of_our_own_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    broken = "import sys\nsys.modules['shapeguard.analysis'] = None\nprint('fine')\n"
+    ran = shapeguard(tmp_path, "run", "--fail-on", "warning", "--out", "report", _script(tmp_path, broken))
+    assert (ran.status, ran.out) == (0, "fine\n")
+    assert ran.err.count("\n") == 1
+    assert "the program is not affected" in ran.err
+    assert (tmp_path / "report" / "recording.jsonl").exists()
+
+
 def test_without_transformers(tmp_path: Path) -> None:
     ran = shapeguard(tmp_path, "run", _script(tmp_path, FAILING), without=["transformers"])
     assert (ran.status, ran.out) == (1, "before []\n")

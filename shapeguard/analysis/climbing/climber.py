@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shapeguard.analysis.climbing import calls, names, numbers, parts
+from shapeguard.analysis.climbing.bindings import Binding
 from shapeguard.analysis.climbing.chained import Chained
 from shapeguard.analysis.climbing.code import Codebase
 from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
@@ -14,7 +15,7 @@ from shapeguard.analysis.climbing.spots import Kind, Spot
 from shapeguard.values.recording import Site
 
 Known = Callable[[str, str, str], int | None]  # file, function, expression -> the value seen there
-MAX_STEPS = 4000  # of one climb, over all its branches
+MAX_STEPS = 2000  # of one climb, over all its branches
 MAX_NESTING = 14  # of questions asked on the way to an answer
 MAX_HOPS = 40
 MAX_DEEP = 60  # hops of nested questions together: Python's own stack is bounded
@@ -31,6 +32,7 @@ class Climber:
         self._nesting = 0
         self._deep = 0
         self._cut = 0  # how often a bound was met
+        self.bound: dict[tuple[str, ast.AST | None, Frame], list[Binding]] = {}  # found already
         self._things: dict[Want, list[Want]] = {}
 
     def steps(self, want: Want, whole: bool = False) -> list[Hop]:

@@ -21,6 +21,7 @@ class Code:
         self.name = name
         self.source = source
         self.tree = source.tree or MODULE
+        self.handed_back: dict[ast.AST, list[ast.Return | ast.Yield | ast.YieldFrom]] = {}  # what functions hand back
         self.given_to_self: dict[ast.ClassDef, dict[str, list[tuple[Definition, ast.stmt, ast.expr, Path]]]] = {}
         self.parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shapeguard.analysis.climbing import objects
@@ -45,7 +46,7 @@ def _on_chain(climber: Climber, depth: int) -> Arguments | None:
     given = arguments_of(call, outer, passes_self=_passes_self(call))
     direct = called == name or name in CALLED_BY_VALUE or isinstance(call.func, ast.Name)
     if (called in _BETWEEN and called != name) or not direct:
-        return Arguments((), given.keywords)
+        return replace(given, positional=())
     return given
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shapeguard.analysis.climbing import entering, objects
 from shapeguard.analysis.climbing.arguments import argument, default
 from shapeguard.analysis.climbing.bindings import Binding, at_the_end, reaching
+from shapeguard.analysis.climbing.code import Code
 from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
 from shapeguard.analysis.climbing.spots import Kind, Spot
 
@@ -29,12 +30,20 @@ def _bindings(climber: Climber, node: ast.Name, scope: Scope) -> tuple[Scope, li
     """The bindings of a name, and the scope in which they stand: its own function, one outside, or the module."""
     code = climber.base[scope.file]
     at = node if node in code.parents else scope.at
-    found = reaching(code, node.id, at, scope.frame) if at is not None else at_the_end(scope.frame, node.id)
+    found = _found(climber, code, node.id, at, scope.frame)
     while not found and not isinstance(scope.frame, ast.Module):
         outside: Frame = code.frame_of(scope.frame)
         scope = climber.scope_of(scope.file, outside)
-        found = at_the_end(outside, node.id)
+        found = _found(climber, code, node.id, None, outside)
     return scope, found
+
+
+def _found(climber: Climber, code: Code, name: str, at: ast.AST | None, frame: Frame) -> list[Binding]:
+    """The bindings of a name in a frame, looked up once."""
+    key = (name, at, frame)
+    if key not in climber.bound:
+        climber.bound[key] = reaching(code, name, at, frame) if at is not None else at_the_end(frame, name)
+    return climber.bound[key]
 
 
 def is_library(climber: Climber, node: ast.Name, scope: Scope) -> bool:

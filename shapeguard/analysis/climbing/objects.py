@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
 
 MAX_MAKERS = 12
+MAX_LEVEL = 6  # calls within calls that are entered, beside the call chain
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def _is_super(node: ast.AST) -> bool:
 
 def callees(climber: Climber, call: ast.Call, scope: Scope) -> list[Callee]:
     """The user's functions and classes that a call can enter; empty for a library's."""
+    if scope.level >= MAX_LEVEL:
+        return []
     given = arguments_of(call, scope)
     if isinstance(call.func, ast.Attribute) and _is_super(call.func.value):
         return _of_super(climber, call.func.attr, given, scope)
@@ -136,9 +139,7 @@ def _called(climber: Climber, thing: Want, given: Arguments) -> list[Callee]:
         case ast.ClassDef():
             return [Callee(file, None, given, Instance(file, thing.node, given))]
         case ast.Call(func=func) if last_name(func) == "partial" and thing.node.args:
-            bound = arguments_of(thing.node, thing.scope)
-            rest = Arguments(bound.positional[1:], bound.keywords)
-            more = joined(rest, given)
+            more = joined(arguments_of(thing.node, thing.scope), given)
             inner = climber.things(thing.node.args[0], thing.scope)
             return [callee for one in inner for callee in _called(climber, one, more)]
     found = _instances_of_end(climber, thing)

@@ -16,7 +16,10 @@ def returned(climber: Climber, frame: FunctionNode, scope: Scope, path: Path, va
     """The hops to the expressions that a function returns, or yields when some element of the result is wanted."""
     if isinstance(frame, ast.Lambda):
         return [Hop(climber.spot(frame.body, scope, "return"), Want(frame.body, scope, path, value))]
-    own = list(_own(frame))
+    code = climber.base[scope.file]
+    if frame not in code.handed_back:
+        code.handed_back[frame] = [n for n in _own(frame) if isinstance(n, ast.Return | ast.Yield | ast.YieldFrom)]
+    own = code.handed_back[frame]
     element = path[1:] if path[:1] == (EACH,) else path
     given: list[tuple[ast.expr, Path]] = [(n.value, path) for n in own if isinstance(n, ast.Return) and n.value]
     yields: list[tuple[ast.expr, Path]] = [(n.value, element) for n in own if isinstance(n, ast.Yield) and n.value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -37,6 +37,14 @@ class Scope:
     this: Instance | None = None  # what ``self`` is, when that is known
     depth: int = -1  # position in the call chain; -1 beside it
 
+    @property
+    def level(self) -> int:
+        """How many calls were entered on the way here, beside the call chain."""
+        callers = [self.call.scope.level] if self.call is not None else []
+        if self.this is not None and self.this.made is not None:
+            callers.append(self.this.made.scope.level)
+        return 1 + max(callers) if callers else 0
+
 
 class Given(NamedTuple):
     """An argument as the caller wrote it."""
@@ -49,8 +57,11 @@ class Given(NamedTuple):
 class Arguments:
     """What a call hands to the function it enters."""
 
-    positional: tuple[Given, ...] = ()
-    keywords: tuple[tuple[str | None, Given], ...] = ()  # None: ``**mapping``
+    calls: tuple[ast.Call, ...]  # the call; that of ``partial`` and the one of its result
+    scope: Scope  # where it stands
+    # Calls and scope say it all: comparing the arguments too would walk the whole tree of scopes again and again.
+    positional: tuple[Given, ...] = field(default=(), compare=False)
+    keywords: tuple[tuple[str | None, Given], ...] = field(default=(), compare=False)  # None: ``**mapping``
     passes_self: bool = False  # ``Base.__init__(self, ...)``: the instance is written among the positional ones
 
 
@@ -85,6 +96,8 @@ class Hop:
 def arguments_of(call: ast.Call, scope: Scope, passes_self: bool = False) -> Arguments:
     """The arguments of a call that stands in a scope."""
     return Arguments(
+        (call,),
+        scope,
         tuple(Given(node, scope) for node in call.args),
         tuple((keyword.arg, Given(keyword.value, scope)) for keyword in call.keywords),
         passes_self,
@@ -93,4 +106,5 @@ def arguments_of(call: ast.Call, scope: Scope, passes_self: bool = False) -> Arg
 
 def joined(bound: Arguments, more: Arguments) -> Arguments:
     """The arguments of a call of ``functools.partial(f, *bound)``."""
-    return Arguments(bound.positional + more.positional, more.keywords + bound.keywords)
+    positional = bound.positional[1:] + more.positional
+    return Arguments(bound.calls + more.calls, more.scope, positional, more.keywords + bound.keywords)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from shapeguard.capture.modes import ModeOff, SwitchedOn
@@ -64,44 +65,55 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
 
 def wrap_fast_path(original: Callable[..., Any]) -> Callable[..., Any]:
     """``forward`` of a module that has a fast path: under any function mode it is not taken, and other numbers come out."""
-
-    @functools.wraps(original)
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling():
-            return original(self, *args, **kwargs)
-        with ModeOff():
-            return original(self, *args, **kwargs)
-
-    return forward
+    return scriptable(original, _past_the_mode)
 
 
 def wrap_multihead_attention(original: Callable[..., Any]) -> Callable[..., Any]:
     """``nn.MultiheadAttention.forward``, whoever calls it."""
+    return scriptable(original, _multihead_attention)
 
-    @functools.wraps(original)
-    def forward(self: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or idle():
-            return original(self, query, key, value, *args, **kwargs)
 
-        def labelled() -> dict[str, Any]:
-            extra = dict(zip(("key_padding_mask", "need_weights", "attn_mask"), args, strict=False))
-            masks = {name: {**extra, **kwargs}.get(name) for name in ("key_padding_mask", "attn_mask")}
-            sizes = {"num_heads": self.num_heads, "embed_dim": self.embed_dim, "batch_first": self.batch_first}
-            return {"query": query, "key": key, "value": value, **masks, **sizes}
+def scriptable(original: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that hands ``run(original, self, args, kwargs)`` on, with the globals of the original.
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with ModeOff():  # also at level "all": under any function mode the fast path is not taken
-                return original(self, *args, **kwargs)
+    ``torch.jit.script`` reads the original's source and looks the names in it up in the globals of what it was given.
+    """
 
-        return watched(
-            call,
-            (query, key, value, *args),
-            kwargs,
-            sys._getframe(1),
-            "attention",
-            type(self).__name__,
-            labelled,
-            path_of(self),
-        )
+    def method(self, *args, **kwargs):  # type: ignore[no-untyped-def]  # TorchScript would resolve the annotations
+        return run(original, self, args, kwargs)
 
-    return forward
+    made = FunctionType(method.__code__, original.__globals__, original.__name__, None, method.__closure__)
+    return functools.wraps(original)(made)
+
+
+def _past_the_mode(original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if is_compiling():
+        return original(module, *args, **kwargs)
+    with ModeOff():
+        return original(module, *args, **kwargs)
+
+
+_MULTIHEAD = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask")
+
+
+def _multihead_attention(original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if is_compiling():
+        return original(module, *args, **kwargs)
+    if idle():
+        return _past_the_mode(original, module, args, kwargs)
+
+    def labelled() -> dict[str, Any]:
+        given = {**dict(zip(_MULTIHEAD, args, strict=False)), **kwargs}
+        sizes = {"num_heads": module.num_heads, "embed_dim": module.embed_dim, "batch_first": module.batch_first}
+        return {**{name: given.get(name) for name in _MULTIHEAD if name != "need_weights"}, **sizes}
+
+    return watched(
+        functools.partial(_past_the_mode, original, module),
+        (args, kwargs),
+        {},
+        sys._getframe(2),
+        "attention",
+        type(module).__name__,
+        labelled,
+        path_of(module),
+    )

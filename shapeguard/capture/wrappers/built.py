@@ -9,7 +9,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from shapeguard.capture.record import Event
@@ -47,7 +47,7 @@ def _wrapped(original: Callable[..., Any], directly: bool) -> Callable[..., Any]
 
 def _built(built: Any, frame: FrameType | None, directly: bool) -> None:
     constructor: FrameType | None = None
-    while frame is not None and frame.f_code.co_name in ("__init__", "__post_init__") and _first_argument(frame) is built:
+    while frame is not None and _constructs(frame, built):
         constructor, frame = frame, frame.f_back
     if not directly:
         for _ in range(_REACH):
@@ -66,6 +66,25 @@ def _built(built: Any, frame: FrameType | None, directly: bool) -> None:
             recorder.remember(built, recorder.latest)
 
 
+def _constructs(frame: FrameType, built: Any) -> bool:
+    """Whether a frame runs a constructor of this very object."""
+    code = frame.f_code
+    if code.co_name not in ("__init__", "__post_init__"):
+        return False
+    if _reads_locals(code):
+        methods = (vars(base).get(code.co_name) for base in type(built).__mro__)
+        return any(getattr(method, "__code__", None) is code for method in methods)
+    return _first_argument(frame) is built
+
+
+def _reads_locals(code: CodeType) -> bool:
+    """Whether a function looks at its own ``locals()``: before Python 3.13 our look would change what it sees."""
+    return sys.version_info < (3, 13) and not _READERS.isdisjoint(code.co_names)
+
+
+_READERS = frozenset({"locals", "vars", "eval", "exec", "dir", "currentframe", "_getframe", "stack"})
+
+
 def _first_argument(frame: FrameType) -> Any:
     names = frame.f_code.co_varnames
     return frame.f_locals.get(names[0]) if names else None
@@ -74,6 +93,8 @@ def _first_argument(frame: FrameType) -> Any:
 def _numbers_of(constructor: FrameType) -> dict[str, Any]:
     """The arguments of a constructor that are numbers, words or short lists of numbers."""
     code = constructor.f_code
+    if _reads_locals(code):
+        return {}
     values = constructor.f_locals
     count = code.co_argcount + code.co_kwonlyargcount
     given: dict[str, Any] = {name: values.get(name) for name in code.co_varnames[1:count]}

@@ -15,9 +15,9 @@ from typing import Any
 import torch.distributed as dist
 
 from shapeguard.capture import children
-from shapeguard.capture.ops import own_trouble
 from shapeguard.capture.record import Event, failed
 from shapeguard.capture.state import recorders, state
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import Door, idle
 
 # Names that are also ops of tensors are told apart from them.
@@ -30,6 +30,8 @@ _PARAMETERS = {
     "gather": ("tensor", "gather_list", "dst"),
     "scatter": ("tensor", "scatter_list", "src"),
     "all_gather_into_tensor": ("output_tensor", "input_tensor"),
+    "all_gather_single": ("output_tensor", "input_tensor"),
+    "reduce_scatter_single": ("output", "input"),
     "reduce_scatter": ("output", "input_list"),
     "reduce_scatter_tensor": ("output", "input"),
     "all_to_all": ("output_tensor_list", "input_tensor_list"),

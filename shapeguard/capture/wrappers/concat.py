@@ -13,6 +13,7 @@ from torch._C import _len_torch_function_stack
 from torch.overrides import handle_torch_function, has_torch_function
 
 from shapeguard.capture.layout import PLAIN_TENSORS
+from shapeguard.capture.ops import user_frame
 from shapeguard.capture.wrappers.builtin import StandIn
 from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, watched
 
@@ -76,3 +77,15 @@ def wrap_function(kind: str, op: str, names: tuple[str, ...]) -> Callable[[Calla
 def wrap_concat(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A wrapper maker for one of the concatenating functions."""
     return wrap_function("concat", op, ("tensors", "dim"))
+
+
+class _FromNumpy(StandIn):
+    """``torch.from_numpy``: where it is called for the user."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling() or idle() or user_frame(sys._getframe(1)) is None:
+            return self._original(*args, **kwargs)
+        return watched(self._original, args, kwargs, sys._getframe(1), "op", "from_numpy", dict)
+
+
+wrap_from_numpy = _FromNumpy

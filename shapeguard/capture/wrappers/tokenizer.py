@@ -66,7 +66,9 @@ def _record(
         tensors = {key: value for key, value in data.items() if isinstance(value, torch.Tensor)}
         settings = {key: kwargs[key] for key in _SETTINGS if key in kwargs}
         event = Event((), {**settings, **_facts(tokenizer, args, data), **_cut(tokenizer, settings, result)})
-        event.done("tokenizer", f"{type(tokenizer).__name__}.{name}", None, tensors, frame, error=error, owner=tokenizer)
+        event.done(
+            "tokenizer", f"{type(tokenizer).__name__}.{name}", None, tensors, frame, error=error, owner=tokenizer
+        )
         for recorder in recorders():
             if recorder.latest is not None and isinstance(result, Mapping):
                 recorder.remember(result, recorder.latest)

@@ -1,0 +1,53 @@
+"""Buffers of fixed size that the user's code writes into position by position, as a KV cache of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sizing import located, size_trails
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, TensorArg
+
+
+class Overflow(NamedTuple):
+    """A write past the end of a buffer: the dim, its size, and the position the write was to reach."""
+
+    row: Row
+    buffer: TensorArg
+    dim: int
+    room: int
+    needed: int
+
+
+def overflows(run: Run) -> Iterator[Overflow]:
+    """Writes ``buffer[..., start:end] = new`` that reach past the end; Python cuts such a slice without a word."""
+    for row in run.of_kind("op"):
+        if row.op != "setitem" or len(row.inputs) < 2 or len(row.inputs[0].last) < 3:
+            continue
+        index = row.args.get("index")
+        parts = index if isinstance(index, list) else [index]
+        if "..." in parts:
+            parts = ([":"] * (len(row.inputs[0].last) - len(parts) + 1)) + parts[parts.index("...") + 1 :]
+        for dim, part in enumerate(parts):
+            ends = _ends(part)
+            if ends is not None and dim < len(row.inputs[0].last) and ends[1] > row.inputs[0].last[dim] and ends[0] > 0:
+                yield Overflow(row, row.inputs[0], dim, row.inputs[0].last[dim], ends[1])
+
+
+def _ends(part: object) -> tuple[int, int] | None:
+    """Both ends of a slice ``start:end`` that names them."""
+    start, colon, end = part.partition(":") if isinstance(part, str) else ("", "", "")
+    return (int(start), int(end)) if colon and start.isdigit() and end.isdigit() else None
+
+
+def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop]]:
+    """Where the buffer's size was written, else where the buffer was made."""
+    hops = follow(run, overflow.buffer, overflow.dim)
+    if not hops:
+        return run.location(overflow.row), hops
+    ways = size_trails(run, hops[-1])
+    spots = [way[-1] for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
+    return (located(run, spots[0]) if spots else None) or run.location(hops[-1].row), hops

@@ -1,0 +1,188 @@
+"""Samples and rows that fall away without a word: loaders zipped with a shorter one, slices to the smaller of two sizes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from math import ceil
+from typing import NamedTuple
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.loading import loop_at
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import SourceFile
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, Site
+
+_LASTING = frozenset({"cycle", "repeat", "zip_longest", "chain", "infinite", "endless", "forever"})
+
+
+class Zipped(NamedTuple):
+    """Two loaders consumed side by side: batches of the longer and the shorter one, and the place of the ``zip``."""
+
+    longer: Row
+    batches: int | None  # of the longer one, where its samples are known
+    shorter: int
+    location: Location
+
+
+class Cut(NamedTuple):
+    """A slice to the smaller of two sizes, and what it left of a dim."""
+
+    row: Row
+    dim: int
+    size: int
+    kept: int
+
+
+# -- loaders side by side --------------------------------------------------------------------------------------------
+
+
+def zipped_loaders(run: Run) -> Iterator[Zipped]:
+    """Loaders that one ``zip`` draws from, where the shorter one ended and the longer one had more to give."""
+    places: dict[tuple[int, ...], list[Row]] = {}
+    for row in run.of_kind("loader"):
+        if row.owner is not None:
+            places.setdefault(run.recording.chains[row.chain].sites[:2], []).append(row)
+    for rows in places.values():
+        drawn: dict[int, list[Row]] = {}
+        for row in rows:
+            drawn.setdefault(row.owner or 0, []).append(row)
+        if len(drawn) == 2:
+            yield from _unequal(run, list(drawn.values()))
+
+
+def _unequal(run: Run, groups: list[list[Row]]) -> Iterator[Zipped]:
+    counts = [sum(row.count for row in rows) for rows in groups]
+    totals = [_batches(rows[0]) for rows in groups]
+    short = _ended_first(counts, totals)
+    place = _zip(run, groups[0][0])
+    if short is None or place is None:
+        return
+    end = totals[short]
+    yield Zipped(groups[1 - short][0], totals[1 - short], end if end is not None else counts[short], place)
+
+
+def _ended_first(counts: list[int], totals: list[int | None]) -> int | None:
+    """Which of two loaders ended the loop: by their lengths where both are known, else the one drawn from less often."""
+    left, right = totals
+    if left is not None and right is not None:
+        short = int(right < left)
+        whole = totals[short]
+        return short if left != right and whole and counts[short] % whole == 0 else None
+    return None if counts[0] == counts[1] else int(counts[1] < counts[0])
+
+
+def _batches(row: Row) -> int | None:
+    samples, size = row.args.get("samples"), row.args.get("batch_size")
+    if type(samples) is not int or type(size) is not int or size < 1:
+        return None
+    return samples // size if row.args.get("drop_last") else ceil(samples / size)
+
+
+def _zip(run: Run, row: Row) -> Location | None:
+    """The ``zip(...)`` a loop runs over: in its head, or where the function it calls returns it."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    loop = loop_at(run.sources[sites[0].file], sites[0].line) if sites else None
+    for node in ast.walk(loop.iter) if loop is not None else ():
+        if not isinstance(node, ast.Call):
+            continue
+        if _is_zip(node):
+            return run.place(sites[0].file, node.lineno, sites[0].function)
+        for trail in climbs(run.sources, sites, node, whole=True):
+            for spot in reversed(trail.spots):
+                if spot.line and _is_zip(_parsed(spot.node_text)):
+                    return run.place(spot.file, spot.line, spot.function)
+    return None
+
+
+def _is_zip(node: ast.AST | None) -> bool:
+    """A plain ``zip`` of things none of which is made to last."""
+    if (
+        not isinstance(node, ast.Call)
+        or not isinstance(node.func, ast.Name)
+        or node.func.id != "zip"
+        or len(node.args) < 2
+    ):
+        return False
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    names |= {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return not names & _LASTING
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+
+
+# -- slices to the smaller size --------------------------------------------------------------------------------------
+
+
+def clamped(run: Run) -> Iterator[Cut]:
+    """Slices whose end is ``min`` of two sizes, and which left something out."""
+    for row in run.of_kind("op"):
+        if row.op != "getitem" or not row.inputs or row.error:
+            continue
+        sites = run.recording.chains[row.chain].sites
+        cut = _shortened(row)
+        if cut is not None and sites and _to_the_smaller(run, row, run.recording.sites[sites[0]]):
+            yield cut
+
+
+def _shortened(row: Row) -> Cut | None:
+    """The dim whose slice ends before the dim does."""
+    index = row.args.get("index")
+    items = index if isinstance(index, list) else [index]
+    if any(item in ("...", "None", "tensor", None) for item in items):
+        return None
+    for dim, (item, size) in enumerate(zip(items, row.inputs[0].last, strict=False)):
+        if isinstance(item, str) and item.startswith(":") and item[1:].isdecimal() and 0 < int(item[1:]) < size:
+            return Cut(row, dim, size, int(item[1:]))
+    return None
+
+
+def _to_the_smaller(run: Run, row: Row, site: Site) -> bool:
+    """Whether the slice's end is written as the smaller of two sizes, there or where its name gets its value."""
+    node = _parsed(run.expression(row))
+    for part in ast.walk(node) if node is not None else ():
+        if isinstance(part, ast.Slice) and part.upper is not None:
+            ends = [part.upper, *_assigned(run.sources[site.file], site, part.upper)]
+            if any(_is_smaller_size(end) for end in ends):
+                return True
+    return False
+
+
+def _assigned(source: SourceFile, site: Site, name: ast.expr) -> list[ast.expr]:
+    """The values that a name is given in the function of a site."""
+    if not isinstance(name, ast.Name) or source.tree is None:
+        return []
+    scopes = [
+        node
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef | ast.Module)
+        and (isinstance(node, ast.Module) or node.lineno <= site.line <= (node.end_lineno or 0))
+    ]
+    return [
+        node.value
+        for node in ast.walk(scopes[-1])
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name.id for t in node.targets)
+    ]
+
+
+def _is_smaller_size(node: ast.expr) -> bool:
+    if (
+        not isinstance(node, ast.Call)
+        or not isinstance(node.func, ast.Name)
+        or node.func.id != "min"
+        or len(node.args) < 2
+    ):
+        return False
+    return all(_is_size(argument) for argument in node.args)
+
+
+def _is_size(node: ast.expr) -> bool:
+    words = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    words |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return bool(words & {"size", "shape", "len", "numel"})

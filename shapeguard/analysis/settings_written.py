@@ -1,0 +1,78 @@
+"""Where a setting of a call is written: in the call itself, in a config or a dict it was given, or on the model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climbing.spots import Spot
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, Site
+
+_ENDS = frozenset({"argument", "assign", "attribute", "constant", "entry", "default", "option", "call"})
+
+
+def setting_written(run: Run, row: Row, fields: Sequence[str]) -> Location | None:
+    """The line that gives the first of these settings, as the row's call had it, its value; None where that is not found."""
+    call = call_of(run.expression(row))
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    if call is None or not sites:
+        return None
+    for field in fields:
+        value = row.args.get(field)
+        if type(value) is int:
+            spot = _spot(run, sites, call, field, value)
+            if spot is not None:
+                return run.place(spot.file, spot.line, spot.function)
+    return _assigned(run, fields)
+
+
+def call_of(text: str) -> ast.Call | None:
+    """An expression as the call it is."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Call) else None
+
+
+def _spot(run: Run, sites: list[Site], call: ast.Call, field: str, value: int) -> Spot | None:
+    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    if isinstance(given.get(field), ast.Constant):
+        return Spot(sites[0].file, sites[0].line, sites[0].function, str(value), "argument")
+    for node in _carriers(call, given, field):
+        for trail in climbs(run.sources, sites, node, value=value):
+            last = trail.spots[-1]
+            if last.kind in _ENDS and last.line and len(trail.spots) > 1 and _says(last, field, value):
+                return last
+    return None
+
+
+def _carriers(call: ast.Call, given: dict[str, ast.expr], field: str) -> Iterator[ast.expr]:
+    """What may carry the setting: its keyword, a config, the dicts that are opened into the call."""
+    if field in given:
+        yield given[field]
+    if "generation_config" in given:
+        yield ast.Attribute(given["generation_config"], field, ast.Load())
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            yield ast.Subscript(keyword.value, ast.Constant(field), ast.Load())
+
+
+def _says(spot: Spot, field: str, value: int) -> bool:
+    """Whether the place names the setting or its value."""
+    return field in spot.node_text or str(value) in spot.node_text or spot.kind in ("default", "option")
+
+
+def _assigned(run: Run, fields: Sequence[str]) -> Location | None:
+    """``model.generation_config.max_length = 32`` somewhere in the user's files."""
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Attribute) and t.attr in fields for t in node.targets
+            ):
+                return run.place(file, node.lineno)
+    return None

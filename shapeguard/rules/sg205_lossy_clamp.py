@@ -1,0 +1,90 @@
+"""SG205 lossy-clamp
+
+Code that makes things fit by leaving some of them out: samples, rows or positions fall away without a word.
+
+## What it is
+
+``zip`` ends with the shorter of two loaders; a slice to ``min(a, b)`` keeps the first rows of the larger side. What is left out
+takes no part, and where the first rows are not the right ones the rest is paired wrongly.
+
+## Why it goes wrong
+
+It silences an error, or never raised one. Whether anything was lost is seen only by counting.
+
+## Example
+
+```python
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+labelled = DataLoader(TensorDataset(torch.randn(12, 4), torch.randn(12)), batch_size=2)
+unlabelled = DataLoader(TensorDataset(torch.randn(6, 4)), batch_size=3)
+for (inputs, targets), (extra,) in zip(labelled, unlabelled):
+    total = inputs.sum() + extra.sum()
+```
+
+## Use instead
+
+```python
+from itertools import cycle
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+labelled = DataLoader(TensorDataset(torch.randn(12, 4), torch.randn(12)), batch_size=2)
+unlabelled = DataLoader(TensorDataset(torch.randn(6, 4)), batch_size=3)
+for (inputs, targets), (extra,) in zip(labelled, cycle(unlabelled)):
+    total = inputs.sum() + extra.sum()
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.lossy import Cut, Zipped, clamped, zipped_loaders
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+
+CODE, NAME = "SG205", "lossy-clamp"
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Loaders of unequal length under one ``zip``, and slices to the smaller of two sizes that left something out."""
+    for zipped in zipped_loaders(run):
+        yield _zipped(zipped)
+    told: set[int] = set()
+    for cut in clamped(run):
+        if cut.row.chain not in told:
+            told.add(cut.row.chain)
+            yield _cut(run, cut)
+
+
+def _zipped(found: Zipped) -> Finding:
+    of = f"{found.shorter} of {found.batches} batches" if found.batches is not None else f"{found.shorter} batches"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`zip` ends with the shorter loader: {of} of the longer one were used in a pass, the rest takes no part.",
+        location=found.location,
+        mismatch=Mismatch("count", (found.batches, found.shorter)) if found.batches is not None else None,
+        fix=Fix(
+            "Cycle the shorter loader (`itertools.cycle`, or restart it when it ends), or loop over the longer one."
+        ),
+    )
+
+
+def _cut(run: Run, cut: Cut) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The slice keeps {cut.kept} of {cut.size} in dim {cut.dim}, the smaller of two sizes: the rest is dropped without a word.",
+        location=run.location(cut.row),
+        operands=(run.tensor(cut.row.inputs[0]),),
+        mismatch=Mismatch("dim", (cut.size, cut.kept), cut.dim),
+        fix=Fix(
+            "Find out why the two sizes differ and mend that; choose the entries that belong together by index, not the first ones."
+        ),
+    )

@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shapeguard.analysis import analyze
-    from shapeguard.frontend import Guard, guard
     from shapeguard.errors import ShapeguardError
+    from shapeguard.frontend import Guard, guard
     from shapeguard.values.findings import Finding, Report, Severity
     from shapeguard.values.recording import Recording
 
@@ -30,7 +30,18 @@ _HOME = {
     "uninstall": "shapeguard.installing",
 }
 
-__all__ = ["Finding", "Guard", "Recording", "Report", "Severity", "ShapeguardError", "analyze", "guard", "install", "uninstall"]
+__all__ = [
+    "Finding",
+    "Guard",
+    "Recording",
+    "Report",
+    "Severity",
+    "ShapeguardError",
+    "analyze",
+    "guard",
+    "install",
+    "uninstall",
+]
 
 
 def __getattr__(name: str) -> Any:

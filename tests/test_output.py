@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shapeguard.output import OutDir, prepare_out
 from shapeguard.errors import OutputError
+from shapeguard.output import OutDir, prepare_out
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Recording
 from shapeguard.values.store import dump_recording, write_atomically

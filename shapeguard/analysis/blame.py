@@ -22,8 +22,12 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 How = Literal["changed", "written", "built", "data", "here"]
 _ORDER: tuple[How, ...] = ("changed", "written", "built", "data", "here")
-DATA = frozenset({"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"})
-_WRITTEN_KINDS = frozenset({"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"})
+DATA = frozenset(
+    {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
+)
+_WRITTEN_KINDS = frozenset(
+    {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
+)
 
 
 class Side(NamedTuple):
@@ -164,7 +168,9 @@ def _shape(value: NamedValue | TensorArg | None) -> tuple[int, ...] | None:
 def is_weight(of: Side) -> bool:
     """Whether a side is a layer's own: a parameter, or a number it was built with."""
     value = of.value
-    return value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
+    return (
+        value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
+    )
 
 
 def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
@@ -179,7 +185,12 @@ def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
     odd = []
     for index, (of, size) in enumerate(zip(both, sizes, strict=True)):
         before = shapes.get(of.label)
-        if before is not None and of.dim is not None and -len(before) <= of.dim < len(before) and before[of.dim] != size:
+        if (
+            before is not None
+            and of.dim is not None
+            and -len(before) <= of.dim < len(before)
+            and before[of.dim] != size
+        ):
             odd.append(index)
     return odd[0] if len(odd) == 1 else None
 
@@ -251,8 +262,12 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
         return trail
     last = trail[-1]
     tree = run.sources[last.file].tree
-    own = [s for s in (tree.body if tree else ()) if isinstance(s, ast.Assign | ast.AnnAssign) and s.lineno == last.line]
-    names = {node.id for s in own for node in ast.walk(s) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own = [
+        s for s in (tree.body if tree else ()) if isinstance(s, ast.Assign | ast.AnnAssign) and s.lineno == last.line
+    ]
+    names = {
+        node.id for s in own for node in ast.walk(s) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names] if tree else []
     return trail[:-1] if len(uses) > 2 else trail  # one of them is the assignment
 
@@ -286,8 +301,10 @@ def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
         return
     if not isinstance(node, ast.Call):
         return
-    whole = dim is not None and len(row.outputs[:1]) == 1 and any(
-        isinstance(value, list) and len(value) == len(row.outputs[0].last) for value in row.args.values()
+    whole = (
+        dim is not None
+        and len(row.outputs[:1]) == 1
+        and any(isinstance(value, list) and len(value) == len(row.outputs[0].last) for value in row.args.values())
     )
     if f"size[{dim}]" in row.args and dim is not None and dim < len(node.args):
         yield node.args[dim]

@@ -8,6 +8,7 @@ from shapeguard.analysis.semantics import Call
 from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import FrameInfo, Row, TensorArg
 
+
 def call_of_row(row: Row, first: bool = False, built: Row | None = None) -> Call:
     """The call a row stands for, with the shapes of its last (or first) occurrence.
 

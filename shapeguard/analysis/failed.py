@@ -73,9 +73,7 @@ def _from_row(run: Run, row: Row) -> FailedOp:
     if frame is not None:
         call = msgspec.structs.replace(call, values=known_values(frame, row.inputs))
     named = _expressions(frame, row)
-    return FailedOp(
-        row.op, call, clash(row.op, call), {t.label: t for t in row.inputs}, named, row, run.user_frame
-    )
+    return FailedOp(row.op, call, clash(row.op, call), {t.label: t for t in row.inputs}, named, row, run.user_frame)
 
 
 def _frame_of(run: Run, row: Row) -> FrameInfo | None:

@@ -15,7 +15,11 @@ _LITERAL_KINDS = frozenset({"constant", "entry", "option", "default"})
 
 def frozen_side(run: Run, failed: FailedOp) -> Side | None:
     """The side of a clash whose size is a number of the code while the other side's comes with the data."""
-    if failed.clash is None or family(failed.op) not in _FAMILIES or failed.clash.kind not in ("dim", "numel", "divides"):
+    if (
+        failed.clash is None
+        or family(failed.op) not in _FAMILIES
+        or failed.clash.kind not in ("dim", "numel", "divides")
+    ):
         return None
     both = sides(run, failed)
     frozen = [is_frozen(run, side) for side in both]

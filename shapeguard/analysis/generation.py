@@ -8,7 +8,9 @@ from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
-_SHIFTS = frozenset({"squeeze", "float", "to", "detach", "clone", "contiguous", "cpu", "div", "truediv", "log_softmax", "softmax"})
+_SHIFTS = frozenset(
+    {"squeeze", "float", "to", "detach", "clone", "contiguous", "cpu", "div", "truediv", "log_softmax", "softmax"}
+)
 
 
 def generations(run: Run) -> Iterator[Row]:

@@ -69,7 +69,12 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         return Hop(row, None, None, dim, None, size)
     by_label = {tensor.label: tensor for tensor in row.inputs}
     kept = next((tensor for tensor in row.inputs if tensor.last == shape), None)
-    if kept is not None and row.outputs[1:] and shape in [out.last for out in row.outputs[1:]] and row.outputs[0].last != shape:
+    if (
+        kept is not None
+        and row.outputs[1:]
+        and shape in [out.last for out in row.outputs[1:]]
+        and row.outputs[0].last != shape
+    ):
         return Hop(row, kept, dim, dim, size, size)  # another result than the first: a state that is handed on
     if row.kind != "forward" and known(row.op):
         call = call_of_row(row, built=run.row(row.owner))

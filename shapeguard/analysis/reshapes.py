@@ -31,7 +31,11 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
         return None
     sizes = [n for n in asked if isinstance(n, int)]
     nodes = _size_nodes(frame, len(sizes))
-    return _remainder(run, frame, nodes) or _batch(run, frame, nodes, sizes, given) or _written(run, frame, nodes, sizes, given)
+    return (
+        _remainder(run, frame, nodes)
+        or _batch(run, frame, nodes, sizes, given)
+        or _written(run, frame, nodes, sizes, given)
+    )
 
 
 def _size_nodes(frame: FrameInfo, count: int) -> list[ast.expr]:
@@ -104,5 +108,7 @@ def written_location(run: Run, wrong: WrongSize) -> Location | None:
 def frozen_batch(run: Run, failed: FailedOp) -> WrongSize | None:
     """A number of rows that the code states, asked of a tensor of other rows."""
     wrong = wrong_size(run, failed)
-    stated = wrong is not None and wrong.is_batch and wrong.spot is not None and wrong.spot.kind not in ("data", "outside")
+    stated = (
+        wrong is not None and wrong.is_batch and wrong.spot is not None and wrong.spot.kind not in ("data", "outside")
+    )
     return wrong if stated else None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sizing import call_node
 from shapeguard.values.recording import Row, TensorArg
 
 _LAYERS = frozenset(
@@ -37,17 +38,22 @@ def swapped_calls(run: Run) -> Iterator[SeqFirst]:
             continue
         given = row.inputs[0]
         built = chosen(run, row)
-        if built is None or not _length_first(built) or len(given.last) != 3:
+        if built is None or not _length_first(run, built) or len(given.last) != 3:
             continue
         evidence = _evidence(run, row, given)
         if evidence:
             yield SeqFirst(row, given, built, evidence)
 
 
-def _length_first(built: Row) -> bool:
-    """Whether a layer was built for (length, batch, features), which is the default."""
-    default = False if built.op in _RECURRENT else None  # a recurrent layer hides its defaults behind *args
-    return built.args.get("batch_first", default) is False
+def _length_first(run: Run, built: Row) -> bool:
+    """Whether a layer was built for (length, batch, features), which is the default.
+
+    A recurrent layer hides its defaults behind ``*args``: there the call must be seen to say nothing of it.
+    """
+    if "batch_first" in built.args or built.op not in _RECURRENT:
+        return built.args.get("batch_first") is False
+    node = call_node(run, built)
+    return node is not None and len(node.args) < 5 and all(k.arg not in ("batch_first", None) for k in node.keywords)
 
 
 def chosen(run: Run, row: Row) -> Row | None:

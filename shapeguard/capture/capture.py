@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from shapeguard.capture import state as thread_states
 from shapeguard.capture.children import Children, Settings
 from shapeguard.capture.environment import environment
 from shapeguard.capture.export import Exporter
@@ -19,7 +20,6 @@ from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.session import Installation
 from shapeguard.capture.sites import GROUPS
 from shapeguard.capture.state import set_process_recorders, state
-from shapeguard.capture import state as thread_states
 from shapeguard.capture.usercode import user_code as users
 from shapeguard.capture.writer import Writer
 from shapeguard.errors import UsageError
@@ -179,7 +179,9 @@ class Capture:
         """Let the recorder watch this thread (and what it starts), or the whole process."""
         if self._whole_process:
             before = thread_states.process_recorders
-            undo.callback(lambda: set_process_recorders(tuple(r for r in thread_states.process_recorders if r is not recorder)))
+            undo.callback(
+                lambda: set_process_recorders(tuple(r for r in thread_states.process_recorders if r is not recorder))
+            )
             set_process_recorders((*before, recorder))
             return
         own = state.recorders

@@ -81,7 +81,9 @@ class FrameValues:
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("size", "dim"):
             value = self[node.func.value]
             index = [self[argument] for argument in node.args]
-            if isinstance(value, torch.Tensor) and all(type(item) is int and -value.dim() <= item < value.dim() for item in index):
+            if isinstance(value, torch.Tensor) and all(
+                type(item) is int and -value.dim() <= item < value.dim() for item in index
+            ):
                 return getattr(value, node.func.attr)(*index)
         raise CannotEval
 

@@ -75,7 +75,9 @@ class Exporter:
         from shapeguard.capture.layout import Opened  # torch is there: it made the row
 
         kind, op, function, chain, module, layouts, thread = segment.key
-        opened = Opened(layouts, segment.first, segment.last, segment.origins, _names(op, function), segment.first_origins or ())
+        opened = Opened(
+            layouts, segment.first, segment.last, segment.origins, _names(op, function), segment.first_origins or ()
+        )
         return Row(
             id=segment.row,
             op=op,

@@ -28,7 +28,25 @@ _MAX_ITEMS = 16
 _MAX_FRAMES = 60
 _MAX_INDEX = 1 << 20  # elements of an index tensor whose extremes are looked up
 _SAME_ENTRIES = frozenset(
-    "unsqueeze squeeze view reshape flatten long int to cpu clone detach contiguous t transpose permute expand unflatten".split()
+    [
+        "unsqueeze",
+        "squeeze",
+        "view",
+        "reshape",
+        "flatten",
+        "long",
+        "int",
+        "to",
+        "cpu",
+        "clone",
+        "detach",
+        "contiguous",
+        "t",
+        "transpose",
+        "permute",
+        "expand",
+        "unflatten",
+    ]
 )
 _FUNCTIONAL = "torch/nn/functional.py"
 
@@ -56,7 +74,9 @@ def describe_failure(error: BaseException, recorder: Recorder, thread: str = "")
         described.append(_FrameReader(frame, offset, line, recorder, root).read(user, user or id(frame) in near))
     text = f"{type(error).__name__}: {_message(error)[:500]}"
     row = next((segment.row for segment in reversed(recorder.segments) if segment.error == text), None)
-    remote = str(getattr(error, "__cause__", None) or "") if type(error.__cause__).__name__ == "_RemoteTraceback" else ""
+    remote = (
+        str(getattr(error, "__cause__", None) or "") if type(error.__cause__).__name__ == "_RemoteTraceback" else ""
+    )
     return Failure(exception_info(error), tuple(described), row, thread, tuple(_causes(error)), remote)
 
 
@@ -136,9 +156,7 @@ class _FrameReader:
         code = self.frame.f_code
         name = getattr(code, "co_qualname", code.co_name)
         if not closely:
-            return FrameInfo(
-                code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner()
-            )
+            return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner())
         found = _Node(self.frame, self.offset)
         info = FrameInfo(
             file=code.co_filename,
@@ -222,7 +240,7 @@ class _FrameReader:
         if place == "self":
             with suppress(CannotEval, Exception):
                 owner = values[operand]
-                if isinstance(owner, type(sys)) or isinstance(owner, type):
+                if isinstance(owner, type(sys) | type):
                     return None
             return "input"
         if method and place.isdigit():

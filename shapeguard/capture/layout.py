@@ -34,7 +34,7 @@ PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 # Read past whatever a subclass puts before them.
 _shape_of: Any = torch._C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 _dtype_of: Any = torch._C.TensorBase.dtype.__get__  # type: ignore[attr-defined]
-_device_of: Any = torch._C.TensorBase.device.__get__  # type: ignore[attr-defined]
+_device_of: Any = torch._C.TensorBase.device.__get__
 
 
 def describe(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
@@ -89,9 +89,7 @@ def _is_setting(text: str) -> bool:
     return ("->" in text or not any(map(str.isspace, text))) and len(text) <= MAX_WORD
 
 
-def _describe_items(
-    items: Sequence[Any], length: int, numbers: list[int], tensors: list[torch.Tensor]
-) -> Layout:
+def _describe_items(items: Sequence[Any], length: int, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
     inner = [describe(item, numbers, tensors) for item in items]
     return (_LIST, *inner, (_MORE, length)) if length > MAX_ITEMS else (_LIST, *inner)
 
@@ -112,7 +110,7 @@ def _describe_object(value: Any, kind: type[Any], numbers: list[int], tensors: l
     if kind.__name__.endswith("Cache"):
         layers = getattr(getattr(value, "self_attention_cache", value), "layers", None)
         keys = getattr(layers[0], "keys", None) if type(layers) is list and layers else None
-        if issubclass(type(keys), torch.Tensor) and keys.dim() > 1:
+        if keys is not None and issubclass(type(keys), torch.Tensor) and keys.dim() > 1:
             return (_CACHE, kind.__name__, describe(keys, numbers, tensors))
         return (_CACHE, kind.__name__, None)
     return (_OBJECT, kind.__name__)
@@ -233,7 +231,7 @@ class Opened:
         opened = _Opened(first, last, origins, first_origins)
         self.args: dict[str, FactValue] = {}
         self.args_first: dict[str, FactValue] = {}
-        for label, (name, part) in zip(_labels(layout[0], names), layout[0], strict=True):
+        for label, (_, part) in zip(_labels(layout[0], names), layout[0], strict=True):
             before, after = opened.value(part, label)
             if part[0] != _TENSOR:
                 self.args[label] = after

@@ -85,7 +85,9 @@ class ModeOff:
             self._below = take_off(mode)
             state.mode_off = True
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._below < 0:
             return
         state.mode_off = False
@@ -106,7 +108,9 @@ class SwitchedOn:
         if self._put:
             put_on(mode)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._put:
             take_off(self._mode)
         state.inside, state.mode_off, state.covered = self._before

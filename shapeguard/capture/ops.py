@@ -25,13 +25,78 @@ _REACH = 8  # library frames an op may lie below the user's line and still be se
 _TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag", "grad"})
 # Questions about a tensor, and what leaves the world of tensors.
 _UNSEEN = frozenset(
-    "__len__ __bool__ __format__ __repr__ __hash__ __contains__ __dir__ __array__ __reduce_ex__ __deepcopy__ __int__ __float__ "
-    "__index__ size dim ndimension numel nelement stride storage_offset data_ptr element_size is_contiguous is_floating_point "
-    "is_complex is_signed is_inference is_pinned is_shared is_same_size get_device type tolist item numpy backward detach_ "
-    "requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook untyped_storage storage zero_grad equal "
-    "allclose is_tensor is_storage numpy_T __cuda_array_interface__ __dlpack__ __dlpack_device__ __setstate__ is_nonzero "
-    "get_default_dtype set_printoptions _is_view is_set_to sparse_dim dense_dim has_names refine_names align_to "
-    "manual_seed is_conj is_neg __torch_dispatch__ _is_zerotensor _has_compatible_shallow_copy_type compute_grad".split()
+    [
+        "__len__",
+        "__bool__",
+        "__format__",
+        "__repr__",
+        "__hash__",
+        "__contains__",
+        "__dir__",
+        "__array__",
+        "__reduce_ex__",
+        "__deepcopy__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "size",
+        "dim",
+        "ndimension",
+        "numel",
+        "nelement",
+        "stride",
+        "storage_offset",
+        "data_ptr",
+        "element_size",
+        "is_contiguous",
+        "is_floating_point",
+        "is_complex",
+        "is_signed",
+        "is_inference",
+        "is_pinned",
+        "is_shared",
+        "is_same_size",
+        "get_device",
+        "type",
+        "tolist",
+        "item",
+        "numpy",
+        "backward",
+        "detach_",
+        "requires_grad_",
+        "retain_grad",
+        "register_hook",
+        "register_post_accumulate_grad_hook",
+        "untyped_storage",
+        "storage",
+        "zero_grad",
+        "equal",
+        "allclose",
+        "is_tensor",
+        "is_storage",
+        "numpy_T",
+        "__cuda_array_interface__",
+        "__dlpack__",
+        "__dlpack_device__",
+        "__setstate__",
+        "is_nonzero",
+        "get_default_dtype",
+        "set_printoptions",
+        "_is_view",
+        "is_set_to",
+        "sparse_dim",
+        "dense_dim",
+        "has_names",
+        "refine_names",
+        "align_to",
+        "manual_seed",
+        "is_conj",
+        "is_neg",
+        "__torch_dispatch__",
+        "_is_zerotensor",
+        "_has_compatible_shallow_copy_type",
+        "compute_grad",
+    ]
 )
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
 ALWAYS = CONCAT | {"scaled_dot_product_attention"}  # seen in library code that was entered through no door of ours, too
@@ -109,7 +174,9 @@ class OpsMode(TorchFunctionMode):
         return _recorded(op, func, args, kwargs, frame)
 
 
-def _recorded(op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
+def _recorded(
+    op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> Any:
     try:
         event = Event(_as_told(op, args), kwargs)
     except BaseException as trouble:

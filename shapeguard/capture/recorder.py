@@ -35,7 +35,22 @@ GROUP_OF_KIND = {
 class Segment:
     """A run of events with the same layout at the same place whose numbers grow by a fixed step."""
 
-    __slots__ = ("count", "dirty", "error", "first", "first_at", "first_origins", "key", "last", "last_at", "origins", "owner", "row", "step", "varied")
+    __slots__ = (
+        "count",
+        "dirty",
+        "error",
+        "first",
+        "first_at",
+        "first_origins",
+        "key",
+        "last",
+        "last_at",
+        "origins",
+        "owner",
+        "row",
+        "step",
+        "varied",
+    )
 
     def __init__(self, row: int, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> None:
         self.row = row
@@ -153,7 +168,7 @@ class Recorder:
 
     def _failed(self, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> Segment | None:
         """A failed call is a row of its own, until a program that tries in a loop has failed often at this place."""
-        places = self._failures.get(key, ())
+        places = self._failures.get(key, [])
         if len(places) < MAX_SEGMENTS:
             return self._open(self._failures, key, numbers, at, error)
         newest = places[-1]  # what failed last may be what ends the program
@@ -164,7 +179,12 @@ class Recorder:
         return newest
 
     def _open(
-        self, known: dict[tuple[Any, ...], list[Segment]], key: tuple[Any, ...], numbers: Numbers, at: int, error: str = ""
+        self,
+        known: dict[tuple[Any, ...], list[Segment]],
+        key: tuple[Any, ...],
+        numbers: Numbers,
+        at: int,
+        error: str = "",
     ) -> Segment | None:
         limit = MAX_ROWS + _MAX_FAILED if error else MAX_ROWS
         if len(self.segments) >= limit:

@@ -67,7 +67,9 @@ class Installation:
             module = sys.modules.get(name)
             if name in STANDARD:
                 continue
-            if name.partition(".")[0] == "torch" and module is not None:  # whole by now; the hooks would wait for the next import
+            if (
+                name.partition(".")[0] == "torch" and module is not None
+            ):  # whole by now; the hooks would wait for the next import
                 self._imported(name, module)
             else:
                 hooks.when_imported(name, functools.partial(self._imported, name))

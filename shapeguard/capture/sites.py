@@ -13,8 +13,19 @@ Wrap = Callable[[Any], Any]
 
 CONCAT = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack")
 COLLECTIVES = (
-    "all_reduce", "broadcast", "reduce", "all_gather", "gather", "scatter", "all_gather_into_tensor", "reduce_scatter",
-    "reduce_scatter_tensor", "all_gather_single", "reduce_scatter_single", "all_to_all", "all_to_all_single",
+    "all_reduce",
+    "broadcast",
+    "reduce",
+    "all_gather",
+    "gather",
+    "scatter",
+    "all_gather_into_tensor",
+    "reduce_scatter",
+    "reduce_scatter_tensor",
+    "all_gather_single",
+    "reduce_scatter_single",
+    "all_to_all",
+    "all_to_all_single",
 )
 GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "loader", "collective", "ops")
 STANDARD = ("threading", "concurrent.futures.thread")  # patched whether or not torch is there yet
@@ -61,32 +72,59 @@ _CAT_REASON = "operands of a concatenation made in library code, which runs with
 
 SITES: tuple[PatchSite, ...] = (
     PatchSite(
-        "threading:Thread", "start", "threads", "threads:wrap_start",
-        "a thread started by guarded code is guarded like it", always=True,
+        "threading:Thread",
+        "start",
+        "threads",
+        "threads:wrap_start",
+        "a thread started by guarded code is guarded like it",
+        always=True,
     ),
     PatchSite(
-        "threading:Thread", "_bootstrap_inner", "threads", "threads:wrap_body",
-        "a thread started by guarded code is guarded like it", always=True,
+        "threading:Thread",
+        "_bootstrap_inner",
+        "threads",
+        "threads:wrap_body",
+        "a thread started by guarded code is guarded like it",
+        always=True,
     ),
     PatchSite(
-        "concurrent.futures.thread:ThreadPoolExecutor", "submit", "threads", "threads:wrap_submit",
-        "a task handed to a pool by guarded code is guarded like it", always=True,
+        "concurrent.futures.thread:ThreadPoolExecutor",
+        "submit",
+        "threads",
+        "threads:wrap_submit",
+        "a task handed to a pool by guarded code is guarded like it",
+        always=True,
     ),
     PatchSite(
-        "warnings", "warn", "warnings", "warned:wrap_warn",
+        "warnings",
+        "warn",
+        "warnings",
+        "warned:wrap_warn",
         "a warning with a stacklevel is blamed on the line it would be blamed on without our frames",
-        builtin="aten::warn", always=True,
+        builtin="aten::warn",
+        always=True,
     ),
     PatchSite(
-        "warnings", "_showwarnmsg", "warnings", "warned:wrap_show",
-        "a warning raised in C++ is blamed on the line it would be blamed on without our frames", always=True,
+        "warnings",
+        "_showwarnmsg",
+        "warnings",
+        "warned:wrap_show",
+        "a warning raised in C++ is blamed on the line it would be blamed on without our frames",
+        always=True,
     ),
     PatchSite(
-        "torch.nn:Module", "__call__", "module", "modules:wrap_module_call",
-        "the gate between the user's code and library modules", always=True,
+        "torch.nn:Module",
+        "__call__",
+        "module",
+        "modules:wrap_module_call",
+        "the gate between the user's code and library modules",
+        always=True,
     ),
     PatchSite(
-        "torch.nn:Module", "__init__", "module", "built:wrap_module_init",
+        "torch.nn:Module",
+        "__init__",
+        "module",
+        "built:wrap_module_init",
         "the user's line in which a layer was built, and with which sizes",
     ),
     *(
@@ -94,95 +132,194 @@ SITES: tuple[PatchSite, ...] = (
         for name in CONCAT
     ),
     PatchSite(
-        "torch.nn.functional", "scaled_dot_product_attention", "attention", "attention:wrap_sdpa",
+        "torch.nn.functional",
+        "scaled_dot_product_attention",
+        "attention",
+        "attention:wrap_sdpa",
         "shapes of query, key, value and mask where a model calls torch's attention itself",
         builtin="aten::scaled_dot_product_attention",
     ),
     PatchSite(
-        "torch", "from_numpy", "ops", "concat:wrap_from_numpy",
+        "torch",
+        "from_numpy",
+        "ops",
+        "concat:wrap_from_numpy",
         "a tensor is born here that the function mode does not see",
     ),
     PatchSite(
-        "torch.utils", "swap_tensors", "swap", "callbacks:wrap_swap",
-        "it refuses tensors with weak references, and origins are known by those", always=True,
+        "torch.utils",
+        "swap_tensors",
+        "swap",
+        "callbacks:wrap_swap",
+        "it refuses tensors with weak references, and origins are known by those",
+        always=True,
     ),
     *(
-        PatchSite(f"torch.optim.{name}", name, "optimizer", "callbacks:wrap_library",
-                  "an optimizer's arithmetic runs without the function mode", always=True)
-        for name in ("adadelta", "adagrad", "adam", "adamax", "adamw", "asgd", "nadam", "radam", "rmsprop", "rprop", "sgd")
+        PatchSite(
+            f"torch.optim.{name}",
+            name,
+            "optimizer",
+            "callbacks:wrap_library",
+            "an optimizer's arithmetic runs without the function mode",
+            always=True,
+        )
+        for name in (
+            "adadelta",
+            "adagrad",
+            "adam",
+            "adamax",
+            "adamw",
+            "asgd",
+            "nadam",
+            "radam",
+            "rmsprop",
+            "rprop",
+            "sgd",
+        )
     ),
     PatchSite(
-        "torch.utils.data.dataloader:DataLoader", "__init__", "loader", "built:wrap_init",
+        "torch.utils.data.dataloader:DataLoader",
+        "__init__",
+        "loader",
+        "built:wrap_init",
         "the user's line in which a loader was made, and its batch size",
     ),
     PatchSite(
-        "torch.utils.data.dataloader:DataLoader", "__iter__", "loader", "loader:wrap_iter",
+        "torch.utils.data.dataloader:DataLoader",
+        "__iter__",
+        "loader",
+        "loader:wrap_iter",
         "which loader an iterator belongs to",
     ),
     PatchSite(
-        "torch.utils.data.dataloader:_BaseDataLoaderIter", "__next__", "loader", "loader:wrap_next",
+        "torch.utils.data.dataloader:_BaseDataLoaderIter",
+        "__next__",
+        "loader",
+        "loader:wrap_next",
         "shapes of each batch",
     ),
     PatchSite(
-        "torch.nn:MultiheadAttention", "forward", "attention", "attention:wrap_multihead_attention",
+        "torch.nn:MultiheadAttention",
+        "forward",
+        "attention",
+        "attention:wrap_multihead_attention",
         "shapes of query, key, value and masks",
     ),
     *(
-        PatchSite(f"torch.nn:{name}", "forward", "module", "attention:wrap_fast_path",
-                  "under a function mode its fast path is not taken, and other numbers come out", always=True)
+        PatchSite(
+            f"torch.nn:{name}",
+            "forward",
+            "module",
+            "attention:wrap_fast_path",
+            "under a function mode its fast path is not taken, and other numbers come out",
+            always=True,
+        )
         for name in ("TransformerEncoderLayer", "TransformerEncoder")
     ),
     PatchSite(
-        "transformers.modeling_utils:AttentionInterface", "get_interface", "attention", "attention:wrap_get_interface",
+        "transformers.modeling_utils:AttentionInterface",
+        "get_interface",
+        "attention",
+        "attention:wrap_get_interface",
         "attention of every transformers model, eager default and user-registered functions included",
     ),
     *(
-        PatchSite("transformers.cache_utils:*", name, "cache", "cache:wrap_method",
-                  "rows and length of the KV cache before and after", argument=name)
+        PatchSite(
+            "transformers.cache_utils:*",
+            name,
+            "cache",
+            "cache:wrap_method",
+            "rows and length of the KV cache before and after",
+            argument=name,
+        )
         for name in ("update", "reorder_cache", "crop", "batch_select_indices", "batch_repeat_interleave", "reset")
     ),
     PatchSite(
-        "transformers.cache_utils:Cache", "__init__", "cache", "built:wrap_init",
+        "transformers.cache_utils:Cache",
+        "__init__",
+        "cache",
+        "built:wrap_init",
         "the user's line in which a cache was made, and with which sizes",
     ),
     PatchSite(
-        "transformers.configuration_utils:PreTrainedConfig", "__post_init__", "module", "built:wrap_init",
+        "transformers.configuration_utils:PreTrainedConfig",
+        "__post_init__",
+        "module",
+        "built:wrap_init",
         "the user's line in which a model's sizes were chosen",
     ),
     PatchSite(
-        "transformers.tokenization_utils_base:PreTrainedTokenizerBase", "__init__", "tokenizer", "built:wrap_init",
+        "transformers.tokenization_utils_base:PreTrainedTokenizerBase",
+        "__init__",
+        "tokenizer",
+        "built:wrap_init",
         "the user's line in which a tokenizer was made",
     ),
     PatchSite(
-        "transformers.generation.utils:GenerationMixin", "generate", "generate", "generate:wrap_generate",
+        "transformers.generation.utils:GenerationMixin",
+        "generate",
+        "generate",
+        "generate:wrap_generate",
         "effective settings and inputs of a generation; a door around it",
     ),
     *(
-        PatchSite(f"transformers.generation.{file}:{name}", "__call__", "generate", "callbacks:wrap_list_call",
-                  "the user's own processors and criteria are watched, though generate itself is not", always=True)
+        PatchSite(
+            f"transformers.generation.{file}:{name}",
+            "__call__",
+            "generate",
+            "callbacks:wrap_list_call",
+            "the user's own processors and criteria are watched, though generate itself is not",
+            always=True,
+        )
         for file, name in (("logits_process", "LogitsProcessorList"), ("stopping_criteria", "StoppingCriteriaList"))
     ),
     PatchSite(
-        "transformers.modeling_utils:PreTrainedModel", "from_pretrained", "module", "callbacks:wrap_library",
-        "loading weights runs without the function mode", always=True,
+        "transformers.modeling_utils:PreTrainedModel",
+        "from_pretrained",
+        "module",
+        "callbacks:wrap_library",
+        "loading weights runs without the function mode",
+        always=True,
     ),
     *(
-        PatchSite("transformers.tokenization_utils_base:PreTrainedTokenizerBase", name, "tokenizer",
-                  "tokenizer:wrap_tokenizer", "padding side, pad token and row lengths", argument=name)
+        PatchSite(
+            "transformers.tokenization_utils_base:PreTrainedTokenizerBase",
+            name,
+            "tokenizer",
+            "tokenizer:wrap_tokenizer",
+            "padding side, pad token and row lengths",
+            argument=name,
+        )
         for name in ("__call__", "pad", "apply_chat_template")
     ),
     *(
-        PatchSite("transformers.tokenization_utils_base:PreTrainedTokenizerBase", name, "tokenizer",
-                  "vocabulary:wrap_vocabulary", "tokens added without new rows of the embedding", argument=name)
+        PatchSite(
+            "transformers.tokenization_utils_base:PreTrainedTokenizerBase",
+            name,
+            "tokenizer",
+            "vocabulary:wrap_vocabulary",
+            "tokens added without new rows of the embedding",
+            argument=name,
+        )
         for name in ("add_tokens", "add_special_tokens")
     ),
     PatchSite(
-        "transformers.modeling_utils:PreTrainedModel", "resize_token_embeddings", "tokenizer",
-        "vocabulary:wrap_vocabulary", "rows of the embedding after a resize", argument="resize_token_embeddings",
+        "transformers.modeling_utils:PreTrainedModel",
+        "resize_token_embeddings",
+        "tokenizer",
+        "vocabulary:wrap_vocabulary",
+        "rows of the embedding after a resize",
+        argument="resize_token_embeddings",
     ),
     *(
-        PatchSite("torch.distributed", name, "collective", "collective:wrap_collective",
-                  "what each rank brings to a collective, before the call that may hang or abort", argument=name)
+        PatchSite(
+            "torch.distributed",
+            name,
+            "collective",
+            "collective:wrap_collective",
+            "what each rank brings to a collective, before the call that may hang or abort",
+            argument=name,
+        )
         for name in COLLECTIVES
     ),
 )

@@ -24,7 +24,7 @@ def generate(
     A row ends at the model's end tokens or at one of ``stop_ids``. Call ``prepare(tokenizer, model)`` once before.
     """
     batch = encode(tokenizer, prompts).to(model.device)  # input_ids, attention_mask: (batch, prompt)
-    config = GenerationConfig(  # type: ignore[no-untyped-call]
+    config = GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,
         num_beams=1,

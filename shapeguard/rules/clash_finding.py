@@ -69,8 +69,6 @@ def both_sizes(clash: Clash) -> str:
     return f"{clash.sizes[0]} against {clash.sizes[1]}"
 
 
-
-
 def here(run: Run) -> Location | None:
     """The statement that was running in the user's innermost frame."""
     return run.statement_of(run.user_frame) if run.user_frame is not None else None

@@ -64,6 +64,8 @@ def check(run: Run) -> Iterator[Finding]:
 
 def _changed(run: Run, concat: FailedConcat) -> Hop | None:
     """The event in which an operand lost or got a dimension; of several, the one in the past of the lowest rank."""
-    told = [(len(shape), rank_changes(run, concat.failed.operands[label])) for label, shape in concat.failed.call.tensors]
+    told = [
+        (len(shape), rank_changes(run, concat.failed.operands[label])) for label, shape in concat.failed.call.tensors
+    ]
     found = [(rank, hops[-1]) for rank, hops in told if hops]
     return min(found, key=lambda item: item[0])[1] if found else None

@@ -59,7 +59,12 @@ def check(run: Run) -> Iterator[Finding]:
 def _memory(run: Run) -> Iterator[Finding]:
     """A view that failed although its sizes fit: then only the memory behind the tensor does not."""
     failed = failed_op(run) if run.failure is not None and run.failure.exception.type == "RuntimeError" else None
-    if failed is not None and failed.op == "view" and failed.clash is None and output_shape("view", failed.call) is not None:
+    if (
+        failed is not None
+        and failed.op == "view"
+        and failed.clash is None
+        and output_shape("view", failed.call) is not None
+    ):
         yield _strides(run, failed, suspect(run, failed))
 
 

@@ -59,7 +59,9 @@ def check(run: Run) -> Iterator[Finding]:
     if crash.frozen is None and wrong is None and not state:
         return
     found = cause(run, crash.failed, crash.frozen) if crash.frozen is not None else crash.suspect
-    sizes = f"{wrong.mismatch.sizes[0]} against {wrong.mismatch.sizes[1]}" if wrong is not None else both_sizes(crash.clash)
+    sizes = (
+        f"{wrong.mismatch.sizes[0]} against {wrong.mismatch.sizes[1]}" if wrong is not None else both_sizes(crash.clash)
+    )
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {sizes}; "

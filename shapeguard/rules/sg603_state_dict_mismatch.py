@@ -53,7 +53,9 @@ def check(run: Run) -> Iterator[Finding]:
     frame = run.inner_frame
     if frame is None or run.failure is None or "load_state_dict" not in frame.function:
         return
-    found = [(name, _shape(saved), _shape(here)) for name, saved, here in _MISFIT.findall(run.failure.exception.message)]
+    found = [
+        (name, _shape(saved), _shape(here)) for name, saved, here in _MISFIT.findall(run.failure.exception.message)
+    ]
     if found:
         yield _finding(run, found)
 

@@ -71,7 +71,9 @@ def test_every_site_is_there_and_is_replaced(watching: str) -> None:
     for site in SITES:
         module = importlib.import_module(site.module)
         before = {id(owner): vars(owner).get(site.name) for owner in site.owners(module)}
-        assert any(hasattr(owner, site.name) for owner in site.owners(module)) or site.module == "torch.optim.adamw", site
+        assert any(hasattr(owner, site.name) for owner in site.owners(module)) or site.module == "torch.optim.adamw", (
+            site
+        )
         if site.group == "ops" and watching == "boundary":
             continue
         with shapeguard.guard(watching):  # type: ignore[arg-type]
@@ -124,7 +126,10 @@ def test_two_threads_overlapping(watching: str) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    sizes = {name: [row.outputs[0].last for row in recording.rows if row.op == "cat"] for name, recording in recordings.items()}
+    sizes = {
+        name: [row.outputs[0].last for row in recording.rows if row.op == "cat"]
+        for name, recording in recordings.items()
+    }
     assert sizes == {"a": [(6,)], "b": [(10,)]}
 
 

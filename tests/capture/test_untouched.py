@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -307,7 +307,7 @@ def test_tensor_subclass_sees_what_it_would(level: str) -> None:
 class Duck:
     """No tensor at all, but torch's functions take it; its table is made of the functions' names."""
 
-    table = {torch.cat: "cat", F.scaled_dot_product_attention: "attention"}
+    table: ClassVar[dict[Any, str]] = {torch.cat: "cat", F.scaled_dot_product_attention: "attention"}
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

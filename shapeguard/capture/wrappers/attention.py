@@ -96,7 +96,9 @@ def _past_the_mode(original: Callable[..., Any], module: Any, args: tuple[Any, .
 _MULTIHEAD = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask")
 
 
-def _multihead_attention(original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _multihead_attention(
+    original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     if is_compiling():
         return original(module, *args, **kwargs)
     if idle():

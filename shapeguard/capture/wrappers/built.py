@@ -119,7 +119,9 @@ def _base_names(cls: type) -> tuple[str, ...]:
 
 def _settings(built: Any) -> dict[str, Any]:
     """The numbers a config or tokenizer keeps."""
-    kept = {name: value for name, value in vars(built).items() if not name.startswith("_") and type(value) is int}
+    kept: dict[str, Any] = {
+        name: value for name, value in vars(built).items() if not name.startswith("_") and type(value) is int
+    }
     if hasattr(type(built), "padding_side") or "padding_side" in vars(built):
         kept["padding_side"] = getattr(built, "padding_side", None)
     return dict(list(kept.items())[:_MAX_NUMBERS])

@@ -44,7 +44,7 @@ def wrap_list_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def is_users(callback: Any) -> bool:
     """Whether a callable object, or a function, is the user's own."""
-    function = callback if hasattr(callback, "__code__") else getattr(type(callback), "__call__", None)
+    function = callback if hasattr(callback, "__code__") else vars(type(callback)).get("__call__")
     code = getattr(function, "__code__", None)
     return code is not None and user_code.kind(code) == USER
 

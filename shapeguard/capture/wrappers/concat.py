@@ -61,7 +61,11 @@ def _is_overridden(operands: Iterable[Any]) -> bool:
 
 
 def _has_override(operands: Iterable[Any]) -> bool:
-    others = [operand for operand in operands if type(operand) not in PLAIN_TENSORS and hasattr(type(operand), "__torch_function__")]
+    others = [
+        operand
+        for operand in operands
+        if type(operand) not in PLAIN_TENSORS and hasattr(type(operand), "__torch_function__")
+    ]
     return bool(others) and has_torch_function(others)
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -15,6 +14,7 @@ from shapeguard.capture import state as thread_states
 from shapeguard.capture.children import Children, Settings
 from shapeguard.capture.environment import environment
 from shapeguard.capture.export import Exporter
+from shapeguard.capture.patching import PatchSet
 from shapeguard.capture.privacy import without_source
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.session import Installation
@@ -65,7 +65,7 @@ class Capture:
         self._argv = tuple(sys.argv if argv is None else argv)
         self._whole_process = whole_process
         self._recorder: Recorder | None = None
-        self._stack = ExitStack()
+        self._stack = PatchSet()
 
     def open(self, recording_path: Path | None = None, *, child_of: Path | None = None) -> None:
         """Start watching. With a path, the recording is on disk as the run goes.
@@ -78,7 +78,8 @@ class Capture:
         self._failures: list[Failure] = []
         self._started = time.monotonic()
         self._header = Header(level=self.level, argv=self._argv, cwd=os.getcwd(), environment=environment())
-        with ExitStack() as undo:
+        undo = self._stack = PatchSet()
+        try:
             writer = None
             if recording_path is not None:
                 writer = _write_along(undo, recorder, recording_path, self._header)
@@ -91,8 +92,10 @@ class Capture:
             installation = Installation(self.level, self._groups, lambda error: recorder.note(f"not watched: {error}"))
             undo.callback(installation.close)
             installation.open()
-            self._stack = undo.pop_all()
-        self._recorder = recorder
+            self._recorder = recorder
+        except BaseException:
+            undo.close()
+            raise
 
     def failed(self, error: BaseException, thread: str = "") -> None:
         """Describe an exception while its frames are alive. Called for an exception that leaves the guarded code."""
@@ -175,7 +178,7 @@ class Capture:
 
         return Children(recorder, self._header, settings, folder, self.failed, begin_anew)
 
-    def _watch_with(self, undo: ExitStack, recorder: Recorder) -> None:
+    def _watch_with(self, undo: PatchSet, recorder: Recorder) -> None:
         """Let the recorder watch this thread (and what it starts), or the whole process."""
         if self._whole_process:
             before = thread_states.process_recorders
@@ -213,7 +216,7 @@ class Capture:
         return recording
 
 
-def _write_along(undo: ExitStack, recorder: Recorder, path: Path, header: Header) -> Writer:
+def _write_along(undo: PatchSet, recorder: Recorder, path: Path, header: Header) -> Writer:
     writer = Writer(path, header, recorder)
     undo.callback(writer.close)
     undo.callback(writer.flush)

@@ -158,7 +158,7 @@ class _FrameReader:
         if not closely:
             return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner())
         found = _Node(self.frame, self.offset)
-        info = FrameInfo(
+        return FrameInfo(
             file=code.co_filename,
             line=self.line,
             function=name,
@@ -173,7 +173,6 @@ class _FrameReader:
             operands=tuple(self._operands(found)),
             locals=tuple(self._locals()),
         )
-        return info
 
     def _text(self, found: _Node, node: ast.AST | None) -> str:
         if node is None or found.source is None:

@@ -15,8 +15,8 @@ One operand was made for another size: another vocabulary, width, batch or lengt
 ```python
 import torch
 
-scores = torch.randn(2, 64)
-bias = torch.zeros(2, 64)[:, torch.arange(50)]
+scores = torch.linspace(-1, 1, 128).reshape(2, 64)
+bias = torch.zeros(2, 64)[:, scores[1] > 0.5]
 scores + bias
 ```
 
@@ -25,7 +25,7 @@ scores + bias
 ```python
 import torch
 
-scores = torch.randn(2, 64)
+scores = torch.linspace(-1, 1, 128).reshape(2, 64)
 bias = torch.zeros(2, 64)
 scores + bias
 ```

@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.collectives import alone
+from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_share, uneven_split
@@ -57,11 +58,20 @@ def check(run: Run) -> Iterator[Finding]:
     if short is not None:
         yield _short(run, short)
         return
-    yield from _uneven(run)
+    if not _told_better(run):
+        yield from _uneven(run)
     yield from _more_steps(run)
     dropped = dropped_rows(run)
     if dropped is not None:
         yield _dropped(dropped)
+
+
+def _told_better(run: Run) -> bool:
+    """Whether uneven pieces are in order here, and only a number in the code or the joined dim is not."""
+    crash = crash_of(run)
+    concat = failed_concat(run)
+    frozen = crash is not None and (crash.frozen is not None or crash.family == "rnn")
+    return frozen or (concat is not None and joins_wrong_dim(run, concat))
 
 
 def _short(run: Run, short: Short) -> Finding:

@@ -8,9 +8,8 @@ import itertools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -131,87 +130,6 @@ def test_two_threads_overlapping(watching: str) -> None:
         for name, recording in recordings.items()
     }
     assert sizes == {"a": [(6,)], "b": [(10,)]}
-
-
-def interrupted_at(step: int, work: Callable[[], Any]) -> bool:
-    """Run ``work`` and interrupt it when capture's code reaches its n-th line. Returns whether it came to that."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(CAPTURE):
-            return None
-        if event == "line":
-            count += 1
-            if count == step:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    sys.settrace(trace)
-    try:
-        work()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(None)
-    return False
-
-
-def steps_of(work: Callable[[], Any]) -> int:
-    """How many lines of capture's code ``work`` runs."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(CAPTURE):
-            return None
-        count += event == "line"
-        return trace
-
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(None)
-    return count
-
-
-@pytest.mark.parametrize("offset", range(4))
-def test_interrupted_while_entering(offset: int) -> None:
-    """At every 29th line on the way in, from four different starts."""
-    before = attributes()
-    captures: list[Capture] = []
-
-    def opened() -> None:
-        captures.append(Capture("user"))
-        captures[-1].open()
-
-    total = steps_of(opened)
-    captures[-1].close("completed")
-    assert total > 500
-    for step in range(1 + offset * 7, total, 29):
-        if not interrupted_at(step, opened):
-            captures[-1].close("completed")
-        assert attributes() == before, step
-
-
-@pytest.mark.parametrize("offset", range(4))
-def test_interrupted_while_leaving(offset: int) -> None:
-    before = attributes()
-
-    def opened() -> Capture:
-        capture = Capture("user")
-        capture.open()
-        torch.cat([torch.ones(2), torch.ones(2)])
-        return capture
-
-    capture = opened()
-    total = steps_of(lambda: capture.close("completed"))
-    for step in range(1 + offset * 7, total, 29):
-        capture = opened()
-        interrupted_at(step, lambda: capture.close("completed"))  # noqa: B023
-        assert attributes() == before, step
 
 
 # -- tensors and modules -----------------------------------------------------------------------------------------------

@@ -133,6 +133,8 @@ class Recorder:
         segment.last = numbers
         segment.last_at = at
         segment.origins = origins
+        if segment.first_origins is None:
+            segment.first_origins = origins
         if owner is not None:
             segment.owner = self.origin(owner)
         segment.dirty = True

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.parting import callers_part, only_changed_way
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -28,6 +29,7 @@ DATA = frozenset(
 _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
+_NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
 class Side(NamedTuple):
@@ -136,17 +138,35 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     if not both:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
+    index = _to_blame(run, failed, both, causes)
+    return _at_its_caller(run, causes[index], causes[1 - index])
+
+
+def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:
+    """Index of the side to blame."""
     changed = departed(run, failed, both)
     if changed is not None and causes[changed].how == "data" and causes[1 - changed].how == "written":
-        return causes[1 - changed]  # the data may come in other sizes; the number in the code did not follow
+        return 1 - changed  # the data may come in other sizes; the number in the code did not follow
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
         changed = None  # another model was built here before; the program itself changed the other side
     if changed is None:
+        changed = only_changed_way(run, *both)
+    if changed is None:
         changed = _swapped(both)
     if changed is not None:
-        return causes[changed]
+        return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
-    return min(causes, key=lambda found: (_ORDER.index(found.how), len(found.side.hops)))
+    return min((0, 1), key=lambda i: (_ORDER.index(causes[i].how), len(causes[i].side.hops)))
+
+
+def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
+    """The cause at the call that differs, where one line made both sizes in two calls of its function."""
+    if found.how not in ("changed", "data") or not found.side.hops:
+        return found
+    row = found.side.hops[-1].row
+    rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
+    apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
+    return found._replace(location=apart) if apart is not None else found
 
 
 def _swapped(both: list[Side]) -> int | None:
@@ -207,10 +227,11 @@ def _departed_input(run: Run, both: list[Side]) -> int | None:
 
 
 def passed_before(run: Run, row: Row) -> Row | None:
-    """The latest row of the same op at the same place that did not fail."""
+    """The latest row of the same op, of the same layer where it is one's, at the same place that did not fail."""
     sites = run.recording.chains[row.chain].sites[:1]
     for other in reversed(run.rows):
         same = other.id != row.id and other.op == row.op and not other.error and other.first_at < row.first_at
+        same = same and (other.owner, other.module) == (row.owner, row.module)
         if same and run.recording.chains[other.chain].sites[:1] == sites:
             return other
     return None
@@ -247,39 +268,76 @@ def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot 
 
 
 def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
+    """Climbs from the arguments that can have given a row its size, each to where its number is at fault."""
+    return (without_shared_constant(run, trail) for trail in whole_trails(run, row, size, dim))
+
+
+def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is written."""
     sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
     for argument in _arguments(run, row, dim) if sites else ():
         if isinstance(argument, ast.Constant) and argument.value == size:
             yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
         elif not isinstance(argument, ast.Constant):
-            yield without_shared_constant(run, climb(run.sources, sites, argument, value=size))
+            yield climb(run.sources, sites, argument, value=size)
 
 
 def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
-    """The trail without a module's constant at its end that is used in several places: the use is at fault, not the name."""
-    if len(trail) < 2 or trail[-1].kind != "constant":
+    """The trail without a named number at its end that is read in several places: the use is at fault, not the number."""
+    if len(trail) < 2 or trail[-1].kind not in _NAMED_KINDS:
         return trail
-    last = trail[-1]
-    tree = run.sources[last.file].tree
-    own = [
-        s for s in (tree.body if tree else ()) if isinstance(s, ast.Assign | ast.AnnAssign) and s.lineno == last.line
-    ]
-    names = {
-        node.id for s in own for node in ast.walk(s) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names] if tree else []
-    return trail[:-1] if len(uses) > 2 else trail  # one of them is the assignment
+    if trail[-1].kind == "constant":
+        name = _assigned_name(run, trail[-1])
+        return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
+    # What stands behind the place that reads an entry is the life of the object that holds it.
+    for place in range(len(trail) - 2, -1, -1):
+        name = _read_name(trail[place])
+        if name is not None:
+            return trail[: place + 1] if _reads(run, name, False) > 1 else trail
+    return trail
+
+
+def _read_name(spot: Spot) -> str | None:
+    """The entry that a spot reads: of ``cfg.batch_size`` and ``cfg["batch_size"]`` it is batch_size."""
+    try:
+        node = ast.parse(spot.node_text, mode="eval").body
+    except SyntaxError:
+        return None
+    match node:
+        case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
+            return name
+    return None
+
+
+def _assigned_name(run: Run, spot: Spot) -> str | None:
+    """The name that a module's statement gives to a number."""
+    tree = run.sources[spot.file].tree
+    for statement in tree.body if tree else ():
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.lineno == spot.line:
+            names = (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            return next(names, None)
+    return None
+
+
+def _reads(run: Run, name: str, constant: bool) -> int:
+    """How many statements of the user's files read a constant, or an entry, of this name."""
+    files = (run.sources[file] for file in run.recording.sources)
+    return sum((file.names_read if constant else file.entries_read)[name] for file in files)
 
 
 def decided(trail: list[Spot]) -> Spot | None:
-    """The spot of a trail at which a number was decided: where it was computed, else where it is written down."""
+    """The spot of a trail at which a number was decided: where it was computed, else where it is written down.
+
+    A name for the size of something that came in decides nothing; handing that size to somebody does.
+    """
     ends: list[Spot] = []
     for spot in trail:
         if spot.kind in _WRITTEN_KINDS:
             ends.append(spot)
         if _computes(spot):
-            break
+            return ends[-1] if ends else None
+    if trail and trail[-1].kind == "data":
+        ends = [spot for spot in ends if spot.kind != "assign"]
     return ends[-1] if ends else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.blame import DATA, Side, sides, written_spot
+from shapeguard.analysis.blame import DATA, Side, decided, sides, whole_trails
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -34,7 +34,8 @@ def is_frozen(run: Run, side: Side) -> bool:
     last = side.hops[-1] if side.hops else None
     if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
         return False
-    spot = written_spot(run, last.row, side.size, last.after)
+    trails = whole_trails(run, last.row, side.size, last.after)
+    spot = next((spot for trail in trails if (spot := decided(trail)) is not None), None)
     if spot is None:
         return False
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from shapeguard.analysis.calls import call_of_row
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import dim_sources, known, output_shape
@@ -60,9 +62,24 @@ def follow(run: Run, tensor: TensorArg | NamedValue, dim: int) -> list[Hop]:
     return hops
 
 
+def occurrence(row: Row, shape: tuple[int, ...]) -> Row:
+    """The row as of the occurrence that gave this shape: a folded one keeps its first and its last."""
+    if row.count < 2 or shape in [out.last for out in row.outputs] or shape not in [out.first for out in row.outputs]:
+        return row
+    inputs = tuple(
+        msgspec.structs.replace(
+            tensor, last=tensor.first, origin=tensor.origin if tensor.first_origin is None else tensor.first_origin
+        )
+        for tensor in row.inputs
+    )
+    outputs = tuple(msgspec.structs.replace(tensor, last=tensor.first) for tensor in row.outputs)
+    return msgspec.structs.replace(row, inputs=inputs, outputs=outputs, args={**row.args, **row.args_first})
+
+
 def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     """How a row came by a dimension of its result."""
     size = shape[dim]
+    row = occurrence(row, shape)
     if row.op.startswith("new_"):  # its tensor lends only dtype and device
         return Hop(row, None, None, dim, None, size)
     if row.op in _PADDING and dim == (1 if True in row.args.values() else 0):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 
@@ -46,6 +47,24 @@ class SourceFile:
         """The stripped text of a line."""
         return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
 
+    @cached_property
+    def names_read(self) -> Counter[str]:
+        """How many statements read each plain name."""
+        return self._read(lambda node: node.id if isinstance(node, ast.Name) and _is_read(node) else None)
+
+    @cached_property
+    def entries_read(self) -> Counter[str]:
+        """How many statements read each entry of some object that is not ``self``: ``cfg.width`` and ``cfg["width"]``."""
+        return self._read(_entry)
+
+    def _read(self, name_of: Callable[[ast.AST], str | None]) -> Counter[str]:
+        found = {
+            (name, getattr(self.statement(getattr(node, "lineno", 0)), "lineno", 0))
+            for node in ast.walk(self.tree or ast.Module([], []))
+            if (name := name_of(node)) is not None
+        }
+        return Counter(name for name, _ in found)
+
     def indent(self, line: int) -> str:
         """The white space a line begins with."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
@@ -59,6 +78,21 @@ class SourceFile:
         rows[-1] = rows[-1][:end_col]
         rows[0] = rows[0][col:]
         return " ".join(row.decode(errors="replace").strip() for row in rows)
+
+
+def _is_read(node: ast.Name | ast.Attribute | ast.Subscript) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _entry(node: ast.AST) -> str | None:
+    match node:
+        case ast.Attribute(value=ast.Name(id="self")):
+            return None
+        case ast.Attribute(attr=name) if _is_read(node):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str() as name)) if _is_read(node):
+            return name
+    return None
 
 
 class Sources:

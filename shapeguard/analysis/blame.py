@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from shapeguard.analysis.climb import Spot, climb
+from shapeguard.analysis.contents import brought_in, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part, only_changed_way
@@ -21,8 +22,8 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
-How = Literal["changed", "written", "built", "data", "here"]
-_ORDER: tuple[How, ...] = ("changed", "written", "built", "data", "here")
+How = Literal["counted", "changed", "written", "built", "data", "here"]
+_ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
@@ -67,6 +68,9 @@ def sides(run: Run, failed: FailedOp) -> list[Side]:
 def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
     """One side by its operand's label (or an argument's name) and dimension."""
     value = failed.operands.get(label)
+    shape = _shape(value)
+    if dim is None and shape == (size,):
+        dim = 0  # the number of elements of a vector
     hops = follow(run, value, dim) if value is not None and dim is not None else []
     return Side(label, value, dim, size, tuple(hops))
 
@@ -108,6 +112,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     location = run.location(last.row) or _here(run)
     if not last.changed:
         return Cause(location, "data", of)
+    if (mask := mask_of(last.row)) is not None:
+        return Cause(brought_in(run, mask) or location, "counted", of)
     if (made := _by_layer(run, last)) is not None:
         return Cause(made, "built", of)
     if last.size_before is not None:

@@ -74,7 +74,11 @@ def _want(
         return None
     scope = climber.chained.scope(0)
     code = base[chain[0].file]
-    node = _node(code, scope, expression) if isinstance(expression, str) else expression
+    if isinstance(expression, str) or expression not in code.parents:
+        node = _node(code, scope, expression if isinstance(expression, str) else ast.unparse(expression))
+        node = node or (None if isinstance(expression, str) else expression)
+    else:
+        node = expression
     return Want(node, scope, value=value) if node is not None else None
 
 

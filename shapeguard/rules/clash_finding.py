@@ -43,6 +43,7 @@ def told(found: Cause) -> str:
     size = found.side.size
     line = f"line {where.line} (`{where.source}`)" if where.source else f"line {where.line}"
     return {
+        "counted": f" The {size} is how many entries of a mask were true; what the mask was made of came in at {line}.",
         "changed": f" {line.capitalize()} made it {size}.",
         "written": f" The {size} is written at {line}.",
         "built": f" The {size} was built in at {line}.",

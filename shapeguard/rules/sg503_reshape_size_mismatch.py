@@ -37,11 +37,11 @@ from collections.abc import Iterator
 from shapeguard.analysis.blame import Cause, suspect
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.reshapes import frozen_batch, written_location, wrong_size
+from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import output_shape
 from shapeguard.rules.clash_finding import clash_finding, here
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG503", "reshape-size-mismatch"
@@ -78,9 +78,14 @@ def _elements(run: Run, crash: Crash) -> Finding:
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=(written_location(run, wrong) if wrong is not None else None) or here(run),
+        location=None if crash.suspect.how == "counted" else _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
+
+
+def _written(run: Run, wrong: WrongSize | None) -> Location | None:
+    """Where the size was written that does not fit; at worst the reshape itself."""
+    return (written_location(run, wrong) if wrong is not None else None) or here(run)
 
 
 def _strides(run: Run, failed: FailedOp, found: Cause) -> Finding:

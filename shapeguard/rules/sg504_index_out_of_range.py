@@ -34,10 +34,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG504", "index-out-of-range"
 
@@ -48,9 +49,17 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or crash.clash.kind != "index":
         return
     index, size = crash.clash.sizes
+    table_stated = crash.suspect.how in ("written", "built", "changed")
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
         crash.suspect,
         "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
+        location=None if table_stated else _computed(run, crash),
     )  # fmt: skip
+
+
+def _computed(run: Run, crash: Crash) -> Location | None:
+    """Where the indices were computed."""
+    index = crash.failed.operands.get(crash.clash.left)
+    return brought_in(run, index) if index is not None else None

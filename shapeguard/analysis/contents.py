@@ -1,0 +1,71 @@
+"""Where the contents of a tensor were decided: the values of an index, or how many entries of a mask are true.
+
+A number that stands in a tensor has no dimension to be followed. What is told is the event that brought the contents into
+the run: the tokenizer's call, the loader that read the batch, the function of the user's that computed them.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+# They hand on what was computed outside of torch.
+FROM_OUTSIDE = frozenset({"from_numpy", "as_tensor", "tensor", "asarray", "Tensor", "LongTensor", "FloatTensor"})
+_MASKS = frozenset({"bool", "uint8"})
+
+
+def mask_of(row: Row) -> TensorArg | None:
+    """The mask by which an event took entries, where it took them by one: their number is nobody's size."""
+    if row.op == "getitem":
+        return next((t for t in row.inputs[1:] if t.dtype in _MASKS and t.label.startswith("index")), None)
+    if row.op in ("masked_select", "nonzero"):
+        return row.inputs[-1] if row.inputs else None
+    return None
+
+
+def brought_in(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
+    """The line that brought the contents of a tensor into the run; None where that was not seen."""
+    behind = list(ancestors(run, tensor))
+    for row in behind:
+        if row.kind == "tokenizer":
+            return run.location(row)
+        loader = loader_of(run, row)
+        if loader is not None:
+            return run.location(loader)
+    for row in behind:
+        if row.op in FROM_OUTSIDE and not row.inputs:
+            return made_outside(run, row) or run.location(row)
+    return None
+
+
+def loader_of(run: Run, row: Row) -> Row | None:
+    """The row in which the DataLoader was built whose collation a row is part of."""
+    if row.kind == "loader":
+        return run.row(row.owner)
+    for other in run.rows[row.id + 1 : row.id + 64]:
+        if other.kind == "loader" and other.chain == row.chain:
+            return run.row(other.owner)
+        if other.chain != row.chain:
+            return None
+    return None
+
+
+def made_outside(run: Run, row: Row) -> Location | None:
+    """The line of another function of the user's that made what a row took over from outside of torch."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    try:
+        node = ast.parse(run.expression(row), mode="eval").body
+    except SyntaxError:
+        return None
+    if not sites or not isinstance(node, ast.Call) or not node.args:
+        return None
+    found = climbs(run.sources, sites, node.args[0], whole=True)
+    spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("outside", "parameter", "use")]
+    if not spots or spots[-1].function == sites[0].function:
+        return None
+    return run.place(spots[-1].file, spots[-1].line, spots[-1].function)

@@ -1,0 +1,74 @@
+"""Where two operands that disagree part: what both have in common is not at fault.
+
+* One tensor on both ways: of a skip connection and what it joins, or a series and its moving average, both come from one
+  tensor. What happened before it happened to both; the cause lies on the way on which the size changed after it.
+* One line for both: two operands made by the same line of a function were made by two calls of it. The line did the same
+  twice; the calls differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+if TYPE_CHECKING:
+    from shapeguard.analysis.blame import Side
+
+MAX_CHANGES = 12  # how often a size may change on the way back to a common tensor
+
+
+def whole_way(run: Run, of: Side) -> list[Hop]:
+    """The events of a size past those that changed it, newest first, as far back as they are known."""
+    hops = list(of.hops)
+    for _ in range(MAX_CHANGES):
+        last = hops[-1] if hops else None
+        if last is None or last.source is None or last.before is None or not last.changed:
+            break
+        further = follow(run, last.source, last.before)
+        if not further:
+            break
+        hops += further
+    return hops
+
+
+def parted(run: Run, left: Side, right: Side) -> tuple[list[Hop], list[Hop]] | None:
+    """The two ways since the tensor that both sides come from, newest first; None where they have none in common."""
+    ours, theirs = whole_way(run, left), whole_way(run, right)
+    places = {_tensor(hop): place for place, hop in reversed(list(enumerate(theirs)))}
+    for place, hop in enumerate(ours):
+        other = places.get(_tensor(hop))
+        if other is not None:
+            return ours[:place], theirs[:other]
+    return None
+
+
+def _tensor(hop: Hop) -> tuple[int, int, int]:
+    """The tensor that an event made, and the dimension of it that is followed."""
+    return hop.row.id, hop.after, hop.size_after
+
+
+def only_changed_way(run: Run, left: Side, right: Side) -> int | None:
+    """Index of the one side whose size changed since the tensor both come from; None where both or none did."""
+    ways = parted(run, left, right)
+    if ways is None:
+        return None
+    changed = [any(hop.changed for hop in way) for way in ways]
+    return changed.index(True) if changed.count(True) == 1 else None
+
+
+def callers_part(run: Run, row: Row, other: Row) -> Location | None:
+    """The nearest caller of a row's line that is not the caller of the other row, where both rows stand on one line."""
+    chains = run.recording.chains
+    ours, theirs = chains[row.chain].sites, chains[other.chain].sites
+    if not ours[:1] == theirs[:1] or ours == theirs:
+        return None
+    return run.location(row, _first_difference(ours, theirs))
+
+
+def _first_difference(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))

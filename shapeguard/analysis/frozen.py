@@ -6,6 +6,7 @@ import ast
 
 from shapeguard.analysis.blame import DATA, Side, decided, sides, whole_trails
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 
@@ -19,6 +20,7 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
         failed.clash is None
         or family(failed.op) not in _FAMILIES
         or failed.clash.kind not in ("dim", "numel", "divides")
+        or missing_axis(run, failed) is not None
     ):
         return None
     both = sides(run, failed)

@@ -52,10 +52,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import suspect, written
+from shapeguard.analysis.blame import suspect, whole_trails, written
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
+from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -106,6 +107,8 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
         return run.location(fill)
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
     if config is not None and (vocabulary or lookup.odd >= lookup.rows):
+        if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):
+            return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
         return written(run, config, lookup.rows) or run.location(config)
     return suspect(run, lookup.failed).location
 

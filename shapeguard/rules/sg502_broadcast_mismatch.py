@@ -35,10 +35,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.clipped import Clipped, clipped
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.missing_axis import MissingAxis, missing_axis
+from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG502", "broadcast-mismatch"
 
@@ -51,9 +55,59 @@ def check(run: Run) -> Iterator[Finding]:
     batched = crash.family in ("matmul", "einsum") and crash.clash.role != "inner"
     if crash.family not in ("broadcast", "subscript") and not batched:
         return
+    odd = odd_input(run, crash.clash.sizes)
+    if odd is not None:
+        yield _odd(run, crash, odd)
+        return
+    lacking = missing_axis(run, crash.failed)
+    if lacking is not None:
+        yield _lacking(run, crash, lacking)
+        return
+    cut = clipped(crash.failed)
+    if cut is not None:
+        yield _cut_short(run, crash, cut)
+        return
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)} in dim {crash.clash.dim}.",
         crash.suspect,
         "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake.",
+    )  # fmt: skip
+
+
+def _odd(run: Run, crash: Crash, found: OddInput) -> Finding:
+    size, other = found.sizes
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"The model was given `{found.leading.label}` with {size} {found.counted} and `{found.odd.label}` with {other}; "
+        f"inside, `{crash.failed.op}` has both.",
+        crash.suspect,
+        f"Make `{found.odd.label}` with the {found.counted} of `{found.leading.label}`: what is put in front, behind or away there "
+        "(special tokens, padding, truncation) belongs into both.",
+        location=found.location or here(run),
+    )  # fmt: skip
+
+
+def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
+    expression = {view.label: view.expression for view in crash.failed.views(run)}.get(lacking.label) or lacking.label
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: shapes are aligned from the right, so {both_sizes(crash.clash)} "
+        f"meet. `{expression}` lacks an axis: as {format_shape(lacking.wanted)} it would fit.",
+        crash.suspect,
+        f"Give `{expression}` {len(lacking.wanted) - len(lacking.shape)} more axis behind (`unsqueeze(-1)`, `[..., None]`).",
+        location=lacking.location or here(run),
+    )  # fmt: skip
+
+
+def _cut_short(run: Run, crash: Crash, cut: Clipped) -> Finding:
+    left = crash.clash.sizes[0] if crash.clash.left == "input" else crash.clash.sizes[1]
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"The slice ends at {cut.stop}, past the end of dim {cut.dim} ({cut.size}): only {left} places are left of it, "
+        f"{both_sizes(crash.clash)}.",
+        crash.suspect,
+        "Write around the end (two assignments, or indices taken modulo the size), or make every batch divide the size "
+        "(`drop_last=True`).",
+        location=here(run),
     )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Operands of different rank that were aligned from the wrong end: one lacks an axis.
+
+Broadcasting aligns from the right. A tensor of rows, (batch, 1), meets (batch, seq, features) with its batch at the sequence;
+with one more axis behind it, (batch, 1, 1), it would fit. Then no size is wrong: the operand was given too few axes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.ranks import rank_changes
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.shapes import Shape
+
+
+class MissingAxis(NamedTuple):
+    """The operand that lacks axes, the shape with which it would fit, and where its number of axes was decided."""
+
+    label: str
+    shape: Shape
+    wanted: Shape
+    location: Location | None
+
+
+def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
+    """The failed elementwise operation as one whose smaller operand would fit with axes added behind."""
+    if failed.clash is None or failed.clash.kind != "dim" or family(failed.op) != "broadcast":
+        return None
+    shapes = {label: _shape(failed.operands.get(label)) for label in (failed.clash.left, failed.clash.right)}
+    known = [(label, shape) for label, shape in shapes.items() if shape is not None]
+    if len(known) != 2:
+        return None
+    (label, small), (_, large) = sorted(known, key=lambda item: len(item[1]))
+    wanted = small + (1,) * (len(large) - len(small))
+    if len(small) == len(large) or not _leads(small, large):
+        return None
+    return MissingAxis(label, small, wanted, _location(run, failed.operands[label]))
+
+
+def _leads(small: Shape, large: Shape) -> bool:
+    """Whether a shape is the beginning of another one: its rows are the other's rows, not by accident of a 1."""
+    return bool(small) and small[0] == large[0] > 1 and all(a in (b, 1) for a, b in zip(small, large, strict=False))
+
+
+def _location(run: Run, value: NamedValue | TensorArg) -> Location | None:
+    """Where the operand's axes were last changed: that line has one too few."""
+    changed = rank_changes(run, value)
+    return run.location(changed[-1].row) if changed else None
+
+
+def _shape(value: NamedValue | TensorArg | None) -> Shape | None:
+    return value.last if isinstance(value, TensorArg) else value.shape if value is not None else None

@@ -1,0 +1,70 @@
+"""Inputs of a model's call that do not belong together: one of them has another length or number of rows than the ids."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import LineageStep, Location
+from shapeguard.values.recording import Row, TensorArg
+
+_LEADING = ("input_ids", "inputs_embeds", "decoder_input_ids", "pixel_values", "input_features", "input_values", "inputs")
+_DIMS = ("rows", "positions")
+
+
+class OddInput(NamedTuple):
+    """The input that does not fit, the one that it should fit, and their sizes in the dimension in which they differ."""
+
+    odd: TensorArg
+    leading: TensorArg
+    dim: int
+    location: Location | None
+    lineage: tuple[LineageStep, ...]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The leading input's size, and the odd one's."""
+        return self.leading.last[self.dim], self.odd.last[self.dim]
+
+    @property
+    def counted(self) -> str:
+        """What the sizes count."""
+        return _DIMS[self.dim]
+
+
+def odd_input(run: Run, sizes: tuple[int, ...]) -> OddInput | None:
+    """The input of the failed model call whose size clashes with another input's, deep inside, as these two sizes."""
+    call = run.failed_row("forward")
+    leading = _leading(call) if call is not None else None
+    if call is None or leading is None or len(sizes) != 2:
+        return None
+    for dim in range(min(2, len(leading.last))):
+        for tensor in call.inputs:
+            if _is_odd(tensor, leading, dim, sizes):
+                hops = follow(run, tensor, dim)
+                return OddInput(tensor, leading, dim, _location(run, tensor, dim), steps(run, hops))
+    return None
+
+
+def _leading(call: Row) -> TensorArg | None:
+    by_label = {tensor.label: tensor for tensor in call.inputs}
+    return next((by_label[label] for label in _LEADING if label in by_label), None)
+
+
+def _is_odd(tensor: TensorArg, leading: TensorArg, dim: int, sizes: tuple[int, ...]) -> bool:
+    plain = tensor is not leading and "." not in tensor.label and len(tensor.last) > dim
+    fits_elsewhere = plain and dim == 1 and tensor.last[0] != leading.last[0]
+    return plain and not fits_elsewhere and {tensor.last[dim], leading.last[dim]} == set(sizes)
+
+
+def _location(run: Run, tensor: TensorArg, dim: int) -> Location | None:
+    """Where the odd size was made."""
+    hops = follow(run, tensor, dim)
+    if not hops:
+        return None
+    last = hops[-1]
+    if last.row.op in FROM_OUTSIDE or last.changed:
+        return run.location(last.row)
+    return None

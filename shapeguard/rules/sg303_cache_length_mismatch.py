@@ -87,13 +87,16 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def _mask(run: Run, row: Row) -> Finding | None:
-    """A 2-D mask shorter than cached + new."""
+    """A mask shorter than cached + new; one of four dims is used as it is, so that it fails."""
     mask = named(row, "attention_mask")
     for first in (True, False):
         sizes = lengths(row, first)
         shape = (mask.first if first else mask.last) if mask is not None else ()
-        if sizes is not None and len(shape) == 2 and shape[1] < sum(sizes):
+        by_hand = len(shape) == 4 and shape[-1] > 1 and row.error != "" and row in run.failed_rows
+        if sizes is not None and (len(shape) == 2 or by_hand) and shape[-1] < sum(sizes):
             cached, new = sizes
+            if by_hand:
+                return _short_by_hand(run, row, shape, cached, new)
             return _finding(
                 run,
                 row,
@@ -103,6 +106,17 @@ def _mask(run: Run, row: Row) -> Finding | None:
                 "Let the mask grow with the cache: append a column of ones for every new token and pass the whole mask.",
             )
     return None
+
+
+def _short_by_hand(run: Run, row: Row, shape: tuple[int, ...], cached: int, new: int) -> Finding:
+    return _finding(
+        run,
+        row,
+        f"The mask has {shape[-1]} key positions; {cached} are cached and {new} new, {cached + new} together.",
+        Mismatch("dim", (cached + new, shape[-1]), 3),
+        "Make the mask for what the cache really holds (`past_key_values.get_seq_length()`). A model's call appends to the "
+        "cache it is given: where each call should see the same past, hand over a copy, or crop what the call before added.",
+    )
 
 
 def _positions(run: Run, row: Row) -> Finding | None:

@@ -46,6 +46,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.blame import Side, cause, sides
 from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.heads import read_at
@@ -60,34 +61,38 @@ _WHAT = {1: "kv heads", 3: "head_dim"}
 
 
 class _Odd(NamedTuple):
-    """The tensor made by hand, the model's own, and the dimension in which they differ."""
+    """The tensor made by hand, the model's own, their sizes, and what they count (1: kv heads, 3: head size)."""
 
     made: TensorArg | NamedValue
     own: TensorArg | NamedValue
-    dim: int
+    sizes: tuple[int, int]
+    counted: int
+    dim: int  # of the tensor made by hand
+    decided: Location | None = None
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A cache update, or a copy out of a cache, that failed in the heads or the head size."""
+    """A cache update, or a copy into or out of a cache, that failed in the heads or the head size."""
     odd = _in_update(run) or _beside_cache(run)
     if odd is None:
         return
     made, own = _shape(odd.made), _shape(odd.own)
     hops = follow(run, odd.made, odd.dim)
+    dims = CACHE_DIMS if len(made) == 4 else (), NEW_DIMS if len(own) == 4 else ()
     yield Finding(
         CODE,
         NAME,
         Severity.ERROR,
-        f"The cache is {format_shape(made, CACHE_DIMS)}, the model's keys are {format_shape(own, NEW_DIMS)}: "
-        f"{made[odd.dim]} {_WHAT[odd.dim]} against {own[odd.dim]}.",
-        location=_location(run, hops),
+        f"The cache is {format_shape(made, dims[0])}, the model's keys are {format_shape(own, dims[1])}: "
+        f"{odd.sizes[0]} {_WHAT[odd.counted]} against {odd.sizes[1]}.",
+        location=odd.decided or _location(run, hops),
         failed_at=run.failed_at,
-        operands=(_view(run, odd.made, CACHE_DIMS), _view(run, odd.own, NEW_DIMS)),
-        mismatch=Mismatch("dim", (made[odd.dim], own[odd.dim]), odd.dim),
+        operands=(_view(run, odd.made, dims[0]), _view(run, odd.own, dims[1])),
+        mismatch=Mismatch("dim", odd.sizes, odd.dim),
         lineage=steps(run, hops),
         fix=Fix(
             "Take the number from the model: `config.num_key_value_heads` kv heads, and `config.head_dim` where the config "
-            "names one (only else `hidden_size // num_attention_heads`)."
+            "names one (only else `hidden_size // num_attention_heads`); layers may differ in both."
         ),
     )
 
@@ -99,7 +104,9 @@ def _in_update(run: Run) -> _Odd | None:
     if update.past.last[0] != update.new.last[0]:
         return None
     dim = next((d for d in _WHAT if update.past.last[d] != update.new.last[d]), None)
-    return _Odd(update.past, update.new, dim) if dim is not None else None
+    if dim is None:
+        return None
+    return _Odd(update.past, update.new, (update.past.last[dim], update.new.last[dim]), dim, dim)
 
 
 def _beside_cache(run: Run) -> _Odd | None:
@@ -107,26 +114,22 @@ def _beside_cache(run: Run) -> _Odd | None:
     failed = failed_op(run)
     if failed is None or failed.clash is None or failed.clash.kind != "dim":
         return None
-    found = failed.clash
-    pairs = [
-        (failed.operands.get(label), dim)
-        for label, dim in ((found.left, found.left_dim), (found.right, found.right_dim))
-    ]
-    cached = [_cached(run, value, dim) for value, dim in pairs]
-    if cached.count(True) != 1:
+    both = sides(run, failed)
+    cached = [_cached(side) for side in both]
+    if len(both) != 2 or cached.count(None) != 1:
         return None
-    own, dim = pairs[cached.index(True)]
-    made, made_dim = pairs[cached.index(False)]
-    if own is None or made is None or dim != made_dim or dim not in _WHAT:
+    own, made = (both[i] for i in ((1, 0) if cached[0] is None else (0, 1)))
+    counted = next(dim for dim in cached if dim is not None)
+    if own.value is None or made.value is None or made.dim is None or counted not in _WHAT:
         return None
-    return _Odd(made, own, dim) if len(_shape(made)) == 4 else None
+    decided = cause(run, failed, made)
+    written = decided.location if decided.how == "written" and len(_shape(made.value)) != 4 else None
+    return _Odd(made.value, own.value, (made.size, own.size), counted, made.dim, written)
 
 
-def _cached(run: Run, value: TensorArg | NamedValue | None, dim: int | None) -> bool:
-    """Whether a tensor of four dims is, or is a part of, the keys or values in a cache."""
-    if value is None or dim is None or len(_shape(value)) != 4:
-        return False
-    return any(hop.row.kind == "cache" for hop in follow(run, value, dim))
+def _cached(side: Side) -> int | None:
+    """The dimension of a cache's keys or values that a size is, where it comes from a cache."""
+    return next((hop.after for hop in side.hops if hop.row.kind == "cache"), None)
 
 
 def _location(run: Run, hops: list[Hop]) -> Location | None:

@@ -53,7 +53,7 @@ def _attends_over_heads(run: Run, row: Row, query: TensorArg, key: TensorArg | N
     heads, beside = split_off(run, query, 2), split_off(run, query, 1)
     if heads is None or beside is not None or split_off(run, key, 2) is None:
         return None
-    return Swapped(row, run.location(row), query.last[1], query.last[2], "attends over the heads of each position")
+    return Swapped(row, None, query.last[1], query.last[2], "attends over the heads of each position")
 
 
 def _scores_of_heads(run: Run, row: Row) -> Swapped | None:

@@ -11,6 +11,7 @@ from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, query_heads
 from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node, chain_of, located, size_argument
 from shapeguard.values.findings import FactValue, Location
@@ -30,6 +31,12 @@ class HeadSplit(NamedTuple):
     heads: int
     head_dim: int
     location: Location | None
+    wrong_call: Location | None = None  # the same line split another projection and passed; this call never did
+
+    @property
+    def heads_there(self) -> int | None:
+        """How many heads of this size the features are, where that comes out even."""
+        return self.width // self.head_dim if self.width % self.head_dim == 0 else None
 
     @property
     def rounded(self) -> bool:
@@ -50,7 +57,7 @@ def failed_split(run: Run) -> HeadSplit | None:
     lead = len(source) - 1
     per = numel(asked[lead:]) // (heads * head_dim)
     width = source[-1] // per if per and source[-1] % per == 0 else source[-1]
-    split = HeadSplit(failed, source, width, heads, head_dim, None)
+    split = HeadSplit(failed, source, width, heads, head_dim, None, only_failing_call(run, failed.row))
     return split._replace(location=_location(run, split, len(asked)))
 
 
@@ -78,13 +85,21 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     assert row is not None
     if split.rounded:
         return _written(run, row, rank - 2, split.heads) or run.location(row)
+    if split.wrong_call is not None:
+        return split.wrong_call
     value = split.failed.operands.get("input")
     hops = follow(run, value, len(split.source) - 1) if value is not None else []
     last = hops[-1] if hops else None
     if last is not None and last.changed and last.row.kind == "op":
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
-    return replaced or _written(run, row, rank - 2, split.heads) or run.location(row)
+    return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+
+
+def _projected(run: Run, hops: list[Hop]) -> Location | None:
+    """Where the projection was built whose features are split."""
+    built = next((run.row(hop.row.owner) for hop in hops if hop.changed and hop.row.kind == "module"), None)
+    return run.location(built) if built is not None else None
 
 
 def _written(run: Run, row: Row, dim: int, size: int) -> Location | None:
@@ -94,6 +109,8 @@ def _written(run: Run, row: Row, dim: int, size: int) -> Location | None:
         return None
     for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size):
         spot = trail.spots[-1]
+        if any(spot.kind == "loop" for spot in trail.spots):
+            return None  # one of many numbers that are tried: each is as good as the others
         if spot.kind not in ("outside", "parameter", "data", "use") and spot.node_text != "None":
             return located(run, spot)
     return None

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from shapeguard.analysis.calls import call_of_row
+from shapeguard.analysis.layers import with_weight
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import dim_sources, known, output_shape
 from shapeguard.values.findings import LineageStep
@@ -94,14 +95,14 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     ):
         return Hop(row, kept, dim, dim, size, size)  # another result than the first: a state that is handed on
     if row.kind != "forward" and known(row.op):
-        call = call_of_row(row, built=run.row(row.owner))
+        call = with_weight(call_of_row(row, built=run.row(row.owner)))
         sources = [(by_label[label], before) for label, before in dim_sources(row.op, call, dim) if label in by_label]
         same = next(((source, before) for source, before in sources if source.last[before] == size), None)
         if same is not None or sources:
             source, before = same or sources[0]
             return Hop(row, source, before, dim, source.last[before], size, tuple(sources))
-        if row.kind == "op" and output_shape(row.op, call) is not None:
-            return Hop(row, None, None, dim, None, size)  # made from an argument
+        if output_shape(row.op, call) is not None:
+            return Hop(row, None, None, dim, None, size)  # made from an argument, or by the numbers of a layer
     return _by_size(row, dim, size)
 
 

@@ -70,5 +70,16 @@ def callers_part(run: Run, row: Row, other: Row) -> Location | None:
     return run.location(row, _first_difference(ours, theirs))
 
 
+def only_failing_call(run: Run, row: Row) -> Location | None:
+    """The call of a helper in which its line failed, where that line passed when others called it and never for this one."""
+    chains = run.recording.chains
+    sites = chains[row.chain].sites
+    passed = [r for r in run.rows if r.op == row.op and not r.error and r.first_at < row.first_at]
+    passed = [r for r in passed if chains[r.chain].sites[:1] == sites[:1]]
+    if not passed or len(sites) < 2 or any(chains[r.chain].sites[:2] == sites[:2] for r in passed):
+        return None
+    return run.location(row, 1)
+
+
 def _first_difference(ours: Sequence[int], theirs: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))

@@ -92,8 +92,11 @@ def _of_split(run: Run, split: HeadSplit) -> Finding:
             f"and {split.heads} * {split.head_dim} is {wanted}."
         )
         return _finding(run, text, split.location, Mismatch("divides", (split.width, split.heads)), split)
-    text = f"{split.heads} heads of {split.head_dim} are {wanted} features, but there are {split.width}."
-    return _finding(run, text, split.location, Mismatch("numel", (wanted, split.width)), split)
+    text = f"{split.heads} heads of {split.head_dim} are {wanted} features, but there are {split.width}"
+    if split.heads_there is not None and split.wrong_call is not None:
+        text += f", as many as {split.heads_there} heads have."
+        return _finding(run, text, split.location, Mismatch("dim", (split.heads, split.heads_there), len(split.source) - 1), split)
+    return _finding(run, text + ".", split.location, Mismatch("numel", (wanted, split.width)), split)
 
 
 def _finding(

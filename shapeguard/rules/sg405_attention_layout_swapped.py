@@ -52,6 +52,7 @@ from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG405", "attention-layout-swapped"
+_MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -131,10 +132,25 @@ def _of_heads(run: Run, swapped: Swapped) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{row.op}` {swapped.what}: {format_shape(row.inputs[0].last)} with {swapped.heads} heads and {swapped.length} positions.",
-        location=swapped.location or run.location(row),
+        location=swapped.location or _adapter_called(run, row) or run.location(row),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs),
         mismatch=Mismatch("dim", (swapped.length, swapped.heads)),
         fix=Fix(
             "Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back."
         ),
     )
+
+
+def _adapter_called(run: Run, row: Row) -> Location | None:
+    """The call of a function that moves the heads itself before the attention: it was given them moved already."""
+    moved = run.row(row.inputs[0].origin) if row.inputs else None
+    if moved is None or moved.op not in _MOVES:
+        return None
+    ours, theirs = run.recording.chains[row.chain].sites, run.recording.chains[moved.chain].sites
+    theirs = theirs[1:] if _in_comprehension(run, moved) else theirs
+    return run.location(row, 1) if len(ours) > 1 and ours[1:] == theirs[1:] else None
+
+
+def _in_comprehension(run: Run, row: Row) -> bool:
+    function = run.recording.sites[run.recording.chains[row.chain].sites[0]].function
+    return function.endswith(("<genexpr>", "<listcomp>"))

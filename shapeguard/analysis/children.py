@@ -96,6 +96,10 @@ def _ordered(runs: list[Run], reports: list[Report], told: list[int], passed_on:
     """What explains the exception of the parent, then other failures, then what is only seen."""
     parent = runs[0]
     failed = {i: [f for f in reports[i].findings if f.failed_at is not None] for i in range(len(runs))}
+    for i in told:
+        if not failed[i] and runs[i].user_frame is None:  # a worker that failed in library code only: on behalf of this line
+            errors = [f for f in reports[i].findings if f.severity == Severity.ERROR]
+            failed[i] = [msgspec.structs.replace(f, failed_at=parent.failed_at) for f in errors]
     rest = [i for i in range(1, len(runs)) if i not in told]
     children = [_of_child(runs[i], f, parent) for i in told for f in failed[i]]
     others = [_of_child(runs[i], f, parent) for i in rest for f in failed[i]]
@@ -103,7 +107,7 @@ def _ordered(runs: list[Run], reports: list[Report], told: list[int], passed_on:
         yield from [*failed[0], *rank(children + others)]
     else:
         yield from [*rank(children), *rank(others), *failed[0]]
-    seen = {(f.code, f.location) for f in reports[0].findings}
+    seen = {(f.code, f.location) for f in (*reports[0].findings, *(f for i in told for f in failed[i]))}
     silent = [f for f in reports[0].findings if f.failed_at is None]
     for i in range(1, len(runs)):
         new = [f for f in reports[i].findings if f.failed_at is None and (f.code, f.location) not in seen]

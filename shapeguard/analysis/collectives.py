@@ -16,11 +16,11 @@ _OWN = {
     "distributed.reduce": ("tensor", ""),
     "all_gather": ("tensor", "tensor_list"),
     "distributed.gather": ("tensor", "gather_list"),
-    "distributed.scatter": ("tensor", ""),
+    "distributed.scatter": ("tensor", "scatter_list"),
     "all_gather_into_tensor": ("input_tensor", ""),
     "all_gather_single": ("input_tensor", ""),
     "reduce_scatter_single": ("output", ""),
-    "reduce_scatter": ("output", ""),
+    "reduce_scatter": ("output", "input_list"),
     "reduce_scatter_tensor": ("output", ""),
 }
 MAX_COMPARED = 2000  # numbers of collectives looked at
@@ -96,7 +96,7 @@ def own_operand(row: Row) -> TensorArg | None:
 
 
 def places(row: Row) -> list[TensorArg]:
-    """Where a collective receives what the ranks bring, in their order."""
+    """What a collective receives from the ranks, or hands out to them, in their order."""
     name = _OWN.get(row.op, ("", ""))[1]
     return [tensor for tensor in row.inputs if name and tensor.label.startswith(f"{name}[")]
 

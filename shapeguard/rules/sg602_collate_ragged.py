@@ -100,13 +100,8 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def _odd(run: Run) -> _Odd | None:
-    """Among the samples of the frame that stacked them: one as most are, and the first that is not."""
-    frame = run.inner_frame
-    samples = (
-        [v for v in frame.locals if v.expression.startswith("batch[") and v.shape is not None]
-        if frame is not None
-        else []
-    )
+    """Among the samples that were to be stacked: one as most are, and the first that is not."""
+    samples = _samples(run)
     if len({sample.shape for sample in samples}) < 2:
         return None
     common = Counter(sample.shape for sample in samples).most_common(1)[0][0]
@@ -115,6 +110,20 @@ def _odd(run: Run) -> _Odd | None:
     one, other = usual.shape or (), odd.shape or ()
     dims = [dim for dim, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
     return _Odd(usual, odd, dims[0] if len(one) == len(other) and dims else None)
+
+
+def _samples(run: Run) -> list[NamedValue]:
+    """The samples as the stacking frame has them, else as the call of ``stack`` was given them."""
+    frame = run.inner_frame
+    held = [v for v in (frame.locals if frame is not None else ()) if v.expression.startswith("batch[")]
+    known = [value for value in held if value.shape is not None]
+    row = run.failed_row("concat")
+    given = row.inputs if row is not None and row.op == "stack" else ()
+    return known or [
+        NamedValue(t.label, t.label, t.last, dtype=t.dtype, device=t.device, origin=t.origin)
+        for t in given
+        if t.label.startswith("tensors")
+    ]
 
 
 def _message(odd: _Odd | None) -> str:
@@ -129,7 +138,8 @@ def _made(run: Run, hops: list[Hop]) -> Location | None:
     changed = [
         hop for hop in ops if hop.changed and hop.row.inputs[0].first == hop.row.inputs[0].last
     ]  # others are samples only
-    chosen = next(iter(cuts or changed or ops), None)
+    turned = [hop for hop in ops if hop.before is not None and hop.before != hop.after]  # sides changed places
+    chosen = next(iter(cuts or turned or changed or ops), None)
     return run.location(chosen.row) if chosen is not None else None
 
 

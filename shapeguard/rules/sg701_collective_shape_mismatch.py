@@ -57,7 +57,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from shapeguard.analysis.children import is_passed_on
+from shapeguard.analysis.collective_splits import UnevenSplit, argument_made, uneven_split
 from shapeguard.analysis.collectives import Brought, Parting, own_operand, parting, places, ranks
 from shapeguard.analysis.lineage import birth, follow, steps
 from shapeguard.analysis.run import Run
@@ -77,6 +80,9 @@ def check(run: Run) -> Iterator[Finding]:
     failed = run.failed_row("collective")
     if failed is not None and (odd := _odd_place(failed)) is not None:
         yield _local(run, failed, odd)
+        return
+    if failed is not None and (split := uneven_split(failed)) is not None:
+        yield _split(run, failed, split)
         return
     found = parting(run)
     if found is None or found.left.shape is None or found.right.shape is None or not found.same_op:
@@ -104,8 +110,19 @@ def _odd_place(row: Row) -> TensorArg | None:
 def _local(run: Run, row: Row, odd: TensorArg) -> Finding:
     own = own_operand(row)
     brought = own.last if own is not None else ()
-    told = f"`{row.op}` brings {format_shape(brought)}, and `{odd.label}` has a place for {format_shape(odd.last)}."
+    held = "holds" if odd.label.startswith(("scatter", "input")) else "has a place for"
+    told = f"`{row.op}` brings {format_shape(brought)}, and `{odd.label}` {held} {format_shape(odd.last)}."
     return _finding(run, row, told, run.birth(odd.origin) or run.location(row), brought, odd.last, own)
+
+
+def _split(run: Run, row: Row, split: UnevenSplit) -> Finding:
+    """Numbers of rows for the ranks that do not add up to the rows there are."""
+    told = f"`{row.op}`: `{split.name}` adds up to {split.total} rows, `{split.tensor.label}` has {split.rows}."
+    where = argument_made(run, row, split.name) or run.location(row)
+    found = _finding(run, row, told, where, (split.total,), (split.rows,), split.tensor)
+    return msgspec.structs.replace(
+        found, fix=Fix("Count the split sizes from the very rows that are sent, so that they add up to them.")
+    )
 
 
 def _between(run: Run, found: Parting, left: tuple[int, ...], right: tuple[int, ...]) -> Finding:

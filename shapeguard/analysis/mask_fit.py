@@ -50,12 +50,34 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
             yield BadMask(
                 row, mask, scores, dim, wanted, got, _made_at(run, mask, dim), follow(run, mask, dim), fix=fix
             )
+    padding = _padding_mask(run)
+    if padding is not None:
+        yield padding
     by_hand = _by_hand(run)
     if by_hand is not None:
         yield by_hand
     rows = _rows_of_padding(run)
     if rows is not None:
         yield rows
+
+
+def _padding_mask(run: Run) -> BadMask | None:
+    """A padding mask of another length than the keys, or of other rows, in nn.MultiheadAttention or a layer built on it."""
+    for row in run.failed_rows:
+        mask = next((tensor for tensor in row.inputs if tensor.label == "key_padding_mask"), None)
+        scores = _scores(row)
+        if mask is None or scores is None or len(mask.last) != 2 or len(scores) != 4:
+            continue
+        rows, keys = scores[0], scores[3]
+        if mask.last == (rows, keys) or mask.last == (keys, rows):  # turned round: a question of the layout
+            continue
+        dim, wanted = (1, keys) if mask.last[1] != keys else (0, rows)
+        return BadMask(
+            row, mask, scores, dim, wanted, mask.last[dim], run.birth(mask.origin), follow(run, mask, dim),
+            f"it marks {mask.last[dim]} {'positions' if dim else 'rows'} where there are {wanted}",
+            "Make the padding mask from the sequence that goes in: what is put in front of it or behind it belongs into the mask.",
+        )  # fmt: skip
+    return None
 
 
 def _repeat_fix(row: Row, mask: TensorArg, wanted: int, got: int) -> str:

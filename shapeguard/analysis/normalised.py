@@ -10,14 +10,14 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 
 SOFTMAX = frozenset({"softmax", "Softmax", "log_softmax", "LogSoftmax", "gumbel_softmax", "softmin", "Softmin"})
 _CLASSES = frozenset({"nll_loss", "NLLLoss", "cross_entropy", "CrossEntropyLoss"})
 _CHOOSING = frozenset({"argmax", "max", "topk", "gather"})
 _PASSING = frozenset({"broadcast", "pointwise", "reshape", "permute", "subscript"})
 _STOPPING = frozenset({"div", "truediv", "div_", "itruediv"})
-_DEPTH = 8
+_USES = 64
 
 
 class Wrong(NamedTuple):
@@ -61,20 +61,31 @@ def wrongly_normalised(run: Run) -> Iterator[Wrong]:
 def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
     """Follow the dims of the result until one use tells which of them was meant."""
     dims = {number: frozenset({number}) for number in range(len(row.outputs[0].last))}
-    waiting: list[tuple[Row, dict[int, frozenset[int]], int]] = [(row, dims, 0)]
+    waiting: list[tuple[Row, dict[int, frozenset[int]], bool]] = [(row, dims, False)]
     seen = {row.id}
+    steps = 0
     while waiting:
-        at, names, depth = waiting.pop(0)
+        at, names, weighs = waiting.pop(0)
         for use in uses(run, at):
-            if use.row.id in seen or depth > _DEPTH:
+            if use.row.id in seen or steps > _USES:
                 continue
             seen.add(use.row.id)
+            steps += 1
             needed = _needed(run, use, names)
             if needed is not None:
                 return _judged(run, row, dim, use, names, needed)
+            if weighs and use.row.op == "sum" and use.gone and is_batch(run, row.inputs[0], dim):
+                return _judged(run, row, dim, use, names, frozenset().union(*(names.get(d, frozenset()) for d in use.gone)))
             if family(use.row.op) in _PASSING and use.row.op not in _STOPPING and len(use.row.outputs) == 1:
-                waiting.append((use.row, _renamed(use, names), depth + 1))
+                waiting.append((use.row, _renamed(use, names), weighs or use.row.op in ("mul", "mul_")))
     return None
+
+
+def is_batch(run: Run, tensor: TensorArg, dim: int) -> bool:
+    """Whether a dimension leads back to the first dimension of what came in: the rows of the batch."""
+    hops = follow(run, tensor, dim)
+    last = hops[-1] if hops else None
+    return last is not None and (last.before if last.source is not None else last.after) == 0
 
 
 def _renamed(use: Use, names: dict[int, frozenset[int]]) -> dict[int, frozenset[int]]:

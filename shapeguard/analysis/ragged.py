@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import NamedTuple
 
+from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.loading import (
     in_default_collate,
@@ -15,7 +17,7 @@ from shapeguard.analysis.loading import (
 )
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import FrameInfo, Row
 
 _LENGTHS = re.compile(r"length (\d+).*?got (\d+)")
 _TENSOR = frozenset(
@@ -38,7 +40,7 @@ def ragged(run: Run) -> Ragged | None:
     """The failure as rows of unequal length in one tensor."""
     if run.failure is None:
         return None
-    return _tokenizer(run) or _lists(run) or _stacked(run) or _numpy(run)
+    return _tokenizer(run) or _lists(run) or _converted(run) or _stacked(run) or _numpy(run)
 
 
 # -- a tokenizer that was to return tensors --------------------------------------------------------------------------
@@ -86,6 +88,32 @@ def _lists(run: Run) -> Ragged | None:
         return None
     sizes = failed.clash.sizes
     return Ragged("lists", (sizes[0], sizes[1]), _tokenized_here(run) or _here(run), failed, False)
+
+
+def _converted(run: Run) -> Ragged | None:
+    """Nested lists given to a conversion that the recording does not see (``torch.LongTensor(rows)``)."""
+    frame = run.user_frame
+    if run.failure is None or frame is None or frame.op not in _TENSOR or run.failure.exception.type != "ValueError":
+        return None
+    lengths = _LENGTHS.search(run.failure.exception.message)
+    if lengths is None:
+        return None
+    where = _tokenized_here(run) or _rows_made(run, frame) or _here(run)
+    return Ragged("lists", (int(lengths[1]), int(lengths[2])), where, None, False)
+
+
+def _rows_made(run: Run, frame: FrameInfo) -> Location | None:
+    """Where the rows were made that a comprehension hands to the conversion."""
+    try:
+        node = ast.parse(frame.expression, mode="eval").body
+    except SyntaxError:
+        return None
+    rows = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    if not isinstance(rows, ast.ListComp):
+        return None
+    found = climbs(run.sources, chain_of_frames(run, frame), rows.generators[0].iter, whole=True)
+    spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("use", "outside", "parameter")]
+    return run.place(spots[-1].file, spots[-1].line, spots[-1].function) if spots else None
 
 
 def _tokenized_here(run: Run) -> Location | None:

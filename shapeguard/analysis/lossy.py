@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
+from shapeguard.analysis.blame import DATA
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.loading import loop_at
 from shapeguard.analysis.run import Run
@@ -27,7 +28,7 @@ class Zipped(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A slice to the smaller of two sizes, and what it left of a dim."""
+    """A slice to the smaller of two sizes, or to the size of another tensor, and what it left of a dim."""
 
     row: Row
     dim: int
@@ -127,7 +128,9 @@ def clamped(run: Run) -> Iterator[Cut]:
             continue
         sites = run.recording.chains[row.chain].sites
         cut = _shortened(row)
-        if cut is not None and sites and _to_the_smaller(run, row, run.recording.sites[sites[0]]):
+        if cut is None or not sites:
+            continue
+        if _to_the_smaller(run, row, run.recording.sites[sites[0]]) or _to_anothers(run, cut):
             yield cut
 
 
@@ -152,6 +155,31 @@ def _to_the_smaller(run: Run, row: Row, site: Site) -> bool:
             if any(_is_smaller_size(end) for end in ends):
                 return True
     return False
+
+
+def _to_anothers(run: Run, cut: Cut) -> bool:
+    """Whether rows of data are cut to the number of another tensor's rows: ``labels[: scores.size(0)]``."""
+    made = run.row(cut.row.inputs[0].origin)
+    if cut.dim != 0 or made is None or made.op not in DATA or made.op.startswith("rand"):
+        return False
+    node = _parsed(run.expression(cut.row))
+    part = node.slice if isinstance(node, ast.Subscript) else None
+    if not isinstance(node, ast.Subscript) or not isinstance(part, ast.Slice) or part.lower or part.upper is None:
+        return False
+    cut_of, read = ast.unparse(node.value), _sized(part.upper)
+    return read is not None and read != cut_of
+
+
+def _sized(node: ast.expr) -> str | None:
+    """The expression whose first size is read: of ``len(x)``, ``x.size(0)`` and ``x.shape[0]`` it is x."""
+    match node:
+        case ast.Call(func=ast.Name(id="len"), args=[of]):
+            return ast.unparse(of)
+        case ast.Call(func=ast.Attribute(value=of, attr="size"), args=[ast.Constant(value=0)]):
+            return ast.unparse(of)
+        case ast.Subscript(value=ast.Attribute(value=of, attr="shape"), slice=ast.Constant(value=0)):
+            return ast.unparse(of)
+    return None
 
 
 def _assigned(source: SourceFile, site: Site, name: ast.expr) -> list[ast.expr]:

@@ -43,6 +43,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.normalised import Wrong, over_one, wrongly_normalised
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.unit_norms import PartialNorm, partial_norms
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -54,6 +55,7 @@ def check(run: Run) -> Iterator[Finding]:
     """Softmaxes whose use shows that another dim was meant, and those over a dim that has one entry only."""
     findings = [_wrong(run, found) for found in wrongly_normalised(run)]
     findings += [_one(run, row, dim) for row, dim in over_one(run)]
+    findings += [_partial(run, found) for found in partial_norms(run)]
     told: set[Location | None] = set()
     for finding in findings:
         if finding.location not in told:
@@ -85,6 +87,20 @@ def _one(run: Run, row: Row, dim: int) -> Finding:
         location=run.location(row),
         operands=(run.tensor(row.inputs[0]),),
         fix=Fix("With one output use a sigmoid (and its loss), or give the layer one output for each class."),
+    )
+
+
+def _partial(run: Run, found: PartialNorm) -> Finding:
+    shape = found.row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{found.row.op}` of {format_shape(shape)} gives {format_shape(found.row.outputs[0].last)}, a norm for every place in "
+        f"dim {', '.join(map(str, found.left))} of each sample, and each is pulled towards 1.",
+        location=run.location(found.row),
+        operands=(run.tensor(found.row.inputs[0]),),
+        fix=Fix("For one norm a sample, flatten each sample first: `gradients.flatten(1).norm(2, dim=1)`."),
     )
 
 

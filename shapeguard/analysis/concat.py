@@ -8,6 +8,7 @@ import msgspec
 
 from shapeguard.analysis.blame import Cause, suspect
 from shapeguard.analysis.claimed import claimed
+from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
@@ -120,6 +121,19 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     along = concat.fits_along
     if along is None:
         return False
+    if _may_be_told(run, concat, along):
+        return True
     if are_pieces(run, concat):
         return batch_dim(run, concat) == along
     return not is_batch_dim(concat)
+
+
+def _may_be_told(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether the code that chose the dim can choose the other one as well: it chose wrongly."""
+    frame = run.user_frame
+    given = next((v for v in frame.operands if v.label in ("dim", "axis")), None) if frame is not None else None
+    rank = len(concat.shapes[0])
+    if frame is None or given is None or given.expression.lstrip("-").isdecimal():
+        return False
+    ends = {trail.spots[-1].node_text for trail in climbs(run.sources, chain_of_frames(run, frame), given.expression)}
+    return bool({str(along), str(along - rank)} & ends)

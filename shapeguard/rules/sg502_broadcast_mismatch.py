@@ -37,6 +37,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.clipped import Clipped, clipped
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.missing_axis import MissingAxis, missing_axis
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
@@ -54,6 +55,8 @@ def check(run: Run) -> Iterator[Finding]:
         return
     batched = crash.family in ("matmul", "einsum") and crash.clash.role != "inner"
     if crash.family not in ("broadcast", "subscript") and not batched:
+        return
+    if kept_operand(run, crash.failed) is not None:
         return
     odd = odd_input(run, crash.clash.sizes)
     if odd is not None:

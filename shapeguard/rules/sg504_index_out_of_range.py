@@ -36,6 +36,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.contents import brought_in
+from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Location
@@ -46,7 +47,7 @@ CODE, NAME = "SG504", "index-out-of-range"
 def check(run: Run) -> Iterator[Finding]:
     """A failed lookup whose index is known to lie outside."""
     crash = crash_of(run)
-    if crash is None or crash.clash.kind != "index":
+    if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
     index, size = crash.clash.sizes
     table_stated = crash.suspect.how in ("written", "built", "changed")

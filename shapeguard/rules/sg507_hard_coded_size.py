@@ -40,11 +40,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.blame import cause
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Mismatch
 
 CODE, NAME = "SG507", "hard-coded-size"
 
@@ -53,6 +54,10 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed op in which one side's batch or sequence size is a number of the code and the other's comes with the data."""
     crash = crash_of(run)
     if crash is None or crash.family == "concat":
+        return
+    kept = kept_operand(run, crash.failed)
+    if kept is not None:
+        yield _kept(run, crash, kept)
         return
     wrong = frozen_batch(run, crash.failed) if crash.family == "reshape" else None
     state = crash.family == "rnn" and crash.clash.role == "batch"
@@ -70,4 +75,19 @@ def check(run: Run) -> Iterator[Finding]:
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
         location=written_location(run, wrong) if wrong is not None else None,
         mismatch=wrong.mismatch if wrong is not None else None,
+    )  # fmt: skip
+
+
+def _kept(run: Run, crash: Crash, kept: Kept) -> Finding:
+    found, size = crash.clash.sizes
+    needed = found + 1 if crash.clash.kind == "index" else found
+    made = run.location(kept.row)
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {needed} against {size}. `{kept.label}` was made for an "
+        f"earlier call{f' (line {made.line})' if made is not None else ''}, kept, and used again for data of another size.",
+        crash.suspect,
+        "Make it anew when the data is another (compare sizes, not only with None), or do not keep it where every batch differs.",
+        location=kept.guard,
+        mismatch=Mismatch("dim", (needed, size), crash.clash.dim),
     )  # fmt: skip

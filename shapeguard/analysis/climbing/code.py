@@ -68,6 +68,16 @@ class Code:
         return found
 
     @cached_property
+    def methods_named(self) -> dict[str, list[tuple[ast.ClassDef, Definition]]]:
+        """The methods of all classes by name."""
+        found: dict[str, list[tuple[ast.ClassDef, Definition]]] = {}
+        for cls in (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)):
+            for node in cls.body:
+                if isinstance(node, Definition):
+                    found.setdefault(node.name, []).append((cls, node))
+        return found
+
+    @cached_property
     def attributes_given(self) -> dict[str, list[ast.Assign]]:
         """The assignments to attributes of anything but ``self``, by the attribute's name."""
         found: dict[str, list[ast.Assign]] = {}

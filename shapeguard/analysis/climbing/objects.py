@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shapeguard.analysis.climbing import entering, fields
+from shapeguard.analysis.climbing import entering, fields, names
 from shapeguard.analysis.climbing.chained import CALLED_BY_VALUE
 from shapeguard.analysis.climbing.code import Definition, last_name
 from shapeguard.analysis.climbing.scopes import (
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
 
 MAX_MAKERS = 12
+# Methods that libraries' objects have too: their name alone says nothing about the object.
+_COMMON = frozenset(
+    {name for kind in (dict, list, set, str, tuple) for name in dir(kind)}
+    | {"forward", "step", "train", "eval", "to", "size", "view", "add", "fit", "predict", "generate", "encode", "decode",
+       "reset", "parameters", "state_dict", "load_state_dict", "backward", "zero_grad", "write", "read", "close", "sample",
+       "norm", "mean", "sum", "mul", "expand", "split", "chunk", "apply", "transform", "tokenize", "batch", "shape"}
+)  # fmt: skip
 MAX_LEVEL = 6  # calls within calls that are entered, beside the call chain
 
 
@@ -127,7 +134,22 @@ def callees(climber: Climber, call: ast.Call, scope: Scope) -> list[Callee]:
     found: list[Callee] = []
     for thing in climber.things(call.func, scope):
         found += _called(climber, thing, given)
-    return found
+    return found or _by_name_alone(climber, call, scope, given)
+
+
+def _by_name_alone(climber: Climber, call: ast.Call, scope: Scope, given: Arguments) -> list[Callee]:
+    """The method of this name, where the object is not known and one class of the user's alone has such a method."""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or func.attr in _COMMON or last_name(func.value) == "self":
+        return []
+    if isinstance(func.value, ast.Name) and names.is_library(climber, func.value, scope):
+        return []
+    found = [
+        Callee(code.name, node, given, Instance(code.name, cls))
+        for code in climber.base.all(scope.file)
+        for cls, node in code.methods_named.get(func.attr, ())
+    ]
+    return found if len(found) == 1 else []
 
 
 def _called(climber: Climber, thing: Want, given: Arguments) -> list[Callee]:

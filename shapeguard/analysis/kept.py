@@ -1,0 +1,74 @@
+"""Operands kept from an earlier call: made once behind ``if self.x is None`` and used again for data of another size."""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from shapeguard.analysis.blame import passed_before
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo, Row
+
+
+class Kept(NamedTuple):
+    """The operand that is behind its time, the row that made it, and the test that let it stay."""
+
+    label: str
+    row: Row
+    guard: Location
+
+
+def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
+    """The operand of a failed op that was made in an earlier call of a function that is running, behind a test for None."""
+    clash, row = failed.clash, failed.row
+    earlier = passed_before(run, row) if row is not None else None
+    if clash is None or earlier is None:
+        return None
+    for label in dict.fromkeys((clash.left, clash.right)):
+        value = failed.operands.get(label)
+        for made in ancestors(run, value) if value is not None else ():
+            guard = _guard(run, made) if made.last_at < earlier.last_at else None
+            if guard is not None:
+                return Kept(label, made, guard)
+    return None
+
+
+def _guard(run: Run, made: Row) -> Location | None:
+    """The test behind which a row was made, in a function that is running now at another line."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[made.chain].sites]
+    for frame in run.frames:
+        for site in sites if frame.user else ():
+            if site.file == frame.file and site.function == frame.function and site.line != frame.line:
+                test = _test_for_none(run, frame, site.line)
+                if test is not None:
+                    return run.place(frame.file, test.lineno, frame.function)
+    return None
+
+
+def _test_for_none(run: Run, frame: FrameInfo, line: int) -> ast.If | None:
+    """The ``if`` around a line, not around the running one, that asks whether something is not there yet."""
+    tree = run.sources[frame.file].tree
+    for node in ast.walk(tree) if tree is not None else ():
+        if not isinstance(node, ast.If) or not node.body:
+            continue
+        first, last = node.body[0].lineno, node.body[-1].end_lineno or node.body[-1].lineno
+        if first <= line <= last and not first <= frame.line <= last and _asks_whether_missing(node.test):
+            return node
+    return None
+
+
+def _asks_whether_missing(test: ast.expr) -> bool:
+    """``x is None``, ``not hasattr(self, "x")``, ``not self.x``, ``key not in self.cache``."""
+    match test:
+        case ast.BoolOp(values=values):
+            return any(_asks_whether_missing(value) for value in values)
+        case ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.Compare(ops=[ast.NotIn()]):
+            return True
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="hasattr")) | ast.Attribute() | ast.Name()):
+            return True
+    return False

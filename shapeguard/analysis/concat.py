@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -135,5 +137,20 @@ def _may_be_told(run: Run, concat: FailedConcat, along: int) -> bool:
     rank = len(concat.shapes[0])
     if frame is None or given is None or given.expression.lstrip("-").isdecimal():
         return False
-    ends = {trail.spots[-1].node_text for trail in climbs(run.sources, chain_of_frames(run, frame), given.expression)}
-    return bool({str(along), str(along - rank)} & ends)
+    trails = climbs(run.sources, chain_of_frames(run, frame), given.expression)
+    return bool({along, along - rank} & {number for trail in trails for number in _choices(trail.spots[-1].node_text)})
+
+
+def _choices(text: str) -> Iterator[int]:
+    """The numbers that an expression can be: both of ``-1 if condition else 0``."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return
+    for one in (node.body, node.orelse) if isinstance(node, ast.IfExp) else (node,):
+        try:
+            value = ast.literal_eval(one)
+        except ValueError:
+            continue
+        if type(value) is int:
+            yield value

@@ -20,6 +20,7 @@ _TOKENS = re.compile(r"(^|_)(num|n)_.*tokens?$|placeholder_(count|tokens)")
 _FEATURES = re.compile(r"(features|embeds|embeddings)$")
 _RESULT = re.compile(r"indexing result of shape \[(\d+)")
 _WRITTEN = frozenset({"argument", "assign", "constant", "entry", "default", "attribute", "option"})
+_PLACEHOLDER = re.compile(r"image|img|audio|video|vision|media|speech|patch|placeholder|soft", re.IGNORECASE)
 _SCATTER = frozenset({"masked_scatter", "masked_scatter_", "setitem", "index_put_"})
 
 
@@ -138,6 +139,25 @@ def count_written(run: Run, row: Row) -> Location | None:
             if last.kind in _WRITTEN and len(trail.spots) > 1:
                 return run.place(last.file, last.line, last.function)
     return None
+
+
+def repeated_at(run: Run) -> Location | None:
+    """The user's statement that repeats a placeholder: ``[IMAGE] * n``. None where there is none, or more than one."""
+    found = [
+        (file, statement.lineno)
+        for file in run.recording.sources
+        for statement in ast.walk(run.sources[file].tree or ast.Module([], []))
+        if isinstance(statement, ast.stmt) and not hasattr(statement, "body") and _repeats_placeholder(statement)
+    ]
+    return run.place(*found[0]) if len(found) == 1 else None
+
+
+def _repeats_placeholder(statement: ast.stmt) -> bool:
+    for part in ast.walk(statement):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult) and isinstance(part.left, ast.List):
+            if any(_PLACEHOLDER.search(ast.unparse(item)) for item in part.left.elts):
+                return True
+    return False
 
 
 def _repeated(node: ast.expr) -> Iterator[ast.expr]:

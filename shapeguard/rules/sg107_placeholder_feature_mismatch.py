@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, tokenized, was_cut
+from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, repeated_at, tokenized, was_cut
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 
@@ -85,7 +85,7 @@ def _location(run: Run) -> Location | None:
     if row is not None and was_cut(row):
         return run.location(row)
     written = count_written(run, row) if row is not None else None
-    return written or (run.location(row) if row is not None else _cut_by_hand(run)) or run.failed_at
+    return written or (run.location(row) if row is not None else _cut_by_hand(run) or repeated_at(run)) or run.failed_at
 
 
 def _cut_by_hand(run: Run) -> Location | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp, failed_op
@@ -12,6 +13,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.values.recording import Row
 
+_FED = frozenset({"input_ids", "labels", "decoder_input_ids", "inputs_embeds", "decoder_inputs_embeds"})
 _BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
 
 
@@ -32,7 +34,7 @@ def overrun(run: Run) -> Overrun | None:
         return None
     call = run.failed_row("forward") or run.failed_row("generate")
     limit = limit_of(run, call)
-    return _lookup(run, call, limit) or _clipped(run) or _config(run, call, limit)
+    return _lookup(run, call, limit) or _clipped(run) or _config(run, call, limit) or _refused(run, call, limit)
 
 
 def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
@@ -48,6 +50,8 @@ def _clipped(run: Run) -> Overrun | None:
     """A clash in which one side is a slice that asked a buffer for more than it has."""
     failed = failed_op(run)
     if failed is None or failed.clash is None or failed.clash.kind != "dim" or family(failed.op) != "broadcast":
+        return None
+    if failed.op == "copy_":  # the slice is written to: a table that is being filled, not one that is looked up
         return None
     clash = failed.clash
     pairs = ((clash.left, clash.left_dim, clash.sizes), (clash.right, clash.right_dim, clash.sizes[::-1]))
@@ -97,6 +101,19 @@ def _config(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
     if not said and not {length, limit.positions} & set(sizes):
         return None
     return Overrun(length, limit.positions, length, failed, limit, None)
+
+
+def _refused(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
+    """A model that refused an input for its length: of labels, or of what a decoder is given."""
+    failure = run.failure
+    if call is None or limit is None or failure is None or failure.exception.type != "ValueError":
+        return None
+    said = {int(number) for number in re.findall(r"\d+", failure.exception.message)}
+    for tensor in call.inputs:
+        length = tensor.last[1] if len(tensor.last) > 1 else 0
+        if tensor.label in _FED and length > limit.positions and {length, limit.positions} <= said:
+            return Overrun(length, limit.positions, length, None, limit, None)
+    return None
 
 
 def positions_of(call: Row) -> int | None:

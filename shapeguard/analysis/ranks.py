@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from shapeguard.analysis.climb import chain_of_frames, climbs
+from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import MAX_STEPS, Hop
 from shapeguard.analysis.run import Run
-from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo, NamedValue, TensorArg
+
+_NEAR = 24  # how many ops back a squeeze still counts
 
 # Ops that change the number of dims by what they are told, rather than computing something new.
 _CHANGERS = frozenset(
     {"squeeze", "squeeze_", "unsqueeze", "unsqueeze_", "getitem", "select", "flatten", "view", "reshape", "unbind", "argmax",
      "argmin", "sum", "mean", "max", "min", "amax", "amin", "any", "all", "prod", "norm", "diagonal", "chunk", "stack"}
 )  # fmt: skip
+
+
+def bare_squeeze(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
+    """The ``squeeze()`` behind a tensor that was not told which dim to drop: what it drops depends on the data."""
+    for row in list(ancestors(run, tensor))[:_NEAR]:
+        if row.op in ("squeeze", "squeeze_") and "dim" not in row.args:
+            return run.location(row)
+        if row.op in FROM_OUTSIDE and not row.inputs:
+            made = made_outside(run, row)
+            return made if made is not None and ".squeeze()" in made.source else None
+    return None
+
+
+def handed_in(run: Run, frame: FrameInfo, expression: str) -> Location | None:
+    """The call that handed a value in which the function of a frame uses as it came; None where it made it itself."""
+    trails = climbs(run.sources, chain_of_frames(run, frame), expression, whole=True)
+    found = None
+    for spot in trails[0].spots[1:] if trails else ():
+        if spot.kind != "argument" or spot.depth < 0:
+            break
+        found = spot
+    return run.place(found.file, found.line, found.function) if found is not None else None
 
 
 def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:

@@ -36,12 +36,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.blame import passed_before
 from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
+from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG204", "cat-rank-mismatch"
 
@@ -52,13 +54,14 @@ def check(run: Run) -> Iterator[Finding]:
     if concat is None or concat.clash.kind != "rank":
         return
     changed = _changed(run, concat)
+    line = _departed(run, concat) or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     yield clash_finding(
         run, concat.failed, CODE, NAME,
         f"`{concat.failed.op}` is given operands of {ranks} dimensions.",
         odd_one(run, concat),
         "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
-        location=run.location(changed.row) if changed is not None else here(run),
+        location=line or here(run),
     )  # fmt: skip
 
 
@@ -69,3 +72,16 @@ def _changed(run: Run, concat: FailedConcat) -> Hop | None:
     ]
     found = [(rank, hops[-1]) for rank, hops in told if hops]
     return min(found, key=lambda item: item[0])[1] if found else None
+
+
+def _departed(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the one operand was made that had another number of dimensions when this line last passed."""
+    failed = concat.failed
+    earlier = passed_before(run, failed.row) if failed.row is not None else None
+    before = {tensor.label: len(tensor.last) for tensor in earlier.inputs} if earlier is not None else {}
+    odd = [label for label, shape in failed.call.tensors if before.get(label, len(shape)) != len(shape)]
+    if len(odd) != 1:
+        return None
+    value = failed.operands[odd[0]]
+    changed = rank_changes(run, value)
+    return run.location(changed[-1].row) if changed else brought_in(run, value)

@@ -37,11 +37,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
-from shapeguard.analysis.lineage import Hop
-from shapeguard.analysis.ranks import rank_changes
+from shapeguard.analysis.ranks import bare_squeeze, handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Location
+from shapeguard.values.recording import TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG506", "rank-mismatch"
@@ -52,8 +52,7 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.clash.kind != "rank" or crash.family in ("concat", "loss", "state_dict"):
         return
-    changed = _changed(run, crash)
-    line = run.location(changed.row) if changed is not None else _wrong_layer(run, crash)
+    line = _squeezed(run, crash) or _wrong_layer(run, crash) or _handed_in(run, crash)
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -70,11 +69,16 @@ def _wrong_layer(run: Run, crash: Crash) -> Location | None:
     return run.location(built) if built is not None else None
 
 
-def _changed(run: Run, crash: Crash) -> Hop | None:
+def _squeezed(run: Run, crash: Crash) -> Location | None:
     """The event in which an operand of the clash lost a dimension without being told which."""
-    for label in (crash.clash.left, crash.clash.right):
-        value = crash.failed.operands.get(label)
-        hops = rank_changes(run, value) if value is not None else []
-        if hops and hops[-1].row.op in ("squeeze", "squeeze_") and "dim" not in hops[-1].row.args:
-            return hops[-1]
-    return None
+    values = (crash.failed.operands.get(label) for label in (crash.clash.left, crash.clash.right))
+    return next((line for value in values if value is not None and (line := bare_squeeze(run, value))), None)
+
+
+def _handed_in(run: Run, crash: Crash) -> Location | None:
+    """The call of the user's own function that was given the operand as it is."""
+    frame = run.user_frame
+    value = crash.failed.operands.get(crash.clash.right) or crash.failed.operands.get(crash.clash.left)
+    shape = value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
+    named = next((v for v in frame.operands if v.shape == shape), None) if frame is not None and shape else None
+    return handed_in(run, frame, named.expression) if frame is not None and named is not None else None

@@ -41,11 +41,17 @@ from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.missing_axis import MissingAxis, missing_axis
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.shortcut import condition_of_shortcut
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG502", "broadcast-mismatch"
+_FIX = "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake."
+_FIX_SHORTCUT = (
+    "Let the condition for the projection on the shortcut cover this block too: wherever the layers change the channels or "
+    "the resolution, the shortcut has to."
+)
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -70,11 +76,13 @@ def check(run: Run) -> Iterator[Finding]:
     if cut is not None:
         yield _cut_short(run, crash, cut)
         return
+    shortcut = condition_of_shortcut(run, crash.failed)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)} in dim {crash.clash.dim}.",
         crash.suspect,
-        "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake.",
+        _FIX_SHORTCUT if shortcut is not None else _FIX,
+        location=shortcut,
     )  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""A residual connection whose shortcut was left out: the condition that decides about it does not cover this case.
+
+In a residual block (He et al. 2015, «Deep Residual Learning for Image Recognition», sec. 3.3) the input is added to what the
+layers made of it; where these change its channels, a projection on the shortcut has to do the same.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import FrameInfo
+
+_SUMS = frozenset({"add", "add_", "iadd"})
+
+
+def condition_of_shortcut(run: Run, failed: FailedOp) -> Location | None:
+    """The condition under which the shortcut of a failed residual sum is built; None where it is no such sum."""
+    frame = run.user_frame
+    if frame is None or failed.op not in _SUMS or failed.clash is None or failed.clash.kind != "dim":
+        return None
+    if not _is_residual(run, failed):
+        return None
+    names = list(dict.fromkeys(_shortcuts(run, frame)))
+    found = [place for name in names for place in _conditions(run, name, frame)]
+    return run.place(*found[0]) if found else None
+
+
+def _is_residual(run: Run, failed: FailedOp) -> bool:
+    """Whether one operand is what the other was made of."""
+    values = [failed.operands.get(label) for label in ("input", "other")]
+    origins = [value.origin if value is not None else None for value in values]
+    for value, origin in zip(values, reversed(origins), strict=True):
+        if value is not None and origin is not None and any(row.id == origin for row in ancestors(run, value)):
+            return True
+    return False
+
+
+def _shortcuts(run: Run, frame: FrameInfo) -> Iterator[str]:
+    """What the function of the sum calls the projection of its shortcut: called in the sum, or under a condition before it."""
+    source = run.sources[frame.file]
+    statement = source.statement(frame.line)
+    yield from _called(statement) if statement is not None else ()
+    for node in ast.walk(source.tree) if source.tree is not None else ():
+        if isinstance(node, ast.If) and node.lineno < frame.line and frame.line - node.lineno < 40:
+            for inner in node.body:
+                yield from _called(inner)
+
+
+def _called(statement: ast.AST) -> Iterator[str]:
+    """The attributes of ``self`` that a statement calls."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+                yield name
+
+
+def _conditions(run: Run, name: str, frame: FrameInfo) -> Iterator[tuple[str, int, str]]:
+    """The conditions under which something of this name is given a value, outside of the function of the sum."""
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for function in ast.walk(tree) if tree is not None else ():
+            if not isinstance(function, ast.FunctionDef) or function.name == frame.function.rpartition(".")[2]:
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.If) and any(_gives(inner, name) for inner in node.body):
+                    yield file, node.lineno, function.name
+
+
+def _gives(statement: ast.stmt, name: str) -> bool:
+    if not isinstance(statement, ast.Assign):
+        return False
+    for target in statement.targets:
+        match target:
+            case ast.Name(id=found) | ast.Attribute(attr=found) if found == name:
+                return True
+    return False

@@ -17,7 +17,8 @@ from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.contents import brought_in, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
-from shapeguard.analysis.parting import callers_part, only_changed_way
+from shapeguard.analysis.parting import callers_part, only_changed_way, parted
+from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -117,7 +118,7 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if (made := _by_layer(run, last)) is not None:
         return Cause(made, "built", of)
     if last.size_before is not None:
-        natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role == "inner"
+        natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role in ("inner", "channel")
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(location, "data", of)
@@ -145,6 +146,10 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
     index = _to_blame(run, failed, both, causes)
+    ways = parted(run, *both)
+    rounded = rounded_at(run, ways[index]) if ways is not None else None
+    if rounded is not None:
+        return causes[index]._replace(location=rounded, how="changed")
     return _at_its_caller(run, causes[index], causes[1 - index])
 
 

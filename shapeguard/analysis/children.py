@@ -97,7 +97,9 @@ def _ordered(runs: list[Run], reports: list[Report], told: list[int], passed_on:
     parent = runs[0]
     failed = {i: [f for f in reports[i].findings if f.failed_at is not None] for i in range(len(runs))}
     for i in told:
-        if not failed[i] and runs[i].user_frame is None:  # a worker that failed in library code only: on behalf of this line
+        if (
+            not failed[i] and runs[i].user_frame is None
+        ):  # a worker that failed in library code only: on behalf of this line
             errors = [f for f in reports[i].findings if f.severity == Severity.ERROR]
             failed[i] = [msgspec.structs.replace(f, failed_at=parent.failed_at) for f in errors]
     rest = [i for i in range(1, len(runs)) if i not in told]

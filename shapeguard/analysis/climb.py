@@ -18,7 +18,7 @@ from shapeguard.analysis.source import Sources
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Site
 
-__all__ = ["Spot", "Trail", "chain_of_frames", "climb", "climbs", "leaves", "written_at"]
+__all__ = ["Spot", "Trail", "chain_of_frames", "climb", "climbs", "leaves", "possible_values", "written_at"]
 
 
 def climb(
@@ -64,6 +64,13 @@ def climbs(
     climber = Climber(base, chain, known)
     want = _want(climber, base, chain, expression, value)
     return trails(climber, want, whole) if want is not None else []
+
+
+def possible_values(sources: Sources, chain: Sequence[Site], expression: ast.expr) -> frozenset[int] | None:
+    """The ints that an expression can be at a site, by the code alone; None where that is not known."""
+    climber = Climber(codebase(sources), chain)
+    want = _want(climber, climber.base, chain, expression, None)
+    return climber.possible(want) if want is not None else None
 
 
 def _want(

@@ -55,4 +55,6 @@ def _argument(node: ast.Call, name: str) -> ast.expr | None:
     place = _SPLITS[name][1]
     given = keywords.get(name) or (node.args[place] if place < len(node.args) else None)
     is_list = isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) and given.func.attr == "tolist"
-    return given.func.value if is_list and isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) else given
+    return (
+        given.func.value if is_list and isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) else given
+    )

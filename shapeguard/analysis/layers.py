@@ -8,8 +8,10 @@ from collections.abc import Mapping
 import msgspec
 
 from shapeguard.analysis.semantics import Call
-from shapeguard.values.findings import FactValue
+from shapeguard.analysis.semantics.calls import Argument
 from shapeguard.values.shapes import Shape
+
+Args = Mapping[str, Argument]
 
 _CONV = re.compile(r"Conv(Transpose)?([123])d$")
 
@@ -22,7 +24,7 @@ def with_weight(call: Call) -> Call:
     return msgspec.structs.replace(call, tensors=[*call.tensors, ("weight", shape)])
 
 
-def _weight(op: str, args: Mapping[str, FactValue]) -> Shape | None:
+def _weight(op: str, args: Args) -> Shape | None:
     if op == "Linear":
         return _sizes(args, "out_features", "in_features")
     if op == "Embedding":
@@ -40,6 +42,6 @@ def _weight(op: str, args: Mapping[str, FactValue]) -> Shape | None:
     return (*first, *(size for size in spatial if isinstance(size, int)))
 
 
-def _sizes(args: Mapping[str, FactValue], *names: str) -> tuple[int, ...] | None:
+def _sizes(args: Args, *names: str) -> tuple[int, ...] | None:
     found = tuple(value for name in names if isinstance(value := args.get(name), int))
     return found if len(found) == len(names) else None

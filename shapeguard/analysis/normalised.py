@@ -75,7 +75,9 @@ def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
             if needed is not None:
                 return _judged(run, row, dim, use, names, needed)
             if weighs and use.row.op == "sum" and use.gone and is_batch(run, row.inputs[0], dim):
-                return _judged(run, row, dim, use, names, frozenset().union(*(names.get(d, frozenset()) for d in use.gone)))
+                return _judged(
+                    run, row, dim, use, names, frozenset().union(*(names.get(d, frozenset()) for d in use.gone))
+                )
             if family(use.row.op) in _PASSING and use.row.op not in _STOPPING and len(use.row.outputs) == 1:
                 waiting.append((use.row, _renamed(use, names), weighs or use.row.op in ("mul", "mul_")))
     return None

@@ -10,7 +10,15 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
-_LEADING = ("input_ids", "inputs_embeds", "decoder_input_ids", "pixel_values", "input_features", "input_values", "inputs")
+_LEADING = (
+    "input_ids",
+    "inputs_embeds",
+    "decoder_input_ids",
+    "pixel_values",
+    "input_features",
+    "input_values",
+    "inputs",
+)
 _DIMS = ("rows", "positions")
 
 

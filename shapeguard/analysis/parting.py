@@ -65,7 +65,7 @@ def callers_part(run: Run, row: Row, other: Row) -> Location | None:
     """The nearest caller of a row's line that is not the caller of the other row, where both rows stand on one line."""
     chains = run.recording.chains
     ours, theirs = chains[row.chain].sites, chains[other.chain].sites
-    if not ours[:1] == theirs[:1] or ours == theirs:
+    if ours[:1] != theirs[:1] or ours == theirs:
         return None
     return run.location(row, _first_difference(ours, theirs))
 

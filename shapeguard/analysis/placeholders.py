@@ -153,11 +153,9 @@ def repeated_at(run: Run) -> Location | None:
 
 
 def _repeats_placeholder(statement: ast.stmt) -> bool:
-    for part in ast.walk(statement):
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult) and isinstance(part.left, ast.List):
-            if any(_PLACEHOLDER.search(ast.unparse(item)) for item in part.left.elts):
-                return True
-    return False
+    repeats = (part for part in ast.walk(statement) if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult))
+    lists = (part.left for part in repeats if isinstance(part.left, ast.List))
+    return any(_PLACEHOLDER.search(ast.unparse(item)) for one in lists for item in one.elts)
 
 
 def _repeated(node: ast.expr) -> Iterator[ast.expr]:

@@ -95,7 +95,9 @@ def _of_split(run: Run, split: HeadSplit) -> Finding:
     text = f"{split.heads} heads of {split.head_dim} are {wanted} features, but there are {split.width}"
     if split.heads_there is not None and split.wrong_call is not None:
         text += f", as many as {split.heads_there} heads have."
-        return _finding(run, text, split.location, Mismatch("dim", (split.heads, split.heads_there), len(split.source) - 1), split)
+        return _finding(
+            run, text, split.location, Mismatch("dim", (split.heads, split.heads_there), len(split.source) - 1), split
+        )
     return _finding(run, text + ".", split.location, Mismatch("numel", (wanted, split.width)), split)
 
 

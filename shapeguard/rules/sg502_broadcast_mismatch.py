@@ -47,7 +47,9 @@ from shapeguard.values.findings import Finding
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG502", "broadcast-mismatch"
-_FIX = "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake."
+_FIX = (
+    "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake."
+)
 _FIX_SHORTCUT = (
     "Let the condition for the projection on the shortcut cover this block too: wherever the layers change the channels or "
     "the resolution, the shortcut has to."

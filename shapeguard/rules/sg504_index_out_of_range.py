@@ -34,8 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.contents import brought_in
+from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding

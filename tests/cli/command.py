@@ -63,11 +63,11 @@ def shapeguard(folder: Path, *words: str, stdin: str = "", without: Iterable[str
 
 def python(folder: Path, *words: str, stdin: str = "", without: Iterable[str] = (), **extra: str) -> Ran:
     """``python words…``, typed in a folder, on a machine without some modules."""
-    environment = _environment(folder, set(without)) | extra
+    env = environment(folder, set(without)) | extra
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env=environment,
+        env=env,
         input=stdin,
         capture_output=True,
         encoding="utf-8",
@@ -77,7 +77,7 @@ def python(folder: Path, *words: str, stdin: str = "", without: Iterable[str] = 
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def _environment(folder: Path, without: set[str]) -> Mapping[str, str]:
+def environment(folder: Path, without: set[str]) -> Mapping[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV", "PYTEST"))}
     path = [str(ROOT)]
     if without:

@@ -17,7 +17,7 @@ from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.contents import brought_in, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
-from shapeguard.analysis.parting import callers_part, only_changed_way, parted
+from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
@@ -150,6 +150,9 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
+    extra = extra_change(run, *both)
+    if extra is not None and extra[0] == index and (place := _by_layer(run, extra[1])) is not None:
+        return causes[index]._replace(location=place, how="built")
     return _at_its_caller(run, causes[index], causes[1 - index])
 
 
@@ -162,6 +165,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         changed = None  # another model was built here before; the program itself changed the other side
     if changed is None:
         changed = only_changed_way(run, *both)
+    if changed is None and (extra := extra_change(run, *both)) is not None:
+        changed = extra[0]
     if changed is None:
         changed = _swapped(both)
     if changed is not None:

@@ -63,6 +63,8 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
     for frame in reversed(run.frames):
         if frame.op and any(value.shape is not None for value in frame.operands) and known(frame.op):
             yield _from_frame(frame)
+        if (inner := _from_layer(run, frame)) is not None:
+            yield inner
         if frame.user:
             break
 
@@ -89,6 +91,18 @@ def _expressions(frame: FrameInfo | None, row: Row) -> dict[str, str]:
     by_label = {value.label: value.expression for value in frame.operands}
     by_shape = {value.shape: value.expression for value in frame.operands if value.shape is not None}
     return {tensor.label: by_label.get(tensor.label) or by_shape.get(tensor.last, "") for tensor in row.inputs}
+
+
+def _from_layer(run: Run, frame: FrameInfo) -> FailedOp | None:
+    """A library layer that failed in its own checks: its ``forward`` frame tells what it was given."""
+    built = run.row(frame.owner)
+    layer = built.op if built is not None else ""
+    if frame.user or not frame.function.endswith(".forward") or built is None or not known(layer):
+        return None
+    given = [v for v in frame.locals if v.shape is not None and v.expression in ("input", "x", "query", "key", "value")]
+    operands: dict[str, NamedValue | TensorArg] = {v.expression: v for v in given}
+    call = Call(layer, [(v.expression, v.shape or ()) for v in given], dict(built.args))
+    return FailedOp(layer, call, clash(layer, call), operands, {}, None, frame) if given else None
 
 
 def _from_frame(frame: FrameInfo) -> FailedOp:

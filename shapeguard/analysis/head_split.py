@@ -93,6 +93,8 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     if last is not None and last.changed and last.row.kind == "op":
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
+    if split.width % split.heads == 0 and split.width % split.head_dim:
+        return _written(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
 
 

@@ -72,12 +72,18 @@ def _padding_mask(run: Run) -> BadMask | None:
         if mask.last == (rows, keys) or mask.last == (keys, rows):  # turned round: a question of the layout
             continue
         dim, wanted = (1, keys) if mask.last[1] != keys else (0, rows)
+        if mask.origin is None:  # made anew on the way through a library's layers: as it was handed to the outermost
+            mask = next((t for r in run.failed_rows for t in r.inputs if _handed_on(t, mask)), mask)
         return BadMask(
             row, mask, scores, dim, wanted, mask.last[dim], run.birth(mask.origin), follow(run, mask, dim),
             f"it marks {mask.last[dim]} {'positions' if dim else 'rows'} where there are {wanted}",
             "Make the padding mask from the sequence that goes in: what is put in front of it or behind it belongs into the mask.",
         )  # fmt: skip
     return None
+
+
+def _handed_on(tensor: TensorArg, mask: TensorArg) -> bool:
+    return tensor.label.endswith("key_padding_mask") and tensor.last == mask.last and tensor.origin is not None
 
 
 def _repeat_fix(row: Row, mask: TensorArg, wanted: int, got: int) -> str:

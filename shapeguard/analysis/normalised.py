@@ -61,11 +61,11 @@ def wrongly_normalised(run: Run) -> Iterator[Wrong]:
 def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
     """Follow the dims of the result until one use tells which of them was meant."""
     dims = {number: frozenset({number}) for number in range(len(row.outputs[0].last))}
-    waiting: list[tuple[Row, dict[int, frozenset[int]], bool]] = [(row, dims, False)]
+    waiting: list[tuple[Row, dict[int, frozenset[int]], bool, bool]] = [(row, dims, False, False)]
     seen = {row.id}
     steps = 0
     while waiting:
-        at, names, weighs = waiting.pop(0)
+        at, names, weighs, spread = waiting.pop(0)
         for use in uses(run, at):
             if use.row.id in seen or steps > _USES:
                 continue
@@ -74,12 +74,15 @@ def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
             needed = _needed(run, use, names)
             if needed is not None:
                 return _judged(run, row, dim, use, names, needed)
-            if weighs and use.row.op == "sum" and use.gone and is_batch(run, row.inputs[0], dim):
+            if weighs and use.row.op == "sum" and use.gone and (spread or is_batch(run, row.inputs[0], dim)):
                 return _judged(
                     run, row, dim, use, names, frozenset().union(*(names.get(d, frozenset()) for d in use.gone))
                 )
             if family(use.row.op) in _PASSING and use.row.op not in _STOPPING and len(use.row.outputs) == 1:
-                waiting.append((use.row, _renamed(use, names), weighs or use.row.op in ("mul", "mul_")))
+                weighing = use.row.op in ("mul", "mul_")
+                # A weight for each vector: it is the same for all entries of what it multiplies.
+                wide = weighing and use.operand.last[-1:] == (1,) != use.row.outputs[0].last[-1:]
+                waiting.append((use.row, _renamed(use, names), weighs or weighing, spread or wide))
     return None
 
 

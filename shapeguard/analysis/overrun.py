@@ -37,6 +37,12 @@ def overrun(run: Run) -> Overrun | None:
     return _lookup(run, call, limit) or _clipped(run) or _config(run, call, limit) or _refused(run, call, limit)
 
 
+def outgrown(run: Run) -> Overrun | None:
+    """The failure as a model's call on more positions than its config allows."""
+    call = run.failed_row("forward") or run.failed_row("generate")
+    return _config(run, call, limit_of(run, call)) if run.failure is not None else None
+
+
 def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
     lookup = failed_lookup(run)
     if lookup is None or lookup.role != "position" or lookup.smallest < 0:

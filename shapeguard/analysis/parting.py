@@ -61,6 +61,23 @@ def only_changed_way(run: Run, left: Side, right: Side) -> int | None:
     return changed.index(True) if changed.count(True) == 1 else None
 
 
+def extra_change(run: Run, left: Side, right: Side) -> tuple[int, Hop] | None:
+    """(side, event) of the one change that a way has more than the other, where both changed the size alike before it."""
+    ways = parted(run, left, right)
+    if ways is None:
+        return None
+    ours, theirs = ([hop for hop in reversed(way) if hop.changed] for way in ways)
+    while ours and theirs and _change(ours[0]) == _change(theirs[0]):
+        ours, theirs = ours[1:], theirs[1:]
+    if bool(ours) == bool(theirs):
+        return None
+    return (0, ours[0]) if ours else (1, theirs[0])
+
+
+def _change(hop: Hop) -> tuple[int | None, int]:
+    return hop.size_before, hop.size_after
+
+
 def callers_part(run: Run, row: Row, other: Row) -> Location | None:
     """The nearest caller of a row's line that is not the caller of the other row, where both rows stand on one line."""
     chains = run.recording.chains

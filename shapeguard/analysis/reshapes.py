@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import decided, without_shared_constant
+from shapeguard.analysis.blame import cause, decided, side, without_shared_constant
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
@@ -33,6 +33,7 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
     nodes = _size_nodes(frame, len(sizes))
     return (
         _remainder(run, frame, nodes)
+        or _split(run, failed, sizes, given)
         or _batch(run, frame, nodes, sizes, given)
         or _written(run, frame, nodes, sizes, given)
     )
@@ -69,6 +70,22 @@ def _remainder(run: Run, frame: FrameInfo, nodes: list[ast.expr]) -> WrongSize |
 
 def _number(node: ast.expr, known: dict[str, int]) -> int | None:
     return node.value if isinstance(node, ast.Constant) and type(node.value) is int else known.get(ast.unparse(node))
+
+
+def _split(run: Run, failed: FailedOp, sizes: list[int], given: tuple[int, ...]) -> WrongSize | None:
+    """One dim that is split into several, while those before and behind it stay: (2, 255, 8, 8) as (2, 3, 7, 8, 8)."""
+    front = next((i for i, (a, b) in enumerate(zip(given, sizes, strict=False)) if a != b), 0)
+    back = next((i for i, (a, b) in enumerate(zip(given[::-1], sizes[::-1], strict=False)) if a != b), 0)
+    middle, parts = given[front : len(given) - back], sizes[front : len(sizes) - back]
+    if len(middle) != 1 or len(parts) < 2 or front == 0 or any(size < 1 for size in parts):
+        return None
+    of = side(run, failed, "input", front, middle[0])
+    decided = cause(run, failed, of)
+    if decided.how != "built":
+        return None
+    place = decided.location
+    spot = Spot(place.file, place.line, place.function, str(middle[0]), "constant")
+    return WrongSize(Mismatch("dim", (middle[0], numel(parts)), front), spot, False)
 
 
 def _batch(

@@ -101,7 +101,8 @@ def _added(run: Run, lookup: Lookup) -> Row | None:
 
 def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> Location | None:
     if added is not None:
-        return run.location(added)
+        resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
+        return run.location(resized if resized is not None else added)
     fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
         return run.location(fill)

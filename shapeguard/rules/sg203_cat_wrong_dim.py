@@ -39,6 +39,8 @@ from collections.abc import Iterator
 from shapeguard.analysis.blame import decided
 from shapeguard.analysis.climb import chain_of_frames, climb
 from shapeguard.analysis.concat import FailedConcat, failed_concat, joins_wrong_dim, odd_one
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.joined import Joined, joined_elsewhere
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here
 from shapeguard.values.findings import Finding, Location
@@ -48,6 +50,11 @@ CODE, NAME = "SG203", "cat-wrong-dim"
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation of operands that differ in one other dimension only, and agree along the joined one."""
+    crash = crash_of(run)
+    joined = joined_elsewhere(run, crash) if crash is not None else None
+    if crash is not None and joined is not None:
+        yield _before_layer(run, crash, joined)
+        return
     concat = failed_concat(run)
     if concat is None or not joins_wrong_dim(run, concat):
         return
@@ -70,3 +77,15 @@ def _dim_written(run: Run, concat: FailedConcat) -> Location | None:
         return None
     spot = decided(climb(run.sources, chain_of_frames(run, frame), given.expression, value=concat.failed_dim))
     return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+
+
+def _before_layer(run: Run, crash: Crash, joined: Joined) -> Finding:
+    count = len(joined.row.inputs)
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{joined.row.op}` joins {count} tensors along dim {joined.along}; `{crash.failed.op}` then gets {both_sizes(crash.clash)} "
+        f"features: joined along dim {joined.wanted_along} they would be as many as it was built for.",
+        crash.suspect,
+        f"Join along dim {joined.wanted_along}: `dim=-1` where it is the last.",
+        location=run.location(joined.row),
+    )  # fmt: skip

@@ -49,6 +49,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.odd_input import odd_input
+from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
@@ -100,6 +101,8 @@ def _table(run: Run, failed: FailedOp) -> Side | None:
     if found is None or found.kind != "dim" or found.left_dim is None or found.right_dim is None:
         return None
     if odd_input(run, found.sizes) is not None:  # two of the model's inputs differ: the table is not concerned
+        return None
+    if outgrown(run) is not None:
         return None
     pairs = ((found.left, found.left_dim, found.sizes[0]), (found.right, found.right_dim, found.sizes[1]))
     for (label, dim, size), (other, _, _) in (pairs, pairs[::-1]):

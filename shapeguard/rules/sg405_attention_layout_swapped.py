@@ -58,7 +58,7 @@ _MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
 def check(run: Run) -> Iterator[Finding]:
     """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
     told: set[Location | None] = set()
-    refused = _refused(run)
+    refused = _refused(run) or _crossed(run)
     if refused is not None:
         yield refused
         return
@@ -89,6 +89,35 @@ def _refused(run: Run) -> Finding | None:
         if mask == (wanted[1], wanted[0]) and mask != wanted:
             return _swapped_mask(run, row, mask, key, batch_first)
     return None
+
+
+def _crossed(run: Run) -> Finding | None:
+    """A failed nn.MultiheadAttention whose queries and keys have equal rows first and unequal lengths second, read as the batch."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor.last for tensor in row.inputs}
+        query, key = by_label.get("query"), by_label.get("key")
+        if row.op != "MultiheadAttention" or query is None or key is None or len(query) != 3 or len(key) != 3:
+            continue
+        if row.args.get("batch_first") is False and query[0] == key[0] and query[1] != key[1]:
+            return _batch_first(run, row, query, key)
+    return None
+
+
+def _batch_first(run: Run, row: Row, query: tuple[int, ...], key: tuple[int, ...]) -> Finding:
+    owned = next((other for other in run.failed_rows if other.owner is not None and other.kind != "forward"), None)
+    built = run.row(owned.owner) if owned is not None else None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The queries are {format_shape(query)}, the keys {format_shape(key)}: the batch stands first ({query[0]}), and the layer "
+        f"takes (length, batch, features), so it reads {query[1]} and {key[1]} positions as rows.",
+        location=(run.location(built) if built is not None else None) or run.location(row) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        mismatch=Mismatch("dim", (query[1], key[1]), 1),
+        fix=Fix("Build the layer with `batch_first=True`, or transpose batch and length before it."),
+    )
 
 
 def _swapped_mask(run: Run, row: Row, mask: tuple[int, ...], key: tuple[int, ...], batch_first: bool) -> Finding:

@@ -40,6 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.joined import joined_elsewhere
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
@@ -50,7 +51,10 @@ CODE, NAME = "SG501", "matmul-inner-mismatch"
 def check(run: Run) -> Iterator[Finding]:
     """A failed linear layer or matrix product whose inner sizes differ."""
     crash = crash_of(run)
-    if crash is None or crash.clash.role != "inner" or crash.clash.kind != "dim":
+    recurrent = crash is not None and crash.family == "rnn" and crash.clash.role == "feature"
+    if crash is None or crash.clash.kind != "dim" or not (crash.clash.role == "inner" or recurrent):
+        return
+    if joined_elsewhere(run, crash) is not None:
         return
     turned = _not_transposed(crash)
     yield clash_finding(

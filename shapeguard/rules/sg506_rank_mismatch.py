@@ -71,8 +71,9 @@ def _wrong_layer(run: Run, crash: Crash) -> Location | None:
 
 def _squeezed(run: Run, crash: Crash) -> Location | None:
     """The event in which an operand of the clash lost a dimension without being told which."""
-    values = (crash.failed.operands.get(label) for label in (crash.clash.left, crash.clash.right))
-    return next((line for value in values if value is not None and (line := bare_squeeze(run, value))), None)
+    values = [crash.failed.operands.get(label) for label in (crash.clash.left, crash.clash.right)]
+    outer = [tensor for row in run.failed_rows if row.kind == "module" for tensor in row.inputs]
+    return next((line for value in [*values, *outer] if value is not None and (line := bare_squeeze(run, value))), None)
 
 
 def _handed_in(run: Run, crash: Crash) -> Location | None:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from shapeguard.analysis.climb import Spot, climb
+import msgspec
+
+from shapeguard.analysis.climb import Spot, climb, climbs
 from shapeguard.analysis.contents import brought_in, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
@@ -122,8 +124,30 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(location, "data", of)
+    read = _read_from(run, last.row, of.size, last.after)
+    if read is not None:
+        return cause(run, failed, of._replace(hops=(*of.hops, *follow(run, *read))))
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int] | None:
+    """The tensor of the same function, and its dim, whose size an op was given: ``torch.eye(labels.shape[0])``."""
+    trail = next(iter(whole_trails(run, row, size, dim)), [])
+    sites = run.recording.chains[row.chain].sites
+    if len(trail) != 2 or trail[-1].kind != "data" or not trail[-1].node_text.isidentifier() or not sites:
+        return None
+    chain = [run.recording.sites[number] for number in sites]
+    named = climbs(run.sources, chain, trail[-1].node_text, whole=True)
+    place = next((t.spots[1] for t in named if len(t.spots) > 1 and t.spots[1].kind == "assign"), None)
+    for other in reversed(run.rows[: row.id] if place is not None else ()):
+        ours = run.recording.chains[other.chain].sites
+        here = run.recording.sites[ours[0]] if ours else None
+        made = here is not None and place is not None and here.line == place.line and ours[1:] == sites[1:]
+        if made and other.outputs and size in other.outputs[0].last:
+            out = msgspec.structs.replace(other.outputs[0], origin=other.id)
+            return out, out.last.index(size)
+    return None
 
 
 def _by_layer(run: Run, hop: Hop) -> Location | None:
@@ -159,7 +183,7 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
 def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:
     """Index of the side to blame."""
     changed = departed(run, failed, both)
-    if changed is not None and causes[changed].how == "data" and causes[1 - changed].how == "written":
+    if changed is not None and causes[changed].how in ("data", "changed") and causes[1 - changed].how == "written":
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
         changed = None  # another model was built here before; the program itself changed the other side

@@ -18,7 +18,7 @@ from shapeguard.analysis.source import Sources
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Site
 
-__all__ = ["Spot", "Trail", "chain_of_frames", "climb", "climbs", "leaves", "possible_values", "written_at"]
+__all__ = ["Spot", "Trail", "chain_of_frames", "climb", "climbs", "leaves", "named_at", "possible_values", "written_at"]
 
 
 def climb(
@@ -114,6 +114,19 @@ def written_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
         return None
     spot = known[-1]
     return Location(spot.file, spot.line, spot.function, run.sources[spot.file].line(spot.line))
+
+
+def named_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
+    """Where an expression of a frame got its value in the same function; None where it came from elsewhere.
+
+    Of several assignments it is the one that can have run: what it calls was seen, or it calls nothing.
+    """
+    trails = climbs(run.sources, chain_of_frames(run, frame), expression, whole=True)
+    spots = [trail.spots[1] for trail in trails if len(trail.spots) > 1 and trail.spots[1].kind == "assign"]
+    spots = [spot for spot in spots if spot.function.rpartition(".")[2] == frame.function.rpartition(".")[2]]
+    seen = {site.line for site in run.recording.sites if site.file == frame.file}
+    ran = [spot for spot in spots if "(" not in spot.node_text or spot.line in seen]
+    return run.place(ran[0].file, ran[0].line, ran[0].function) if ran else None
 
 
 def chain_of_frames(run: Run, frame: FrameInfo) -> list[Site]:

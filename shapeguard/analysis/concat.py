@@ -125,9 +125,18 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         return False
     if _may_be_told(run, concat, along):
         return True
+    if concat.failed_dim is not None and _wanted_together(run, concat):
+        return False
     if are_pieces(run, concat):
         return batch_dim(run, concat) == along
     return not is_batch_dim(concat)
+
+
+def _wanted_together(run: Run, concat: FailedConcat) -> bool:
+    """Whether a layer was built for as many features as the operands have together along the dim they are joined along."""
+    total = sum(shape[concat.dim] for shape in concat.shapes)
+    names = ("in_channels", "in_features", "num_features", "input_size")
+    return any(row.args.get(name) == total for row in run.of_kind("construct") for name in names)
 
 
 def _may_be_told(run: Run, concat: FailedConcat, along: int) -> bool:

@@ -41,6 +41,19 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     return MissingAxis(label, small, wanted, _location(run, failed.operands[label]))
 
 
+def turned(failed: FailedOp) -> bool:
+    """Whether two operands of one rank have a size in common that stands at another place in each: their axes differ in order."""
+    clash = failed.clash
+    if clash is None or clash.kind != "dim" or family(failed.op) != "broadcast" or clash.left_dim is None:
+        return False
+    left, right = (_shape(failed.operands.get(label)) for label in (clash.left, clash.right))
+    if left is None or right is None or len(left) != len(right) or len(left) < 2:
+        return False
+    odd = [dim for dim, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
+    shared = [(d, e) for d in odd for e in odd if d != e and left[d] == right[e] > 1]
+    return len(odd) > 1 and bool(shared)
+
+
 def _leads(small: Shape, large: Shape) -> bool:
     """Whether a shape is the beginning of another one: its rows are the other's rows, not by accident of a 1."""
     return bool(small) and small[0] == large[0] > 1 and all(a in (b, 1) for a, b in zip(small, large, strict=False))

@@ -48,11 +48,12 @@ import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import padded_source, read_positions
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG103", "no-attention-mask"
@@ -123,7 +124,14 @@ def _finding(run: Run, row: Row, padding: Padding, certain: bool = True) -> Find
         NAME,
         Severity.ERROR if certain else Severity.WARNING,
         f"{row.op} is given rows padded on the {padding.ids} and {given}: real tokens attend to the padding.",
-        location=run.location(row),
+        location=_mask_made(run, row, padding) or run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
         fix=Fix(f"Pass the mask that hides the padding: `{written}` (as the tokenizer returns it beside the ids)."),
     )
+
+
+def _mask_made(run: Run, row: Row, padding: Padding) -> Location | None:
+    """Where a mask of ones was made, when an op of the program's made it."""
+    mask = named(row, "attention_mask") if padding.mask == "none" else None
+    made = run.row(mask.origin) if mask is not None else None
+    return run.location(made) if made is not None and made.kind in ("op", "concat") else None

@@ -37,10 +37,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import failed_concat, is_batch_dim, joins_wrong_dim, odd_one
+from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG201", "cat-batch-mismatch"
 
@@ -56,4 +58,18 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{concat.failed.op}` along dim {concat.dim} joins {left} rows with {right}.",
         odd_one(run, concat),
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
+        location=_single(run, concat),
     )  # fmt: skip
+
+
+def _single(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the one operand got its name that has a single row: it was to be repeated for the others."""
+    frame = run.user_frame
+    single = [label for label, shape in concat.failed.call.tensors if shape[:1] == (1,)]
+    if frame is None or len(single) != 1 or 1 not in concat.clash.sizes:
+        return None
+    hops = follow(run, concat.failed.operands[single[0]], 0)
+    if hops and hops[-1].row.op not in ("unsqueeze", "getitem") or hops and (hops[-1].size_before or 0) > 1:
+        return None  # a size that the code states, or a selection that left one of several
+    expression = {view.label: view.expression for view in concat.failed.views(run)}.get(single[0], "")
+    return named_at(run, frame, expression) if expression else None

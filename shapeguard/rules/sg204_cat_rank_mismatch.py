@@ -37,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.blame import passed_before
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
 from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.lineage import Hop
@@ -54,7 +55,8 @@ def check(run: Run) -> Iterator[Finding]:
     if concat is None or concat.clash.kind != "rank":
         return
     changed = _changed(run, concat)
-    line = _departed(run, concat) or (run.location(changed.row) if changed is not None else None)
+    line = _departed(run, concat) or _unchanged(run, concat)
+    line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     yield clash_finding(
         run, concat.failed, CODE, NAME,
@@ -85,3 +87,14 @@ def _departed(run: Run, concat: FailedConcat) -> Location | None:
     value = failed.operands[odd[0]]
     changed = rank_changes(run, value)
     return run.location(changed[-1].row) if changed else brought_in(run, value)
+
+
+def _unchanged(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the operand of the fewest dimensions got its name, when no op took a dimension from it: it never had it."""
+    frame = run.user_frame
+    label, shape = min(concat.failed.call.tensors, key=lambda tensor: len(tensor[1]))
+    fewest = [other for other in concat.shapes if len(other) == len(shape)]
+    if frame is None or len(fewest) != 1 or rank_changes(run, concat.failed.operands[label]):
+        return None
+    expression = {view.label: view.expression for view in concat.failed.views(run)}.get(label, "")
+    return named_at(run, frame, expression) if expression.isidentifier() else None

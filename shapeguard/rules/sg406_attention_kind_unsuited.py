@@ -100,12 +100,16 @@ def _refused(run: Run) -> bool:
 def _no_maps(run: Run) -> Finding | None:
     """Attention weights taken from a model that ran a fused kernel, which hands out None."""
     failure, frame = run.failure, run.user_frame
-    if failure is None or frame is None or failure.exception.type not in _NOTHING or frame is not run.inner_frame:
+    joined = run.failed_row("concat")
+    empty = joined is not None and not joined.inputs
+    if failure is None or frame is None or frame is not run.inner_frame:
+        return None
+    if failure.exception.type not in _NOTHING and not empty:
         return None
     fused = any(row.op in _KERNELS for row in run.of_kind("attention"))
     read = re.search(r"\battentions\b", run.statement_of(frame).source + frame.expression) is not None
     asked = set_at(run, "output_attentions") is not None
-    nothing = "NoneType" in failure.exception.message or (failure.exception.type == "IndexError" and read)
+    nothing = empty or "NoneType" in failure.exception.message or (failure.exception.type == "IndexError" and read)
     if not fused or not nothing or not (asked or read):
         return None
     return _finding(

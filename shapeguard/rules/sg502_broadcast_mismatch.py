@@ -38,7 +38,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.clipped import Clipped, clipped
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.kept import kept_operand
-from shapeguard.analysis.missing_axis import MissingAxis, missing_axis
+from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shortcut import condition_of_shortcut
@@ -73,6 +73,9 @@ def check(run: Run) -> Iterator[Finding]:
     lacking = missing_axis(run, crash.failed)
     if lacking is not None:
         yield _lacking(run, crash, lacking)
+        return
+    if turned(crash.failed):
+        yield _turned(run, crash)
         return
     cut = clipped(crash.failed)
     if cut is not None:
@@ -122,5 +125,16 @@ def _cut_short(run: Run, crash: Crash, cut: Clipped) -> Finding:
         crash.suspect,
         "Write around the end (two assignments, or indices taken modulo the size), or make every batch divide the size "
         "(`drop_last=True`).",
+        location=here(run),
+    )  # fmt: skip
+
+
+def _turned(run: Run, crash: Crash) -> Finding:
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: the same size stands in another place in each of them, "
+        f"so that {both_sizes(crash.clash)} meet: their dimensions are not in the same order.",
+        crash.suspect,
+        "Bring the dimensions of both into one order (select, transpose or unsqueeze) before this line.",
         location=here(run),
     )  # fmt: skip

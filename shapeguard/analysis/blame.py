@@ -16,10 +16,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shapeguard.analysis.climb import Spot, climb, climbs
-from shapeguard.analysis.contents import brought_in, mask_of
+from shapeguard.analysis.contents import brought_in, loader_of, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
-from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted
+from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
@@ -33,6 +33,7 @@ DATA = frozenset(
 _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
+_BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -185,6 +186,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     changed = departed(run, failed, both)
     if changed is not None and causes[changed].how in ("data", "changed") and causes[1 - changed].how == "written":
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
+    if changed is not None and _loaded(run, both[changed]) and _counted_out(run, both[1 - changed]):
+        return 1 - changed
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
         changed = None  # another model was built here before; the program itself changed the other side
     if changed is None:
@@ -197,6 +200,18 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
     return min((0, 1), key=lambda i: (_ORDER.index(causes[i].how), len(causes[i].side.hops)))
+
+
+def _loaded(run: Run, of: Side) -> bool:
+    """Whether a size comes from the batches of a loader in the end."""
+    way = whole_way(run, of)
+    return bool(way) and loader_of(run, way[-1].row) is not None
+
+
+def _counted_out(run: Run, of: Side) -> bool:
+    """Whether a size comes from a tensor that was made from numbers alone."""
+    way = whole_way(run, of)
+    return bool(way) and way[-1].source is None and not way[-1].row.inputs and way[-1].row.op in _BUILDERS
 
 
 def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:

@@ -27,7 +27,7 @@ class MissingAxis(NamedTuple):
 
 
 def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
-    """The failed elementwise operation as one whose smaller operand would fit with axes added behind."""
+    """The failed elementwise operation as one whose smaller operand would fit with axes added behind its rows or at its end."""
     if failed.clash is None or failed.clash.kind != "dim" or family(failed.op) != "broadcast":
         return None
     shapes = {label: _shape(failed.operands.get(label)) for label in (failed.clash.left, failed.clash.right)}
@@ -35,10 +35,15 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     if len(known) != 2:
         return None
     (label, small), (_, large) = sorted(known, key=lambda item: len(item[1]))
-    wanted = small + (1,) * (len(large) - len(small))
-    if len(small) == len(large) or not _leads(small, large):
+    if len(small) == len(large):
         return None
-    return MissingAxis(label, small, wanted, _location(run, failed.operands[label]))
+    more = (1,) * (len(large) - len(small))
+    if _leads(small, large):
+        return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))
+    wanted = small[:1] + more + small[1:]  # rows and places fit, and something stands between them: classes, channels, heads
+    if len(small) < 2 or small[0] < 2 or not _fits(wanted, large):
+        return None
+    return MissingAxis(label, small, wanted, None)
 
 
 def turned(failed: FailedOp) -> bool:
@@ -57,6 +62,10 @@ def turned(failed: FailedOp) -> bool:
 def _leads(small: Shape, large: Shape) -> bool:
     """Whether a shape is the beginning of another one: its rows are the other's rows, not by accident of a 1."""
     return bool(small) and small[0] == large[0] > 1 and all(a in (b, 1) for a, b in zip(small, large, strict=False))
+
+
+def _fits(shape: Shape, large: Shape) -> bool:
+    return all(a in (b, 1) for a, b in zip(shape, large, strict=True))
 
 
 def _location(run: Run, value: NamedValue | TensorArg) -> Location | None:

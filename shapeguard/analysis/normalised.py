@@ -82,8 +82,18 @@ def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
                 weighing = use.row.op in ("mul", "mul_")
                 # A weight for each vector: it is the same for all entries of what it multiplies.
                 wide = weighing and use.operand.last[-1:] == (1,) != use.row.outputs[0].last[-1:]
-                waiting.append((use.row, _renamed(use, names), weighs or weighing, spread or wide))
+                scored = weighing and _is_distribution(run, use)
+                waiting.append((use.row, _renamed(use, names), weighs or weighing, spread or wide or scored))
     return None
+
+
+def _is_distribution(run: Run, use: Use) -> bool:
+    """Whether the other operand is a softmax over its last dim: a product of the two is a cross entropy along it."""
+    for other in use.row.inputs:
+        made = run.row(other.origin)
+        if other is not use.operand and made is not None and made.op in SOFTMAX and made.inputs:
+            return dim_of(run, made) == len(made.inputs[0].last) - 1
+    return False
 
 
 def is_batch(run: Run, tensor: TensorArg, dim: int) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
-from shapeguard.values.shapes import Shape, format_shape
+from shapeguard.values.shapes import Shape, format_shape, numel
 
 _PAIRED = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss", "kl_div", "binary_cross_entropy",
                      "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss", "KLDivLoss"})  # fmt: skip
@@ -25,12 +26,19 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
         if (
             location is None
             or joint is None
-            or joint in (prediction.last, target.last)
+            or prediction.last == target.last
+            or numel(joint) == min(numel(prediction.last), numel(target.last))
+            or not (joint not in (prediction.last, target.last) or _one_a_row(prediction.last, target.last))
             or (location.file, location.line) in told
         ):
             continue
         told.add((location.file, location.line))
         yield _finding(run, row, location, joint, code, name)
+
+
+def _one_a_row(left: Shape, right: Shape) -> bool:
+    """Whether one side has one value for each row and the other several: (N, 1) against (N, 4)."""
+    return len(left) == len(right) == 2 and left[0] == right[0] > 1 and 1 in (left[1], right[1]) and left[1] != right[1]
 
 
 def _broadcast(left: Shape, right: Shape) -> Shape | None:
@@ -43,6 +51,8 @@ def _broadcast(left: Shape, right: Shape) -> Shape | None:
 
 def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, name: str) -> Finding:
     prediction, target = row.inputs[:2]
+    if joint in (prediction.last, target.last):
+        return _repeated(run, row, location, code, name)
     return Finding(
         code,
         name,
@@ -54,3 +64,29 @@ def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, na
         mismatch=Mismatch("rank", (len(prediction.last), len(target.last))),
         fix=Fix("Give prediction and target one shape: squeeze the prediction's last dim, or unsqueeze the target."),
     )
+
+
+def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:
+    """One value a row against several: torch itself warns of it; told at the line where the several came in."""
+    prediction, target = row.inputs[:2]
+    wide = max(prediction, target, key=lambda tensor: tensor.last[1])
+    hops = follow(run, wide, 1)
+    grown = next((hop for hop in reversed(hops) if _met_a_single(hop)), None)
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"`{row.op}` compares {format_shape(prediction.last)} with {format_shape(target.last)}: the one value of each row is "
+        f"repeated {wide.last[1]} times.",
+        location=(run.location(grown.row) if grown is not None else None) or location,
+        operands=(run.tensor(prediction), run.tensor(target)),
+        mismatch=Mismatch("dim", (prediction.last[1], target.last[1]), 1),
+        lineage=steps(run, hops),
+        fix=Fix("Give both one value a row (sum or mean over the last dim where it was made), or predict as many as there are targets."),
+    )
+
+
+def _met_a_single(hop: Hop) -> bool:
+    """Whether an event broadcast a column, one value a row, to the size that is followed."""
+    columns = [tensor for tensor in hop.row.inputs if len(tensor.last) == 2 and tensor.last[1] == 1]
+    return bool(columns) and hop.size_after > 1

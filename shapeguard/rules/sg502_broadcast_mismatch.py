@@ -111,7 +111,8 @@ def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: shapes are aligned from the right, so {both_sizes(crash.clash)} "
         f"meet. `{expression}` lacks an axis: as {format_shape(lacking.wanted)} it would fit.",
         crash.suspect,
-        f"Give `{expression}` {len(lacking.wanted) - len(lacking.shape)} more axis behind (`unsqueeze(-1)`, `[..., None]`).",
+        f"Give `{expression}` the missing axis: {format_shape(lacking.wanted)} (`unsqueeze`, or `None` in its index; class ids "
+        "that meet one score a class are to be made one-hot).",
         location=lacking.location or here(run),
     )  # fmt: skip
 

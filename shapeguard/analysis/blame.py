@@ -170,6 +170,10 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     if not both:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
+    call = _called_rightly_elsewhere(run)
+    if call is not None and is_weight(both[0]) != is_weight(both[1]):
+        given = both[int(is_weight(both[0]))]
+        return Cause(call, "here", given)
     index = _to_blame(run, failed, both, causes)
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
@@ -268,6 +272,21 @@ def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
         ):
             odd.append(index)
     return odd[0] if len(odd) == 1 else None
+
+
+def _called_rightly_elsewhere(run: Run) -> Location | None:
+    """The call of a layer that failed, where another line called the same layer and passed: it was handed something else."""
+    calls = [row for row in run.failed_rows if row.kind == "module" and row.owner is not None and row.inputs]
+    if not calls:
+        return None
+    failed = calls[-1]
+    sites = run.recording.chains[failed.chain].sites
+    for row in run.rows[: failed.id]:
+        same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == (failed.owner, failed.op, failed.module)
+        if same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]:
+            if run.recording.chains[row.chain].sites[:1] != sites[:1]:
+                return run.location(failed)
+    return None
 
 
 def _departed_input(run: Run, both: list[Side]) -> int | None:

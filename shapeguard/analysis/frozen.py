@@ -9,6 +9,8 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
 
 _FAMILIES = frozenset({"broadcast", "reshape", "rnn", "concat", "loss", "matmul", "einsum", "subscript", "index"})
 _LITERAL_KINDS = frozenset({"constant", "entry", "option", "default"})
@@ -31,9 +33,19 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
     return side if side.dim in (0, 1, None) or failed.op in ("masked_fill", "add") else None
 
 
+def made_in_constructor(run: Run, row: Row) -> Location | None:
+    """The line of an ``__init__`` that had a helper make a tensor, a table that is kept from then on; None where none did."""
+    for step, number in enumerate(run.recording.chains[row.chain].sites):
+        if step and run.recording.sites[number].function.endswith(".__init__"):
+            return run.location(row, step)
+    return None
+
+
 def is_frozen(run: Run, side: Side) -> bool:
     """Whether the size was born in an op from an argument that is written down as a number."""
     last = side.hops[-1] if side.hops else None
+    if last is not None and last.source is None and last.changed and made_in_constructor(run, last.row) is not None:
+        return True
     if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
         return False
     trails = whole_trails(run, last.row, side.size, last.after)

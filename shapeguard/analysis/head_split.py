@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from shapeguard.analysis.blame import decided
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, query_heads
@@ -94,8 +95,16 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
     if split.width % split.heads == 0 and split.width % split.head_dim:
-        return _written(run, row, rank - 1, split.head_dim) or run.location(row)
+        return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+
+
+def _computed(run: Run, row: Row, dim: int, size: int) -> Location | None:
+    """Where a size of the view was computed from other numbers; else where it is written."""
+    argument = size_argument(run, row, dim) or _from_end(run, row, dim)
+    trails = climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size) if argument is not None else []
+    spot = decided(list(trails[0].spots)) if trails else None
+    return located(run, spot) if spot is not None else None
 
 
 def _projected(run: Run, hops: list[Hop]) -> Location | None:

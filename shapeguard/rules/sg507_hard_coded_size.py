@@ -39,13 +39,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import cause
+from shapeguard.analysis.blame import Side, cause
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.frozen import made_in_constructor
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
-from shapeguard.values.findings import Finding, Mismatch
+from shapeguard.values.findings import Finding, Location, Mismatch
 
 CODE, NAME = "SG507", "hard-coded-size"
 
@@ -73,7 +74,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else None,
+        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -91,3 +92,9 @@ def _kept(run: Run, crash: Crash, kept: Kept) -> Finding:
         location=kept.guard,
         mismatch=Mismatch("dim", (needed, size), crash.clash.dim),
     )  # fmt: skip
+
+
+def _table(run: Run, frozen: Side | None) -> Location | None:
+    """Where the table was kept whose size does not follow the data."""
+    last = frozen.hops[-1] if frozen is not None and frozen.hops else None
+    return made_in_constructor(run, last.row) if last is not None and last.source is None else None

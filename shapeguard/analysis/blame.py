@@ -34,6 +34,7 @@ _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
+_PARTS = 64  # rows before a container's construction in which its parts are looked for
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -156,7 +157,17 @@ def _by_layer(run: Run, hop: Hop) -> Location | None:
     built = run.row(hop.row.owner)
     if hop.row.kind != "module" or built is None or built.kind != "construct":
         return None
+    if built.op == "Sequential":
+        built = _part(run, built, hop.size_after) or built
     return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
+
+
+def _part(run: Run, container: Row, size: int) -> Row | None:
+    """The layer of a container whose output has this size: the last one built before the container for as many."""
+    for row in reversed(run.rows[max(0, container.id - _PARTS) : container.id]):
+        if row.kind == "construct" and size in (row.args.get("out_channels"), row.args.get("out_features")):
+            return row
+    return None
 
 
 def _is_written_call(run: Run, row: Row) -> bool:
@@ -338,7 +349,15 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
     """The place at which the number was decided that gave a row its size."""
-    return next((spot for trail in written_trails(run, row, size, dim) if (spot := decided(trail)) is not None), None)
+    trails = list(written_trails(run, row, size, dim))
+    ordered = sorted(trails, key=lambda trail: _says_otherwise(trail, size))
+    return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
+
+
+def _says_otherwise(trail: list[Spot], size: int) -> bool:
+    """Whether a trail ends at another number, with nothing computed on the way: it is not this one's."""
+    text = trail[-1].node_text.lstrip("-") if trail else ""
+    return text.isdecimal() and int(text) != size and not any(_computes(spot) for spot in trail)
 
 
 def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:

@@ -157,6 +157,29 @@ def _to_the_smaller(run: Run, row: Row, site: Site) -> bool:
     return False
 
 
+def multiples(run: Run) -> Iterator[Cut]:
+    """Rows that are cut to a multiple of a number: ``order[: len(order) // ranks * ranks]``."""
+    for row in run.of_kind("op"):
+        if row.op != "getitem" or not row.inputs or row.error or row.inputs[0].dtype not in ("int64", "int32"):
+            continue
+        cut = _shortened(row)
+        sites = run.recording.chains[row.chain].sites
+        if cut is not None and cut.dim == 0 and len(row.inputs[0].last) == 1 and sites:
+            if _to_a_multiple(run, row, run.recording.sites[sites[0]]):
+                yield cut
+
+
+def _to_a_multiple(run: Run, row: Row, site: Site) -> bool:
+    node = _parsed(run.expression(row))
+    part = node.slice if isinstance(node, ast.Subscript) else None
+    if not isinstance(part, ast.Slice) or not isinstance(part.upper, ast.BinOp) or not isinstance(part.upper.op, ast.Mult):
+        return False
+    source = run.sources[site.file]
+    factors = [part.upper.left, part.upper.right]
+    factors += [value for factor in factors for value in _assigned(source, site, factor)]
+    return any(isinstance(one, ast.BinOp) and isinstance(one.op, ast.FloorDiv) for one in factors)
+
+
 def _to_anothers(run: Run, cut: Cut) -> bool:
     """Whether rows of data are cut to the number of another tensor's rows: ``labels[: scores.size(0)]``."""
     made = run.row(cut.row.inputs[0].origin)

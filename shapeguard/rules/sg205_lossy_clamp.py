@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.lossy import Cut, Zipped, clamped, zipped_loaders
+from shapeguard.analysis.lossy import Cut, Zipped, clamped, multiples, zipped_loaders
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
@@ -58,6 +58,23 @@ def check(run: Run) -> Iterator[Finding]:
         if cut.row.chain not in told:
             told.add(cut.row.chain)
             yield _cut(run, cut)
+    for cut in multiples(run):
+        if cut.row.chain not in told:
+            told.add(cut.row.chain)
+            yield _multiple(run, cut)
+
+
+def _multiple(run: Run, cut: Cut) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.NOTE,
+        f"Of {cut.size} rows {cut.size - cut.kept} are left out, so that the rest divides evenly: they take no part.",
+        location=run.location(cut.row),
+        operands=(run.tensor(cut.row.inputs[0]),),
+        mismatch=Mismatch("divides", (cut.size, cut.kept), cut.dim),
+        fix=Fix("For an evaluation let the parts differ by one (`order[rank::ranks]`), so that every row is counted once."),
+    )
 
 
 def _zipped(found: Zipped) -> Finding:

@@ -87,7 +87,7 @@ def check(run: Run) -> Iterator[Finding]:
         NAME,
         Severity.ERROR,
         _message(odd),
-        location=_made(run, hops) or (run.birth(odd.odd.origin) if odd is not None else None) or _loaded(run) or run.failed_at,
+        location=_made(run, hops) or _padded_apart(run, odd) or (run.birth(odd.odd.origin) if odd is not None else None) or _loaded(run) or run.failed_at,
         failed_at=_failed_at(run),
         operands=(run.operand(odd.usual), run.operand(odd.odd)) if odd is not None else (),
         mismatch=Mismatch("rank" if odd.dim is None else "dim", odd.sizes, odd.dim) if odd is not None else None,
@@ -110,6 +110,19 @@ def _odd(run: Run) -> _Odd | None:
     one, other = usual.shape or (), odd.shape or ()
     dims = [dim for dim, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
     return _Odd(usual, odd, dims[0] if len(one) == len(other) and dims else None)
+
+
+def _padded_apart(run: Run, odd: _Odd | None) -> Location | None:
+    """The tokenizer call that padded groups of rows each to their own longest, so that two groups differ by these sizes."""
+    lengths: dict[int, set[int]] = {}
+    for row in run.of_kind("tokenizer"):
+        seen = row.args.get("row_lengths")
+        rows = [size for size in seen if isinstance(size, int)] if isinstance(seen, list) else []
+        if row.args.get("padding") in (True, "longest") and len(rows) > 1:
+            lengths.setdefault(row.chain, set()).add(max(rows))
+            if odd is not None and set(odd.sizes) <= lengths[row.chain]:
+                return run.location(row)
+    return None
 
 
 def _samples(run: Run) -> list[NamedValue]:

@@ -13,7 +13,7 @@ import torch
 
 from shapeguard.errors import LossyConcatWarning
 from shapeguard.reference.fitting import Kept, told
-from shapeguard.reference.joining import How, OnMismatch, checked, joined, kept_of
+from shapeguard.reference.joining import OnMismatch, checked, joined, kept_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # comes with torch
@@ -67,7 +67,10 @@ def safe_cat(
         UsageError: an unknown ``on_mismatch``, not a name for each operand, a pad value that the dtype cannot hold.
     """
     how = checked(on_mismatch, pad_value, names, dims, max_cut)
-    result, kept = _told("cat", tensors, dim, how)
+    result = joined("cat", tensors, dim, how)
+    if not return_kept and on_mismatch != "clamp":
+        return result
+    kept = _told(kept_of("cat", tensors, dim, how, result), f"safe_cat along dim {dim}")
     return (result, kept) if return_kept else result
 
 
@@ -92,21 +95,22 @@ def safe_stack(
 ) -> torch.Tensor | tuple[torch.Tensor, Kept]:
     """Join tensors along a new dimension; they have to agree in all that they have. All else as in :func:`safe_cat`."""
     how = checked(on_mismatch, pad_value, names, dims, max_cut)
-    result, kept = _told("stack", tensors, dim, how)
+    result = joined("stack", tensors, dim, how)
+    if not return_kept and on_mismatch != "clamp":
+        return result
+    kept = _told(kept_of("stack", tensors, dim, how, result), f"safe_stack along dim {dim}")
     return (result, kept) if return_kept else result
 
 
-def _told(op: str, tensors: Sequence[torch.Tensor], dim: int, how: How) -> tuple[torch.Tensor, Kept]:
-    """The joined tensors and what became of their rows; a warning on the caller's caller's line where something was cut."""
-    result = joined(op, tensors, dim, how)
-    kept = kept_of(op, tensors, dim, how, result)
+def _told(kept: Kept, call: str) -> Kept:
+    """What was kept; where something was cut, with a warning on the line that called for the concatenation."""
     if kept.cuts:
-        text = f"safe_{op} along dim {dim}: {'; '.join(told(cut) for cut in kept.cuts)}; the rest is cut off"
+        text = f"{call}: {'; '.join(told(cut) for cut in kept.cuts)}; the rest is cut off"
         if torch.compiler.is_compiling():
             _warn_while_compiling(text)
         else:
             warnings.warn(LossyConcatWarning(text), stacklevel=3)
-    return result, kept
+    return kept
 
 
 # Dynamo makes the call while it traces, once for each compiled shape, and leaves it out of the graph.

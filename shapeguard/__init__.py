@@ -12,34 +12,43 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shapeguard.analysis import analyze
-    from shapeguard.errors import ShapeguardError
+    from shapeguard.errors import LossyConcatWarning, ShapeguardError, ShapeMismatchError
     from shapeguard.frontend import Guard, guard
+    from shapeguard.reference.concat import safe_cat, safe_stack
     from shapeguard.values.findings import Finding, Report, Severity
     from shapeguard.values.recording import Recording
 
 _HOME = {
     "Finding": "shapeguard.values.findings",
     "Guard": "shapeguard.frontend",
+    "LossyConcatWarning": "shapeguard.errors",
     "Recording": "shapeguard.values.recording",
     "Report": "shapeguard.values.findings",
     "Severity": "shapeguard.values.findings",
+    "ShapeMismatchError": "shapeguard.errors",
     "ShapeguardError": "shapeguard.errors",
     "analyze": "shapeguard.analysis",
     "guard": "shapeguard.frontend",
     "install": "shapeguard.installing",
+    "safe_cat": "shapeguard.reference.concat",
+    "safe_stack": "shapeguard.reference.concat",
     "uninstall": "shapeguard.installing",
 }
 
 __all__ = [
     "Finding",
     "Guard",
+    "LossyConcatWarning",
     "Recording",
     "Report",
     "Severity",
+    "ShapeMismatchError",
     "ShapeguardError",
     "analyze",
     "guard",
     "install",
+    "safe_cat",
+    "safe_stack",
     "uninstall",
 ]
 

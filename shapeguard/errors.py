@@ -1,4 +1,4 @@
-"""The exceptions shapeguard raises for bad input. None of them ever replaces an exception of the user's program."""
+"""What shapeguard raises for bad input, and what it warns of. Nothing here ever replaces an exception of the user's program."""
 
 from __future__ import annotations
 
@@ -26,3 +26,31 @@ class FormatError(ShapeguardError):
 
 class MissingDependencyError(ShapeguardError):
     """An optional library is needed for this and is not installed."""
+
+
+class ShapeMismatchError(ShapeguardError, RuntimeError):
+    """Tensors that were to be joined do not fit; a RuntimeError too, because that is what ``torch.cat`` raises.
+
+    ``operands`` are the names of the two that clash, ``dim`` is the dimension (None: their ranks differ), ``sizes`` what
+    each has there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        operands: tuple[str, ...] = (),
+        dim: int | None = None,
+        sizes: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.operands = operands
+        self.dim = dim
+        self.sizes = sizes
+
+
+class LossyConcatWarning(UserWarning):
+    """A concatenation that was told to cut what does not fit has cut something; the text says what and how much."""
+
+
+class PadTokenWarning(UserWarning):
+    """A pad token was added to a tokenizer, and the model has no row for it yet."""

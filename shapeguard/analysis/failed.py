@@ -80,7 +80,7 @@ def _from_row(run: Run, row: Row) -> FailedOp:
 
 def _frame_of(run: Run, row: Row) -> FrameInfo | None:
     """The frame that failed in the same operation as a row."""
-    names = (row.op, f"__{row.op}__", row.op.rstrip("_"))
+    names = (row.op, f"__{row.op}__", row.op.rstrip("_"), f"safe_{row.op}")
     return next((frame for frame in reversed(run.frames) if frame.op in names), None)
 
 

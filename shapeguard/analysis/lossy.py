@@ -1,4 +1,4 @@
-"""Samples and rows that fall away without a word: loaders zipped with a shorter one, slices to the smaller of two sizes."""
+"""Samples and rows that fall away: loaders zipped with a shorter one, slices to the smaller of two sizes, clamped joins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapeguard.analysis.loading import loop_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import SourceFile
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row, Site
+from shapeguard.values.recording import Row, Site, TensorArg
 
 _LASTING = frozenset({"cycle", "repeat", "zip_longest", "chain", "infinite", "endless", "forever"})
 
@@ -28,9 +28,10 @@ class Zipped(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A slice to the smaller of two sizes, or to the size of another tensor, and what it left of a dim."""
+    """What a slice to the smaller of two sizes, or a concatenation that was told to clamp, left of a dim."""
 
     row: Row
+    tensor: TensorArg
     dim: int
     size: int
     kept: int
@@ -142,7 +143,7 @@ def _shortened(row: Row) -> Cut | None:
         return None
     for dim, (item, size) in enumerate(zip(items, row.inputs[0].last, strict=False)):
         if isinstance(item, str) and item.startswith(":") and item[1:].isdecimal() and 0 < int(item[1:]) < size:
-            return Cut(row, dim, size, int(item[1:]))
+            return Cut(row, row.inputs[0], dim, size, int(item[1:]))
     return None
 
 
@@ -237,3 +238,29 @@ def _is_size(node: ast.expr) -> bool:
     words = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
     words |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     return bool(words & {"size", "shape", "len", "numel"})
+
+
+# -- concatenations told to clamp ------------------------------------------------------------------------------------
+
+
+def cut_on_request(run: Run) -> Iterator[list[Cut]]:
+    """What each call of ``safe_cat`` or ``safe_stack`` cut from its operands: where the result is smaller than they are."""
+    for row in run.of_kind("concat"):
+        dim = row.args.get("dim")
+        if row.args.get("on_mismatch") == "clamp" and not row.error and row.outputs and isinstance(dim, int):
+            cuts = _smaller(row, dim)
+            if cuts:
+                yield cuts
+
+
+def _smaller(row: Row, dim: int) -> list[Cut]:
+    result = list(row.outputs[0].last)
+    if row.op == "stack":
+        del result[dim % len(result)]  # the new dimension
+    return [
+        Cut(row, tensor, place, size, result[place])
+        for tensor in row.inputs
+        if len(tensor.last) == len(result)
+        for place, size in enumerate(tensor.last)
+        if size > result[place]
+    ]

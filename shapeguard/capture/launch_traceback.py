@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import os
 import sys
 from types import FrameType, TracebackType
 
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-# Programs to read and run: their frames mean something to the user. An installed copy holds the examples too.
-_PROGRAMS = tuple(os.path.join(_PACKAGE, name) + os.sep for name in ("reference", "examples"))
+from shapeguard.capture.usercode import OWN_PACKAGE, OWN_PROGRAMS
 
 
 def prune_traceback(exc: BaseException) -> None:
@@ -57,8 +54,8 @@ def _next_foreign(tb: TracebackType | None) -> TracebackType | None:
 def is_ours(frame: FrameType) -> bool:
     """Whether the code of this frame belongs to shapeguard, its reference pipelines and examples excepted."""
     file = frame.f_code.co_filename
-    if file.startswith(_PACKAGE):
-        return not file.startswith(_PROGRAMS)
+    if file.startswith(OWN_PACKAGE):
+        return not file.startswith(OWN_PROGRAMS)
     # One function there goes under the file name of importlib; its globals still tell.
     return frame.f_globals.get("__name__") == "shapeguard.capture.imports_finder"
 

@@ -10,6 +10,8 @@ _BINARY = ("input", "other")
 _NAMES: dict[str, tuple[str, ...]] = {
     "cat": ("tensors", "dim"),
     "stack": ("tensors", "dim"),
+    "safe_cat": ("tensors", "dim"),
+    "safe_stack": ("tensors", "dim"),
     "hstack": ("tensors",),
     "vstack": ("tensors",),
     "dstack": ("tensors",),

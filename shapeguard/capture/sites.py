@@ -132,6 +132,20 @@ SITES: tuple[PatchSite, ...] = (
         for name in CONCAT
     ),
     PatchSite(
+        "shapeguard.reference.concat",
+        "joined",
+        "cat",
+        "joined:wrap_joined",
+        "what safe_cat and safe_stack were given, and what they left out",
+    ),
+    PatchSite(
+        "shapeguard.reference.joining",
+        "born",
+        "cat",
+        "joined:wrap_born",
+        "the line that made an operand, for the error of safe_cat and safe_stack",
+    ),
+    PatchSite(
         "torch.nn.functional",
         "scaled_dot_product_attention",
         "attention",

@@ -17,6 +17,8 @@ LIBRARY = 0  # not the user's; an op it issues on the user's behalf is set down 
 OPAQUE = -1  # not the user's, and what it does inside is its own business (layers, models, optimizers)
 
 OWN_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+# Programs to read and run: their frames mean something to the user. An installed copy holds the examples too.
+OWN_PROGRAMS = tuple(OWN_PACKAGE + name + os.sep for name in ("reference", "examples"))
 
 _THIRD_PARTY = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _STANDARD = tuple(

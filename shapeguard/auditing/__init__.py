@@ -51,7 +51,6 @@ def audit(
     if model is None and tokenizer is None:
         raise UsageError("audit: expected a model, its folder or a tokenizer, got none of them")
     folder = Folder.at(model) if isinstance(model, str | os.PathLike) else None
-    notes = list(folder.notes) if folder is not None else []
     tokenizer = _tokenizer(folder, tokenizer)
     part = folder.part() if folder is not None else model_part(model)
     settings = settings_of((_fields(generation_config), *part.generation))
@@ -67,7 +66,11 @@ def audit(
         outcome="completed",
         environment=environment(),
         findings=tuple(rank(examine(pipeline, locate))),
-        run=RunInfo(level="audit", seconds=round(time.monotonic() - started, 3), notes=(*notes, *given.notes)),
+        run=RunInfo(
+            level="audit",
+            seconds=round(time.monotonic() - started, 3),
+            notes=(*(folder.notes if folder is not None else ()), *given.notes),
+        ),
         batch=given.picture,
     )
 

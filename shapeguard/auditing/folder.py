@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -19,6 +21,8 @@ from shapeguard.reference.load import find_model, first_line
 from shapeguard.values.findings import Location
 
 _FILES = ("generation_config.json", "tokenizer_config.json", "config.json", "special_tokens_map.json")
+# Names under which older configs keep what the others call otherwise.
+_NAMES = {"n_embd": "hidden_size", "n_head": "num_attention_heads", "torch_dtype": "dtype"}
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _EMBEDDING = re.compile(r"(^|\.)(embed_tokens|wte|word_embeddings|embed_in|shared|token_embd)\.weight$")
 _POSITIONS = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings)\.weight$|^position_embd\.weight$")
@@ -59,7 +63,7 @@ class Folder:
             self.notes.append(f"{self.path} holds no tokenizer: nothing is said about padding and tokens")
             return None
         try:
-            return AutoTokenizer.from_pretrained(self.path, **self._options)
+            return AutoTokenizer.from_pretrained(self.path, config=self._known_config, **self._options)
         except Exception as error:  # a damaged file can make a reader raise anything
             raise UsageError(f"{self.path}: the tokenizer cannot be read ({first_line(error)})") from error
 
@@ -82,10 +86,19 @@ class Folder:
             return AutoConfig.from_pretrained(self.path, **self._options)
         except Exception as error:
             first = error
-        try:  # code of the model's own is not run: its config is read as plain fields
-            return PreTrainedConfig.from_pretrained(self.path, local_files_only=True)
-        except Exception:
-            raise UsageError(f"{self.path}: config.json cannot be read ({first_line(first)})") from first
+        # A config of the model's own code, which is not run, or one that is refused: perhaps for what the checks look for.
+        fields = _plain(self.path / "config.json")
+        self.notes.append(
+            f"transformers does not take config.json, its fields are read as they are: {first_line(first)}"
+        )
+        return SimpleNamespace(**fields)
+
+    @property
+    def _known_config(self) -> Any:
+        """What chooses the class of the tokenizer, where its own files do not."""
+        if not (self.path / "config.json").is_file():
+            return None
+        return self._config if isinstance(self._config, PreTrainedConfig) else PreTrainedConfig()
 
     @cached_property
     def _generation(self) -> Any:
@@ -110,6 +123,21 @@ class Folder:
             return (self.path / name).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
+
+
+def _plain(file: Path) -> dict[str, Any]:
+    """The fields of a JSON file.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: expected a model's config as JSON ({first_line(error)})") from error
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise UsageError(f"{file}: expected a model's config as a JSON object, got {type(fields).__name__}")
+    return {_NAMES.get(name, name): value for name, value in fields.items()}
 
 
 def _rows(weights: dict[str, tuple[int, ...]]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -37,6 +38,7 @@ def main(options: Namespace) -> int:
         raise UsageError(f"{options.model}: no such folder or file; expected a model folder or a .gguf file")
     prompts = read_prompts(options.prompts) if options.prompts is not None else None
     given = {} if options.max_new_tokens is None else {"max_new_tokens": options.max_new_tokens}
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what it has to say is in the report
     from shapeguard.auditing import audit
 
     report = audit(options.model, prompts=prompts, generation_config=given)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.preflight.base import ERROR, NOTE, WARNING, Problem, rows_text
 from shapeguard.values.findings import Mismatch, Severity
-from shapeguard.values.pipeline import BatchFacts, Pipeline
+from shapeguard.values.pipeline import Pipeline
 
 _PASS_IT = "Pass the tokenizer's mask on with the ids: `model.generate(**batch)`."
 
@@ -92,7 +92,9 @@ def positions_value(pipeline: Pipeline) -> Iterator[Problem]:
     if batch is None or batch.side not in ("left", "both"):
         return
     if batch.positions == "padding":
-        said = "The position ids count the padding on the left: the first real token of a short row is not at position 0"
+        said = (
+            "The position ids count the padding on the left: the first real token of a short row is not at position 0"
+        )
         # Rotary positions are relative: what is shifted as a whole stays the same but for rounding.
         yield _counted(ERROR, f"{said}.") if model.learned_positions else _counted(NOTE, f"{said}.")
     elif model.kind != "decoder" and model.learned_positions and batch.positions == "absent":
@@ -103,4 +105,3 @@ def positions_value(pipeline: Pipeline) -> Iterator[Problem]:
 def _counted(severity: Severity, message: str) -> Problem:
     fix = "Count them from the mask: `(attention_mask.cumsum(-1) - 1).clamp(min=0)`; for encoders pad on the right."
     return Problem("SG407", severity, message, fix, ("position_ids", "padding_side"))
-

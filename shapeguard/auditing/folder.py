@@ -137,7 +137,7 @@ def _plain(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: expected a model's config as JSON ({first_line(error)})") from error
     if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
         raise UsageError(f"{file}: expected a model's config as a JSON object, got {type(fields).__name__}")
-    return {_NAMES.get(name, name): value for name, value in fields.items()}
+    return {_NAMES.get(str(name), str(name)): value for name, value in fields.items()}
 
 
 def _rows(weights: dict[str, tuple[int, ...]]) -> int | None:

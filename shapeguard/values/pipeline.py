@@ -7,6 +7,7 @@ its part and name, as in ``"model.rows"``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Literal, TypeVar
 
 import msgspec
@@ -154,6 +155,12 @@ class BatchPicture(msgspec.Struct, frozen=True):
     left_out: int = 0  # rows that are not shown
 
 
+@cache
+def fields_of(part: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a part with their types, looked up once."""
+    return msgspec.structs.fields(part)
+
+
 def flat(part: msgspec.Struct, name: str) -> dict[str, object]:
     """The facts that are known, as entries of a row: ``"model.rows": 32000``. A float becomes a word."""
     facts: dict[str, object] = msgspec.to_builtins(part)
@@ -165,7 +172,7 @@ def read(facts: Mapping[str, object], name: str, part: type[_Part]) -> _Part:
     """The facts back out of a row's entries. What has another form there (a tensor, an object) is left unknown."""
     prefix = f"{name}." if name else ""
     found: dict[str, object] = {}
-    for field in msgspec.structs.fields(part):
+    for field in fields_of(part):
         value = facts.get(f"{prefix}{field.name}")
         try:
             found[field.name] = msgspec.convert(value, field.type, strict=False) if value is not None else field.default

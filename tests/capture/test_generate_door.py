@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,10 +19,9 @@ SOUND = torch.tensor([[5, 23], [6, 7]])
 
 
 @pytest.fixture
-def cpu_dies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cpu_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU stands in for a device on which a lookup out of range is an assertion."""
     monkeypatch.setattr(ids_check, "POISONED", {"cpu"})
-    yield
 
 
 class _Count(TorchDispatchMode):
@@ -76,10 +74,14 @@ def test_an_id_beyond_the_embedding_is_named_before_the_model_runs() -> None:
 @pytest.mark.usefixtures("cpu_dies")
 def test_the_line_that_added_the_token_is_where_to_change() -> None:
     words, model, guard = tokenizer(padding_side="left"), llama(), shapeguard.guard()
-    with pytest.raises(IndexError), guard:
+
+    def extend_and_generate() -> None:
         words.add_tokens([f"extra{number}" for number in range(20)])
         batch = words(["extra19"], return_tensors="pt", return_token_type_ids=False)
         model.generate(**batch, max_new_tokens=2)
+
+    with pytest.raises(IndexError), guard:
+        extend_and_generate()
     finding = _first(guard)
     assert finding.code == "SG104"
     assert finding.location is not None

@@ -30,12 +30,25 @@ def marks_of(ids: Rows, mask: Rows | None, pads: Iterable[int | None], shared: I
     marks: Marks = []
     for number, row in enumerate(ids):
         left, right = (length if length > common else 0 for length, common in zip(ends[number], least, strict=True))
-        padded = [index < left or index >= len(row) - right for index in range(len(row))]
         shown = mask[number] if mask is not None and number < len(mask) and len(mask[number]) == len(row) else None
         if alone:
-            padded = [False] * len(row)
+            left = right = 0
+        plain = _plain(len(row), left, right, shown)
+        if plain is not None:
+            marks.append(plain)
+            continue
+        padded = [index < left or index >= len(row) - right for index in range(len(row))]
         marks.append(_marks(row, padded, shown, known, known & set(shared)))
     return marks
+
+
+def _plain(length: int, left: int, right: int, mask: list[int] | None) -> list[Mark] | None:
+    """The marks of a row in which mask and padding agree, as in nearly all they do; None for any other."""
+    real = length - left - right
+    if mask is None or real < 0 or mask != [0] * left + [1] * real + [0] * right:
+        return None
+    found: list[Mark] = ["pad"] * left
+    return found + ["token"] * real + ["pad"] * right
 
 
 def _run(row: Sequence[int], pads: set[int]) -> int:
@@ -75,21 +88,23 @@ def batch_facts(
 ) -> BatchFacts:
     """Rows of ids as facts; ``start`` is the token a row begins with."""
     widths = {len(row) for row in ids}
-    lengths = tuple(sum(mark in ("token", "hidden token") for mark in row) for row in marks)
-    padding = [[mark in ("pad", "shown pad") for mark in row] for row in marks]
-    flat = [token for row in ids for token in row]
+    lengths = tuple(row.count("token") + row.count("hidden token") for row in marks)
+    padding = [
+        [mark in ("pad", "shown pad") for mark in row] if length < len(row) else [False] * len(row)
+        for row, length in zip(marks, lengths, strict=True)
+    ]
     return BatchFacts(
         rows=len(ids),
         width=max(widths, default=0),
         lengths=lengths[:_MOST_ROWS],
         ragged=len(widths) > 1,
-        side=side(padding),
-        mask="absent" if mask is None else side([not value for value in row] for row in mask),
+        side=side(row for row in padding if True in row),
+        mask="absent" if mask is None else side([not value for value in row] for row in mask if not all(row)),
         mask_shape=() if mask is None else (len(mask), max(map(len, mask), default=0)),
         shown=sum("shown pad" in row for row in marks),
         hidden=sum("hidden token" in row for row in marks),
-        smallest=min(flat, default=None),
-        largest=max(flat, default=None),
+        smallest=min((min(row) for row in ids if row), default=None),
+        largest=max((max(row) for row in ids if row), default=None),
         positions="absent" if positions is None else _counted(positions, padding),
         positions_shape=() if positions is None else (len(positions), max(map(len, positions), default=0)),
         doubled=_doubled(ids, padding, start),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from shapeguard.values.pipeline import ModelFacts, Settings
+from shapeguard.values.pipeline import ModelFacts, Settings, fields_of
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions", "n_ctx")
 _TABLES = ("wpe", "embed_positions", "position_embeddings")
@@ -65,7 +65,7 @@ def settings_of(configs: Iterable[Any], given: dict[str, Any] | None = None) -> 
     """The settings in force: ``given`` (arguments of the call) before the first config that has one."""
     configs, given = tuple(configs), given or {}
     found: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Settings):
+    for field in fields_of(Settings):
         value = given.get(field.name)
         for config in configs:
             value = getattr(config, field.name, None) if value is None else value

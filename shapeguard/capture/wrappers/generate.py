@@ -20,7 +20,7 @@ from shapeguard.capture.preflight.ids import doomed, extremes
 from shapeguard.capture.preflight.model import model_facts, settings_of
 from shapeguard.capture.state import state
 from shapeguard.capture.wrappers.door import idle, watched
-from shapeguard.capture.wrappers.padding import ids_side, mask_side, readable
+from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable
 from shapeguard.values.pipeline import BatchFacts, Settings, flat
 
 
@@ -84,26 +84,29 @@ class _Call:
         given = {"input_ids": ids, **{k: v for k, v in kwargs.items() if isinstance(v, torch.Tensor) and k != "inputs"}}
         given["past_key_values"] = kwargs.get("past_key_values")
         pads = [settings.pad_token_id, getattr(config, "pad_token_id", None)]
+        rows, seen = readable(ids), readable(mask)
         return {
             **given,
             **flat(settings, ""),
-            **(self._preflight(ids, mask, pads, settings) if self._outermost else {}),
+            **(self._preflight(ids, mask, rows, seen, pads, settings) if self._outermost else {}),
             "model": type(model).__name__,
             "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
-            "ids padded": ids_side(ids, pads),
-            "mask padded": "absent" if mask is None else mask_side(mask),
+            "ids padded": ids_side(rows, pads),
+            "mask padded": "absent" if mask is None else mask_side(seen),
         }
 
     def _ids(self) -> Any:
         return self._positional if self._positional is not None else _given_ids(self._kwargs)
 
-    def _preflight(self, ids: Any, mask: Any, pads: list[Any], settings: Settings) -> dict[str, Any]:
+    def _preflight(
+        self, ids: Any, mask: Any, rows: Rows | None, seen: Rows | None, pads: list[Any], settings: Settings
+    ) -> dict[str, Any]:
         model = model_facts(self._model.config, self._model)
         found = extremes(ids)
         if not model.replaces_ids:
             self._doom = doomed(self._model, self._kwargs, found, model.rows)
         facts = flat(model, "model")
-        batch = _batch(ids, mask, self._kwargs.get("position_ids"), pads, settings)
+        batch = _batch(ids, mask, rows, seen, self._kwargs.get("position_ids"), pads, settings)
         if batch is not None:
             if found is not None:
                 batch = msgspec.structs.replace(batch, smallest=found[0], largest=found[1])
@@ -116,13 +119,14 @@ def _given_ids(kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("input_ids", kwargs.get("inputs"))
 
 
-def _batch(ids: Any, mask: Any, positions: Any, pads: list[Any], settings: Settings) -> BatchFacts | None:
+def _batch(
+    ids: Any, mask: Any, rows: Rows | None, seen: Rows | None, positions: Any, pads: list[Any], settings: Settings
+) -> BatchFacts | None:
     """The batch as far as it can be read for free; of ids on a device the shapes alone."""
-    rows = readable(ids)
     if rows is None:
         shape = tuple(getattr(ids, "shape", ()))
         return BatchFacts(rows=shape[0], width=shape[1], mask_shape=_shape(mask)) if len(shape) == 2 else None
-    seen, counted = readable(mask), readable(positions)
+    counted = readable(positions)
     shared = {*settings.ends, settings.bos_token_id}
     facts = batch_facts(rows, seen, counted, marks_of(rows, seen, pads, shared))
     if mask is not None and seen is None:

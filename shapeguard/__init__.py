@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shapeguard.analysis import analyze
+    from shapeguard.auditing import audit
     from shapeguard.errors import LossyConcatWarning, ShapeguardError, ShapeMismatchError
     from shapeguard.frontend import Guard, guard
     from shapeguard.reference.concat import safe_cat, safe_stack
@@ -28,6 +29,7 @@ _HOME = {
     "ShapeMismatchError": "shapeguard.errors",
     "ShapeguardError": "shapeguard.errors",
     "analyze": "shapeguard.analysis",
+    "audit": "shapeguard.auditing",
     "guard": "shapeguard.frontend",
     "install": "shapeguard.installing",
     "safe_cat": "shapeguard.reference.concat",
@@ -45,6 +47,7 @@ __all__ = [
     "ShapeMismatchError",
     "ShapeguardError",
     "analyze",
+    "audit",
     "guard",
     "install",
     "safe_cat",

@@ -59,14 +59,23 @@ def check(settings: Settings) -> None:
         MissingDependencyError: torch or transformers is not installed.
         UsageError: the model folder is none, the prompts cannot be read, the number of tokens is not positive.
     """
-    for name in ("torch", "transformers"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingDependencyError(f"the demo needs {name}, which is not installed: pip install {name}")
+    needs("the demo")
     if settings.max_new_tokens < 1:
         raise UsageError(f"--max-new-tokens: expected 1 or more, got {settings.max_new_tokens}")
     _check_model(settings.model)
     if settings.prompts is not None:
         read_prompts(settings.prompts)
+
+
+def needs(what: str) -> None:
+    """Look whether torch and transformers are installed.
+
+    Raises:
+        MissingDependencyError: one of them is not.
+    """
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingDependencyError(f"{what} needs {name}, which is not installed: pip install {name}")
 
 
 def _check_model(model: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from shapeguard.analysis.children import join, processes
 from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.ranking import rank
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.steps import decoding_steps
@@ -57,6 +58,10 @@ def _ask_rules(run: Run) -> tuple[list[Finding], list[str]]:
             findings += rule.check(run)
         except Exception as trouble:  # one rule's trouble must not cost the answer of another
             notes.append(f"{rule.code} could not be asked: {type(trouble).__name__}: {trouble}")
+    try:
+        findings += at_the_door(run, {finding.code for finding in findings})
+    except Exception as trouble:
+        notes.append(f"the checks before a generation could not be asked: {type(trouble).__name__}: {trouble}")
     return findings, notes
 
 

@@ -8,18 +8,19 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
-from shapeguard.cli import demo, rules, run, show
+from shapeguard.cli import audit, demo, rules, run, show
 from shapeguard.cli.say import say
 from shapeguard.errors import ShapeguardError, UsageError
 
 # One file a command: SUMMARY, add_arguments(parser) and main(options), which returns an exit status or an Ending.
-COMMANDS = {"run": run, "show": show, "rules": rules, "demo": demo}
+COMMANDS = {"run": run, "show": show, "rules": rules, "demo": demo, "audit": audit}
 
 _EXAMPLES = """\
 examples:
   shapeguard demo
   shapeguard run train.py --epochs 3
   shapeguard run --out report -m package.module --flag
+  shapeguard audit path/to/model --prompts prompts.txt
   shapeguard show shapeguard-report --format markdown
   shapeguard rules SG301
 """

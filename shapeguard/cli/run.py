@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUMMARY = "Run a script or module as python does, and explain what goes wrong with its shapes."
 FINDINGS_STATUS = 3
 _LEVELS = ("crash", "boundary", "user", "all")
-_FAIL_ON = {"never": (), "error": ("error",), "warning": ("error", "warning")}
+FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "warning": ("error", "warning")}
 _WITH_VALUE = ("--level", "--out", "--fail-on", "--user-code")
 
 
@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fail-on",
-        choices=_FAIL_ON,
+        choices=FAIL_ON,
         default="never",
         help="exit with 3 on such findings, where the program itself ended with 0 (default: %(default)s)",
     )
@@ -97,7 +97,7 @@ def main(options: Namespace) -> Ending:
     ending = launch(target, watcher)
     for trouble in ending.troubles:
         say(trouble)
-    found = watcher.severities() & set(_FAIL_ON[options.fail_on])
+    found = watcher.severities() & set(FAIL_ON[options.fail_on])
     return Ending(ending, FINDINGS_STATUS if found and ending.success else None)
 
 

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shapeguard.cli.files import write_new
 from shapeguard.cli.say import put
 from shapeguard.errors import UsageError
 
@@ -37,13 +38,7 @@ def main(options: Namespace) -> int:
     if options.out is None:
         put(text)
         return 0
-    try:
-        with options.out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"--out {options.out}: exists already; name another file or remove it") from None
-    except OSError as error:
-        raise UsageError(f"--out {options.out}: cannot be written ({error.strerror})") from None
+    write_new("--out", options.out, text)
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,6 +19,7 @@ from shapeguard.render.alignment import ATTENTION, INPUTS, AlignedStep, Quantity
 from shapeguard.render.chart import charts
 from shapeguard.render.clash import clashing_dims
 from shapeguard.render.excerpt import Gap, excerpt
+from shapeguard.render.picture import SIGNS, WORDS, draw, notes
 from shapeguard.values.findings import Comparison, Mismatch, OperandView, Report, StepRow
 from shapeguard.values.shapes import format_range
 
@@ -25,6 +27,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_STEPS = 200
 _MOST_CALLS = 500
 _MOST_OUTPUTS = 200
+_PICTURE_COLUMNS = 128
 _SHAPE_KINDS = frozenset({"attention", "cache", "concat"})
 _MARKS = {"error": "✗", "warning": "!", "note": "i"}
 
@@ -43,6 +46,8 @@ def render(report: Report) -> str:
             steps=_shown_steps(report.steps),
             calls=excerpt(report.calls, cap=_MOST_CALLS, keep=[n for n, call in enumerate(report.calls) if call.error]),
             kinds=sorted({call.kind for call in report.calls}),
+            drawing=(drawing := draw(report.batch, _PICTURE_COLUMNS) if report.batch is not None else None),
+            notes=notes(drawing) if drawing is not None else [],
             beside=_side_by_side(report.comparison) if report.comparison is not None else None,
             style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
             script=Markup(script),
@@ -107,6 +112,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.globals.update(boxes=_boxes, format_range=format_range, marks=_MARKS, words=words)
+    environment.globals.update(
+        boxes=_boxes, format_range=format_range, marks=_MARKS, words=words, signs=SIGNS, picture_words=WORDS
+    )
+    environment.filters["groupby_runs"] = lambda cells: [(mark, len(list(run))) for mark, run in groupby(cells)]
     environment.tests["gap"] = lambda value: isinstance(value, Gap)
     return environment

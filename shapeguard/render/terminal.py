@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
+from shapeguard.render.picture import SIGNS, WORDS, draw, notes
 from shapeguard.render.terminal_operands import operand_lines
 from shapeguard.render.words import (
     change_text,
@@ -27,6 +28,7 @@ from shapeguard.render.words import (
     title,
 )
 from shapeguard.values.findings import Edit, Finding, Fix, LineageStep, Location, Mismatch, OperandView, Report
+from shapeguard.values.pipeline import BatchPicture
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 _FRAME = 4  # columns that the panel takes
@@ -42,7 +44,7 @@ Block = Text | Padding
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """The report's answer as a panel of at most ``width`` columns; a run that went well is one line."""
     console = _console(width, color)
-    if report.findings or report.exception is not None:
+    if report.findings or report.exception is not None or report.batch is not None:
         body = Group(*_parts(report, width - _FRAME))
         console.print(Panel(body, box=HORIZONTALS, title=Text("shapeguard", "bold"), title_align="left", width=width))
     else:
@@ -80,9 +82,13 @@ def _written(console: Console) -> str:
 def _parts(report: Report, width: int) -> Iterator[Block]:
     if report.findings:
         yield from _answer(report.findings[0], width)
-        yield from _folded(report.findings[1:])
-    else:
+        yield from _folded(report.findings[1:], told=report.run.level == "audit")
+    elif report.exception is not None:
         yield from _unexplained(report, width)
+    else:
+        yield Text("no findings", style="bold")
+    if report.batch is not None:
+        yield from _batch(report.batch, width)
     yield from _beside_the_reference(report)
 
 
@@ -90,7 +96,8 @@ def _answer(finding: Finding, width: int) -> Iterator[Block]:
     severity = finding.severity.value
     yield Text.assemble((f"{finding.code} {finding.name}", "bold"), " · ", (severity, _STYLES[severity]))
     yield _flowing(cut(finding.message, _LONGEST_MESSAGE))
-    yield Text()
+    if finding.location is not None or finding.failed_at is not None:
+        yield Text()
     if finding.location is not None:
         yield from _line_of_code("where to change", finding.location)
     if finding.failed_at is not None and finding.failed_at != finding.location:
@@ -167,16 +174,32 @@ def _edit(edit: Edit) -> Iterator[Block]:
         yield _flowing(f"{sign} {line}", style="green" if sign == "+" else "red", indent=_INDENT)
 
 
-def _folded(findings: Sequence[Finding]) -> Iterator[Block]:
-    """The findings behind the first, one line each."""
+def _folded(findings: Sequence[Finding], told: bool = False) -> Iterator[Block]:
+    """The findings behind the first, one line each; ``told`` with their messages, where each is a matter of its own."""
     if findings:
         yield Text()
         yield Text("also found", style="bold")
     for finding in findings[:_MOST_FOLDED]:
         where = f"  {clean(short_place(finding.location))}" if finding.location is not None else ""
         yield _flowing(f"{title(finding)}{where}", indent=_INDENT)
+        if told:
+            yield _flowing(cut(finding.message, _LONGEST_MESSAGE), indent=2 * _INDENT)
     if len(findings) > _MOST_FOLDED:
         yield _flowing(f"… and {len(findings) - _MOST_FOLDED} more in report.json", indent=_INDENT)
+
+
+def _batch(picture: BatchPicture, width: int) -> Iterator[Block]:
+    """The batch as a picture, with the real length of each row before it."""
+    lengths = max((len(str(row.length)) for row in picture.rows), default=1)
+    drawing = draw(picture, width - lengths - 2 * _INDENT)
+    yield Text()
+    yield Text.assemble(
+        ("the batch", "bold"), "  " + ", ".join(f"{SIGNS[mark]} {WORDS[mark]}" for mark in drawing.marks)
+    )
+    for row in drawing.rows:
+        yield Padding(Text(f"{row.length:>{lengths}}  {row.text}"), (0, 0, 0, _INDENT))
+    for note in notes(drawing):
+        yield _flowing(note, style="dim", indent=_INDENT)
 
 
 def _beside_the_reference(report: Report) -> Iterator[Block]:

@@ -51,7 +51,9 @@ model(**batch)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect, whole_trails, written
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
@@ -63,13 +65,24 @@ from shapeguard.values.recording import Row
 CODE, NAME = "SG104", "token-id-out-of-vocab"
 
 
+class Stopped(NamedTuple):
+    """A generation that was not begun: the id that has no row, and the rows there are."""
+
+    row: Row
+    odd: int
+    rows: int
+
+
 def check(run: Run) -> Iterator[Finding]:
     """A lookup in a table of tokens that failed for an id outside of it."""
     lookup = failed_lookup(run)
+    stopped = stopped_at_the_door(run)
+    if stopped is not None:
+        yield _stopped(run, stopped)
     if lookup is None or lookup.role != "token":
         return
     vocabulary = _vocabulary(run, lookup)
-    added = _added(run, lookup)
+    added = _added(run, lookup.rows, lookup.odd)
     yield Finding(
         CODE,
         NAME,
@@ -79,7 +92,38 @@ def check(run: Run) -> Iterator[Finding]:
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
         mismatch=Mismatch("index", (vocabulary or lookup.odd, lookup.rows), 0),
-        fix=_fix(run, lookup, added),
+        fix=_fix(lookup.odd, added),
+    )
+
+
+def stopped_at_the_door(run: Run) -> Stopped | None:
+    """A call of ``generate`` that the guard stopped before a GPU would have looked the id up."""
+    row = run.failed_row()
+    if row is None or row.kind != "generate" or "shapeguard stopped generate" not in row.error:
+        return None
+    smallest, largest, rows = (row.args.get(name) for name in ("batch.smallest", "batch.largest", "model.rows"))
+    if not isinstance(smallest, int) or not isinstance(largest, int) or not isinstance(rows, int):
+        return None
+    return Stopped(row, smallest if smallest < 0 else largest, rows)
+
+
+def _stopped(run: Run, stopped: Stopped) -> Finding:
+    ids = inputs_of(stopped.row)
+    source = tokenizer_of(run, ids)
+    added = _added(run, stopped.rows, stopped.odd)
+    said = f"Token id {stopped.odd} is not in the model's embedding of {stopped.rows} rows"
+    why = ": tokens were added to the tokenizer, and the model was not resized." if added is not None else "."
+    device = f" On {ids.device} the lookup would have ended the CUDA context." if ids is not None and ids.device else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        said + why + device,
+        location=run.location(added or source or stopped.row),
+        failed_at=run.failed_at,
+        operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+        mismatch=Mismatch("index", (stopped.odd, stopped.rows), 0),
+        fix=_fix(stopped.odd, added),
     )
 
 
@@ -90,11 +134,11 @@ def _vocabulary(run: Run, lookup: Lookup) -> int | None:
     return size if isinstance(size, int) and size > lookup.rows else None
 
 
-def _added(run: Run, lookup: Lookup) -> Row | None:
+def _added(run: Run, rows: int, odd: int) -> Row | None:
     """The call that gave the tokenizer its first entry past the end of the table."""
     for row in run.of_kind("vocabulary"):
         after = row.args.get("after")
-        if "resize" not in row.op and isinstance(after, int) and after > lookup.rows and lookup.odd >= lookup.rows:
+        if "resize" not in row.op and isinstance(after, int) and after > rows and odd >= rows:
             return row
     return None
 
@@ -125,8 +169,8 @@ def _message(lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:
     return f"{said}; the last one is {lookup.rows - 1}."
 
 
-def _fix(run: Run, lookup: Lookup, added: Row | None) -> Fix:
-    if lookup.odd < 0:
+def _fix(odd: int, added: Row | None) -> Fix:
+    if odd < 0:
         return Fix("Replace the ignored positions by a real token (the pad token) before they are fed as inputs.")
     if added is not None:
         return Fix("After this line, give the model rows for them: `model.resize_token_embeddings(len(tokenizer))`.")

@@ -1,4 +1,4 @@
-"""``generate()``: what it was really given, and a door around it.
+"""``generate()``: what it was really given, looked at once before the model runs, and a door around it.
 
 Imported only after the user's program has imported torch and transformers' generation.
 """
@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import torch
 
 from shapeguard.capture.paths import path_of
+from shapeguard.capture.preflight.batch import batch_facts, marks_of, without_marks
+from shapeguard.capture.preflight.cache import cache_facts
+from shapeguard.capture.preflight.ids import doomed, extremes
+from shapeguard.capture.preflight.model import model_facts, settings_of
 from shapeguard.capture.state import state
 from shapeguard.capture.wrappers.door import idle, watched
-from shapeguard.capture.wrappers.padding import ids_side, mask_side
-
-_SETTINGS = (
-    "max_new_tokens",
-    "max_length",
-    "num_beams",
-    "num_return_sequences",
-    "do_sample",
-    "use_cache",
-    "pad_token_id",
-    "eos_token_id",
-    "cache_implementation",
-)
+from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable
+from shapeguard.values.pipeline import BatchFacts, Settings, flat
 
 
 def wrap_generate(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,15 +34,16 @@ def wrap_generate(original: Callable[..., Any]) -> Callable[..., Any]:
         outermost = state.root is None
         if outermost:
             state.root = self
+        call = _Call(self, args, kwargs, outermost)
         try:
             return watched(
-                functools.partial(original, self),
+                functools.partial(call.through, original),
                 args,
                 kwargs,
                 sys._getframe(1),
                 "generate",
                 "generate",
-                lambda: _labelled(self, args, kwargs),
+                call.labelled,
                 path_of(self),
                 cover=False,
                 owner=self,
@@ -60,32 +55,84 @@ def wrap_generate(original: Callable[..., Any]) -> Callable[..., Any]:
     return generate
 
 
-def _labelled(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    config = getattr(model, "config", None)
-    ids = args[0] if args else kwargs.get("input_ids", kwargs.get("inputs"))
-    mask = kwargs.get("attention_mask")
-    settings = effective_settings(model, kwargs)
-    given = {"input_ids": ids, **{k: v for k, v in kwargs.items() if isinstance(v, torch.Tensor) and k != "inputs"}}
-    given["past_key_values"] = kwargs.get("past_key_values")
-    pads = [settings.get("pad_token_id"), getattr(config, "pad_token_id", None)]
-    return {
-        **given,
-        **settings,
-        "model": type(model).__name__,
-        "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
-        "ids padded": ids_side(ids, pads),
-        "mask padded": "absent" if mask is None else mask_side(mask),
-    }
+class _Call:
+    """One call of ``generate``: described on the way in, and stopped where a GPU would die of it."""
+
+    __slots__ = ("_doom", "_kwargs", "_model", "_outermost", "_positional")
+
+    def __init__(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outermost: bool) -> None:
+        self._model = model
+        self._positional = args[0] if args else None
+        self._kwargs = kwargs
+        self._outermost = outermost
+        self._doom = ""
+
+    def through(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The call itself. What was described is let go first: it is the caller's."""
+        model, doom = self._model, self._doom
+        self._positional, self._kwargs = None, {}
+        if doom:
+            raise IndexError(doom)
+        return original(model, *args, **kwargs)
+
+    def labelled(self) -> dict[str, Any]:
+        """The arguments by their names, the settings in force, and the facts that the checks of an audit ask for."""
+        model, kwargs, ids = self._model, self._kwargs, self._ids()
+        config, mask = getattr(model, "config", None), kwargs.get("attention_mask")
+        configs = (kwargs.get("generation_config"), getattr(model, "generation_config", None))
+        settings = settings_of(configs, kwargs)
+        given = {"input_ids": ids, **{k: v for k, v in kwargs.items() if isinstance(v, torch.Tensor) and k != "inputs"}}
+        given["past_key_values"] = kwargs.get("past_key_values")
+        pads = [settings.pad_token_id, getattr(config, "pad_token_id", None)]
+        rows, seen = readable(ids), readable(mask)
+        return {
+            **given,
+            **flat(settings, ""),
+            **(self._preflight(ids, mask, rows, seen, pads, settings) if self._outermost else {}),
+            "model": type(model).__name__,
+            "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
+            "ids padded": ids_side(rows, pads),
+            "mask padded": "absent" if mask is None else mask_side(seen),
+        }
+
+    def _ids(self) -> Any:
+        return self._positional if self._positional is not None else _given_ids(self._kwargs)
+
+    def _preflight(
+        self, ids: Any, mask: Any, rows: Rows | None, seen: Rows | None, pads: list[Any], settings: Settings
+    ) -> dict[str, Any]:
+        model = model_facts(self._model.config, self._model)
+        found = extremes(ids)
+        if not model.replaces_ids:
+            self._doom = doomed(self._model, self._kwargs, found, model.rows)
+        facts = flat(model, "model")
+        batch = _batch(ids, mask, rows, seen, self._kwargs.get("position_ids"), pads, settings)
+        if batch is not None:
+            if found is not None:
+                batch = msgspec.structs.replace(batch, smallest=found[0], largest=found[1])
+            facts |= flat(batch, "batch")
+        cache = cache_facts(self._kwargs.get("past_key_values"))
+        return facts | (flat(cache, "cache") if cache is not None else {})
 
 
-def effective_settings(model: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Settings as generate will see them: its arguments before the given config before the model's."""
-    configs = (kwargs.get("generation_config"), getattr(model, "generation_config", None))
-    settings: dict[str, Any] = {}
-    for name in _SETTINGS:
-        value = kwargs.get(name)
-        for config in configs:
-            value = getattr(config, name, None) if value is None else value
-        if value is not None and not isinstance(value, torch.Tensor):
-            settings[name] = value
-    return settings
+def _given_ids(kwargs: Mapping[str, Any]) -> Any:
+    return kwargs.get("input_ids", kwargs.get("inputs"))
+
+
+def _batch(
+    ids: Any, mask: Any, rows: Rows | None, seen: Rows | None, positions: Any, pads: list[Any], settings: Settings
+) -> BatchFacts | None:
+    """The batch as far as it can be read for free; of ids on a device the shapes alone."""
+    if rows is None:
+        shape = tuple(getattr(ids, "shape", ()))
+        return BatchFacts(rows=shape[0], width=shape[1], mask_shape=_shape(mask)) if len(shape) == 2 else None
+    counted = readable(positions)
+    shared = {*settings.ends, settings.bos_token_id}
+    facts = batch_facts(rows, seen, counted, marks_of(rows, seen, pads, shared))
+    if mask is not None and seen is None:
+        facts = msgspec.structs.replace(without_marks(facts), mask="?", mask_shape=_shape(mask))
+    return facts if any(pad is not None for pad in pads) or seen is not None else without_marks(facts)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))

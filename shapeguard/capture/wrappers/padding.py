@@ -49,7 +49,7 @@ def side(padded: Iterable[Sequence[bool]]) -> str:
 def mask_side(mask: Any) -> str:
     """Padding side as a 2-D attention mask tells it; "?" where the mask cannot be read for free."""
     rows = readable(mask)
-    return "?" if rows is None else side([not value for value in row] for row in rows)
+    return "?" if rows is None else side([not value for value in row] for row in rows if not all(row))
 
 
 def ids_side(ids: Any, pad_ids: Iterable[int | None]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapeguard.frontend import Guard, guard
     from shapeguard.values.findings import Finding, Report, Severity
     from shapeguard.values.recording import Recording
+    from shapeguard.verifying import verify
 
 _HOME = {
     "Finding": "shapeguard.values.findings",
@@ -28,6 +29,7 @@ _HOME = {
     "guard": "shapeguard.frontend",
     "install": "shapeguard.installing",
     "uninstall": "shapeguard.installing",
+    "verify": "shapeguard.verifying",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "guard",
     "install",
     "uninstall",
+    "verify",
 ]
 
 

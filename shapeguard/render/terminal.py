@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from shapeguard.render.terminal_operands import operand_lines
+from shapeguard.render.verified import row_lines, summary_lines, verdict
 from shapeguard.render.words import (
     change_text,
     clean,
@@ -27,6 +28,7 @@ from shapeguard.render.words import (
     title,
 )
 from shapeguard.values.findings import Edit, Finding, Fix, LineageStep, Location, Mismatch, OperandView, Report
+from shapeguard.values.verification import Verification
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 _FRAME = 4  # columns that the panel takes
@@ -42,7 +44,7 @@ Block = Text | Padding
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """The report's answer as a panel of at most ``width`` columns; a run that went well is one line."""
     console = _console(width, color)
-    if report.findings or report.exception is not None:
+    if report.findings or report.exception is not None or report.verification is not None:
         body = Group(*_parts(report, width - _FRAME))
         console.print(Panel(body, box=HORIZONTALS, title=Text("shapeguard", "bold"), title_align="left", width=width))
     else:
@@ -81,8 +83,10 @@ def _parts(report: Report, width: int) -> Iterator[Block]:
     if report.findings:
         yield from _answer(report.findings[0], width)
         yield from _folded(report.findings[1:])
-    else:
+    elif report.exception is not None:
         yield from _unexplained(report, width)
+    if report.verification is not None:
+        yield from _verified(report.verification, spaced=bool(report.findings or report.exception))
     yield from _beside_the_reference(report)
 
 
@@ -90,7 +94,8 @@ def _answer(finding: Finding, width: int) -> Iterator[Block]:
     severity = finding.severity.value
     yield Text.assemble((f"{finding.code} {finding.name}", "bold"), " · ", (severity, _STYLES[severity]))
     yield _flowing(cut(finding.message, _LONGEST_MESSAGE))
-    yield Text()
+    if finding.location is not None or finding.failed_at is not None:
+        yield Text()
     if finding.location is not None:
         yield from _line_of_code("where to change", finding.location)
     if finding.failed_at is not None and finding.failed_at != finding.location:
@@ -177,6 +182,17 @@ def _folded(findings: Sequence[Finding]) -> Iterator[Block]:
         yield _flowing(f"{title(finding)}{where}", indent=_INDENT)
     if len(findings) > _MOST_FOLDED:
         yield _flowing(f"… and {len(findings) - _MOST_FOLDED} more in report.json", indent=_INDENT)
+
+
+def _verified(verification: Verification, spaced: bool) -> Iterator[Block]:
+    """The batch against its rows: a line for each, what was tried, the verdict."""
+    if spaced:
+        yield Text()
+    yield Text(one_line(verdict(verification)), style="bold green" if verification.passed else "bold red")
+    for line in row_lines(verification):
+        yield _flowing(line, indent=_INDENT)
+    for line in summary_lines(verification):
+        yield _flowing(line)
 
 
 def _beside_the_reference(report: Report) -> Iterator[Block]:

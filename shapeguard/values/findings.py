@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from shapeguard.values.verification import Verification
+
 REPORT_SCHEMA = "shapeguard.report/1"
 
 Outcome = Literal["crashed", "completed", "interrupted"]
@@ -205,6 +207,7 @@ class Report(msgspec.Struct, frozen=True):
     steps: tuple[StepRow, ...] = ()
     calls: tuple[CallRow, ...] = ()
     comparison: Comparison | None = None
+    verification: Verification | None = None
     schema: str = REPORT_SCHEMA
 
     def to_json(self) -> bytes:

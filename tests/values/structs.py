@@ -8,7 +8,7 @@ from types import ModuleType
 import msgspec
 from hypothesis import strategies as st
 
-from shapeguard.values import findings, recording
+from shapeguard.values import findings, recording, verification
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Chain, Recording, Row, Site
 
@@ -19,7 +19,7 @@ _Numbered = typing.TypeVar("_Numbered", Site, Chain, Row)
 def _register() -> None:
     st.register_type_strategy(int, st.integers(-(2**62), 2**62))
     st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
-    for module in (findings, recording):
+    for module in (verification, findings, recording):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 st.register_type_strategy(kind, _any(kind, module))

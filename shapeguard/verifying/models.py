@@ -11,7 +11,7 @@ import torch
 
 from shapeguard.errors import UsageError
 from shapeguard.values.findings import Report
-from shapeguard.values.verification import Verification, VerifiedRow
+from shapeguard.values.verification import Verification, VerifiedRow, greatest
 from shapeguard.verifying.batches import PromptBatch, encode_as_it_is
 from shapeguard.verifying.causes import Case, explained
 from shapeguard.verifying.compare import Tolerance, by_step, first_other, name, within
@@ -79,7 +79,7 @@ def _verified(model: Any, tokenizer: Any, batch: PromptBatch, steps: int, tolera
     )
     if verification.passed:
         return report_of(verification, notes=notes)
-    tolerances = [row.repeated_tolerance if subject.copied else row.tolerance for row in rows]
+    tolerances = _after_repair(rows) if subject.copied else [row.tolerance for row in rows]
     return report_of(*explained(Case(subject, batch, references, tolerances, verification)), notes=notes)
 
 
@@ -131,8 +131,9 @@ def _repeated(
         _judged(
             row,
             by_step(together[row.row].logits, wide[row.row].logits),
+            judge.of(wide[row.row].scale),
             # Rounding that a model amplifies shrinks with eps; a leak is as great in any dtype. Halfway tells them apart.
-            max(judge.of(wide[row.row].scale), (row.worst or 0.0) * shrinks),
+            (row.worst or 0.0) * shrinks,
             asked_for,
         )
         for row in rows
@@ -140,9 +141,13 @@ def _repeated(
     return wide, judged
 
 
-def _judged(row: VerifiedRow, repeated: tuple[float | None, ...], allowed: float, asked_for: bool) -> VerifiedRow:
+def _judged(
+    row: VerifiedRow, repeated: tuple[float | None, ...], allowed: float, shrunk: float, asked_for: bool
+) -> VerifiedRow:
     """What the wider dtype says of a row. A tolerance that was asked for decides alone."""
-    agrees, remark = within(repeated, allowed), row.remark
+    agrees, remark = within(repeated, max(allowed, shrunk)), row.remark
+    if agrees and not within(repeated, allowed):
+        allowed = shrunk
     if agrees and not row.passed:
         remark = "rounding beyond the tolerance"
     elif agrees and row.first_other is not None:
@@ -158,6 +163,12 @@ def _judged(row: VerifiedRow, repeated: tuple[float | None, ...], allowed: float
         rounding=agrees and not row.passed,
         remark=remark,
     )
+
+
+def _after_repair(rows: Sequence[VerifiedRow]) -> list[float]:
+    """What mended rows may still differ by: what rounding explains, more where the sound rows of this model show more."""
+    seen = [greatest(row.repeated) or 0.0 for row in rows if within(row.repeated, row.repeated_tolerance)]
+    return [max(row.repeated_tolerance, 8 * max(seen, default=0.0)) for row in rows]
 
 
 def _dtype(model: Any) -> torch.dtype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from types import ModuleType
 
 import msgspec
 from hypothesis import strategies as st
@@ -19,14 +18,14 @@ _Numbered = typing.TypeVar("_Numbered", Site, Chain, Row)
 def _register() -> None:
     st.register_type_strategy(int, st.integers(-(2**62), 2**62))
     st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
-    for module in (verification, findings, recording):
+    for module in (findings, recording, verification):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-                st.register_type_strategy(kind, _any(kind, module))
+                st.register_type_strategy(kind, _any(kind))
 
 
-def _any(kind: type[_Struct], module: ModuleType) -> st.SearchStrategy[_Struct]:
-    hints = typing.get_type_hints(kind, vars(module))
+def _any(kind: type[_Struct]) -> st.SearchStrategy[_Struct]:
+    hints = typing.get_type_hints(kind)
     return st.deferred(lambda: st.builds(kind, **{name: st.from_type(hints[name]) for name in kind.__struct_fields__}))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -38,49 +38,67 @@ def verify_model(
         return _verified(model, tokenizer, batch, steps, tolerance)
 
 
+class _Judged(NamedTuple):
+    """The rows with their verdicts, and what gave them."""
+
+    rows: list[VerifiedRow]
+    own: Tolerance
+    subject: Subject
+    alone: Sequence[Walk]  # as the subject gives it
+    notes: tuple[str, ...] = ()
+
+
 def _verified(model: Any, tokenizer: Any, batch: PromptBatch, steps: int, tolerance: float | None) -> Report:
     alone = list(_each_alone(model, batch, steps))
     try:
         together = walk_batch(model, batch, [walk.tokens for walk in alone])
     except Exception as error:
         return crashed(_title(model), error, lambda: walk_batch(model, batch, [walk.tokens for walk in alone]))
-    own = Tolerance(_dtype(model), _layers(model), tolerance)
 
     def against(own: Tolerance) -> list[VerifiedRow]:
         return [_row(at, batch, together[at], walk, own, tokenizer) for at, walk in enumerate(alone)]
 
-    rows = against(own)
-    subject, notes = Subject(model, own.dtype, False), []
-    if own.dtype in (torch.float16, torch.bfloat16) or not all(row.passed for row in rows):
-        subject = widened(model, own.dtype)  # 16 bits can hide a leak, and any dtype look like one
-        notes += [subject.trouble] if subject.trouble else []
-    references: Sequence[Walk] = alone
-    if subject.copied:
-        judge = Tolerance(subject.dtype, own.layers, final=True)
-        try:
-            references, rows = _repeated(subject, batch, alone, rows, judge, own.dtype, tolerance is not None)
-        except Exception as error:  # a kernel that the wider dtype has not
-            notes.append(f"not repeated in {name(subject.dtype)}: {type(error).__name__}: {error}"[:200])
-            subject, references = Subject(model, own.dtype, False), alone
-    if notes:  # nothing wider was asked: this is the last word
-        own = own._replace(final=True)
-        rows = against(own)
+    judged = _judge(model, batch, alone, against, Tolerance(_dtype(model), _layers(model), tolerance))
+    rows, subject = judged.rows, judged.subject
     verification = Verification(
         what=_title(model),
         passed=all(row.passed for row in rows),
         rows=tuple(rows),
         steps=max(len(walk.tokens) for walk in alone),
-        dtype=name(own.dtype),
+        dtype=name(judged.own.dtype),
         repeated_in=name(subject.dtype) if subject.copied else "",
         padding=batch.side,
         mask=batch.mask,
         attention=str(getattr(model.config, "_attn_implementation", None) or ""),
-        tolerance=own.told("logit"),
+        tolerance=judged.own.told("logit"),
     )
     if verification.passed:
-        return report_of(verification, notes=notes)
+        return report_of(verification, notes=judged.notes)
     tolerances = _after_repair(rows) if subject.copied else [row.tolerance for row in rows]
-    return report_of(*explained(Case(subject, batch, references, tolerances, verification)), notes=notes)
+    return report_of(*explained(Case(subject, batch, judged.alone, tolerances, verification)), notes=judged.notes)
+
+
+def _judge(
+    model: Any,
+    batch: PromptBatch,
+    alone: Sequence[Walk],
+    against: Callable[[Tolerance], list[VerifiedRow]],
+    own: Tolerance,
+) -> _Judged:
+    """The verdicts of the model's own dtype; of a wider one where 16 bits could hide a leak, or any dtype look like one."""
+    rows, itself = against(own), Subject(model, own.dtype, False)
+    if own.dtype not in (torch.float16, torch.bfloat16) and all(row.passed for row in rows):
+        return _Judged(rows, own, itself, alone)
+    subject = widened(model, own.dtype)
+    trouble = subject.trouble
+    if subject.copied:
+        judge = Tolerance(subject.dtype, own.layers, final=True)
+        try:
+            return _Judged(*_repeated(subject, batch, alone, rows, judge, own))
+        except Exception as error:  # a kernel that the wider dtype has not
+            trouble = f"not repeated in {name(subject.dtype)}: {type(error).__name__}: {error}"[:200]
+    last_word = own._replace(final=True)
+    return _Judged(against(last_word), last_word, itself, alone, (trouble,))
 
 
 def _each_alone(model: Any, batch: PromptBatch, steps: int, along: Sequence[Walk] = ()) -> Iterator[Walk]:
@@ -115,9 +133,8 @@ def _repeated(
     alone: Sequence[Walk],
     rows: Sequence[VerifiedRow],
     judge: Tolerance,
-    own: torch.dtype,
-    asked_for: bool,
-) -> tuple[list[Walk], list[VerifiedRow]]:
+    own: Tolerance,
+) -> tuple[list[VerifiedRow], Tolerance, Subject, list[Walk]]:
     """Batch and rows once more in the wider dtype, along the same tokens; what differs there is no rounding."""
     steps = max(len(walk.tokens) for walk in alone)
     with computing_in(subject.dtype, True):
@@ -126,7 +143,7 @@ def _repeated(
             for tokens, walk in zip(batch.alone, alone, strict=True)
         ]
         together = walk_batch(subject.model, batch, [walk.tokens for walk in alone])
-    shrinks = math.sqrt(torch.finfo(subject.dtype).eps / torch.finfo(own).eps)
+    shrinks = math.sqrt(torch.finfo(subject.dtype).eps / torch.finfo(own.dtype).eps)
     judged = [
         _judged(
             row,
@@ -134,11 +151,11 @@ def _repeated(
             judge.of(wide[row.row].scale),
             # Rounding that a model amplifies shrinks with eps; a leak is as great in any dtype. Halfway tells them apart.
             (row.worst or 0.0) * shrinks,
-            asked_for,
+            own.fixed is not None,
         )
         for row in rows
     ]
-    return wide, judged
+    return judged, own, subject, wide
 
 
 def _judged(

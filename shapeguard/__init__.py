@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shapeguard.reference.concat import safe_cat, safe_stack
     from shapeguard.values.findings import Finding, Report, Severity
     from shapeguard.values.recording import Recording
+    from shapeguard.verifying import verify
 
 _HOME = {
     "Finding": "shapeguard.values.findings",
@@ -35,6 +36,7 @@ _HOME = {
     "safe_cat": "shapeguard.reference.concat",
     "safe_stack": "shapeguard.reference.concat",
     "uninstall": "shapeguard.installing",
+    "verify": "shapeguard.verifying",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "safe_cat",
     "safe_stack",
     "uninstall",
+    "verify",
 ]
 
 

@@ -32,7 +32,7 @@ _ALLOWED = {
     "reference": {"reference", "errors"},
 }
 _HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "numpy", "gguf", "accelerate"}
-_MAY_USE_TORCH = {"capture", "reference", "auditing", "verify"}
+_MAY_USE_TORCH = {"capture", "reference", "auditing", "verifying"}
 _MAY_PRINT = {"cli", "output"}
 _LONGEST_FILE = 400
 

@@ -291,12 +291,12 @@ def _called_rightly_elsewhere(run: Run) -> Location | None:
     if not calls:
         return None
     failed = calls[-1]
-    sites = run.recording.chains[failed.chain].sites
+    layer = (failed.owner, failed.op, failed.module)
     for row in run.rows[: failed.id]:
-        same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == (failed.owner, failed.op, failed.module)
-        if same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]:
-            if run.recording.chains[row.chain].sites[:1] != sites[:1]:
-                return run.location(failed)
+        same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == layer
+        other = same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]
+        if other and run.recording.chains[row.chain].sites[:1] != run.recording.chains[failed.chain].sites[:1]:
+            return run.location(failed)
     return None
 
 

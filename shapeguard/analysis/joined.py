@@ -35,7 +35,9 @@ def joined_elsewhere(run: Run, crash: Crash) -> Joined | None:
         if row.op in CONCAT and row.op != "stack" and len(row.inputs) > 1 and row.inputs[0].last:
             rank = len(row.inputs[0].last)
             dim, along = given.dim % rank, _along(row) % rank
-            parts = [tensor.last for tensor in row.inputs if len(tensor.last) == rank and not tensor.label.startswith("out")]
+            parts = [
+                tensor.last for tensor in row.inputs if len(tensor.last) == rank and not tensor.label.startswith("out")
+            ]
             if dim != along and len(parts) > 1 and sum(part[dim] for part in parts) == wanted:
                 return Joined(row, along, dim)
     return None

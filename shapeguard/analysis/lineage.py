@@ -112,7 +112,9 @@ def _by_size(row: Row, dim: int, size: int) -> Hop:
     if same_place:
         return Hop(row, same_place[0], dim, dim, size, size)
     if row.kind == "module" and dim > 1:  # rows and channels apart, a layer keeps the order of the dims of an image
-        image = next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None) if row.outputs else None
+        image = (
+            next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None) if row.outputs else None
+        )
         if image is not None:
             return Hop(row, image, dim, dim, image.last[dim], size)
     if row.kind in ("op", "module", "forward"):

@@ -165,15 +165,20 @@ def multiples(run: Run) -> Iterator[Cut]:
             continue
         cut = _shortened(row)
         sites = run.recording.chains[row.chain].sites
-        if cut is not None and cut.dim == 0 and len(row.inputs[0].last) == 1 and sites:
-            if _to_a_multiple(run, row, run.recording.sites[sites[0]]):
-                yield cut
+        if cut is None or cut.dim or len(row.inputs[0].last) != 1 or not sites:
+            continue
+        if _to_a_multiple(run, row, run.recording.sites[sites[0]]):
+            yield cut
 
 
 def _to_a_multiple(run: Run, row: Row, site: Site) -> bool:
     node = _parsed(run.expression(row))
     part = node.slice if isinstance(node, ast.Subscript) else None
-    if not isinstance(part, ast.Slice) or not isinstance(part.upper, ast.BinOp) or not isinstance(part.upper.op, ast.Mult):
+    if (
+        not isinstance(part, ast.Slice)
+        or not isinstance(part.upper, ast.BinOp)
+        or not isinstance(part.upper.op, ast.Mult)
+    ):
         return False
     source = run.sources[site.file]
     factors = [part.upper.left, part.upper.right]

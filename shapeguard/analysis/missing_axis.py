@@ -40,7 +40,9 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     more = (1,) * (len(large) - len(small))
     if _leads(small, large):
         return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))
-    wanted = small[:1] + more + small[1:]  # rows and places fit, and something stands between them: classes, channels, heads
+    wanted = (
+        small[:1] + more + small[1:]
+    )  # rows and places fit, and something stands between them: classes, channels, heads
     if len(small) < 2 or small[0] < 2 or not _fits(wanted, large):
         return None
     return MissingAxis(label, small, wanted, None)

@@ -17,7 +17,7 @@ from shapeguard.auditing.objects import ModelPart, with_kind
 from shapeguard.auditing.weights import read_headers
 from shapeguard.capture.preflight.model import model_facts
 from shapeguard.errors import UsageError
-from shapeguard.reference.load import find_model, first_line
+from shapeguard.reference.loading import find_model, first_line
 from shapeguard.values.findings import Location
 
 _FILES = ("generation_config.json", "tokenizer_config.json", "config.json", "special_tokens_map.json")

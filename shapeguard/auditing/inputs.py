@@ -10,7 +10,7 @@ import torch
 
 from shapeguard.capture.preflight.batch import Marks, batch_facts, marks_of, picture, without_marks
 from shapeguard.errors import UsageError
-from shapeguard.reference.load import first_line
+from shapeguard.reference.loading import first_line
 from shapeguard.values.pipeline import BatchFacts, BatchPicture, ModelFacts, Settings
 
 Rows = list[list[int]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from shapeguard.errors import UsageError
-from shapeguard.reference.load import first_line
+from shapeguard.reference.loading import first_line
 
 Shapes = dict[str, tuple[int, ...]]
 _PLAIN = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})  # packed integers have other shapes

@@ -8,12 +8,12 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
-from shapeguard.cli import audit, demo, rules, run, show
+from shapeguard.cli import audit, demo, rules, run, show, verify
 from shapeguard.cli.say import say
 from shapeguard.errors import ShapeguardError, UsageError
 
 # One file a command: SUMMARY, add_arguments(parser) and main(options), which returns an exit status or an Ending.
-COMMANDS = {"run": run, "show": show, "rules": rules, "demo": demo, "audit": audit}
+COMMANDS = {"run": run, "show": show, "rules": rules, "demo": demo, "audit": audit, "verify": verify}
 
 _EXAMPLES = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   shapeguard audit path/to/model --prompts prompts.txt
   shapeguard show shapeguard-report --format markdown
   shapeguard rules SG301
+  shapeguard verify MODEL_FOLDER --prompts prompts.txt --padding-side left
 """
 
 

@@ -20,8 +20,10 @@ from shapeguard.render.chart import charts
 from shapeguard.render.clash import clashing_dims
 from shapeguard.render.excerpt import Gap, excerpt
 from shapeguard.render.picture import SIGNS, WORDS, draw, notes
+from shapeguard.render.verified import summary_lines, table, verdict
 from shapeguard.values.findings import Comparison, Mismatch, OperandView, Report, StepRow
 from shapeguard.values.shapes import format_range
+from shapeguard.values.verification import Verification
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_STEPS = 200
@@ -49,11 +51,24 @@ def render(report: Report) -> str:
             drawing=(drawing := draw(report.batch, _PICTURE_COLUMNS) if report.batch is not None else None),
             notes=notes(drawing) if drawing is not None else [],
             beside=_side_by_side(report.comparison) if report.comparison is not None else None,
+            verified=_verified(report.verification) if report.verification is not None else None,
             style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
             script=Markup(script),
             script_digest=digest,
         )
     )
+
+
+def _verified(verification: Verification) -> dict[str, object]:
+    """The batch against its rows, as the page shows it."""
+    header, rows = table(verification)
+    return {
+        "verdict": verdict(verification),
+        "header": header,
+        "rows": list(zip(rows[:_MOST_STEPS], verification.rows, strict=False)),
+        "left_out": max(0, len(rows) - _MOST_STEPS),
+        "lines": summary_lines(verification),
+    }
 
 
 def _shown_steps(steps: tuple[StepRow, ...]) -> list[StepRow | Gap]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from shapeguard.render.clash import clashing_dims
 from shapeguard.render.excerpt import Gap, excerpt
+from shapeguard.render.verified import summary_lines, table, verdict
 from shapeguard.render.words import (
     NONE,
     change_text,
@@ -40,6 +41,7 @@ from shapeguard.values.findings import (
     StepRow,
 )
 from shapeguard.values.shapes import format_range
+from shapeguard.values.verification import Verification
 
 _MOST_STEPS = 24
 _MOST_CALLS = 30
@@ -55,8 +57,7 @@ def render(report: Report) -> str:
 
 def _document(report: Report) -> Iterator[str]:
     first = report.findings[0] if report.findings else None
-    unknown = "no findings" if report.exception is None else "no known root cause"
-    yield f"## shapeguard: {_prose(title(first) if first else f'{outcome_text(report)}, {unknown}')}\n"
+    yield f"## shapeguard: {_prose(title(first) if first else _untitled(report))}\n"
     if report.exception is not None:
         yield from _fenced(f"{report.exception.type}: {cut(report.exception.message, 2000)}")
     if first is not None:
@@ -65,11 +66,30 @@ def _document(report: Report) -> Iterator[str]:
         yield from _place_lines("Failed at", report.failed_at)
         yield from _operands(report.operands, None)
     yield from _others(report.findings[1:])
+    if report.verification is not None:
+        yield from _verified(report.verification)
     if report.comparison is not None:
         yield from _partings(report.comparison)
     yield from _steps(report.steps)
     yield from _calls(report.calls)
     yield from _environment(report)
+
+
+def _untitled(report: Report) -> str:
+    if report.verification is not None and report.exception is None:
+        return verdict(report.verification)
+    return f"{outcome_text(report)}, {'no findings' if report.exception is None else 'no known root cause'}"
+
+
+def _verified(verification: Verification) -> Iterator[str]:
+    yield f"**{_prose(verdict(verification))}**\n"
+    if verification.rows:
+        header, rows = table(verification)
+        rows = [[*map(_prose, row)] for row in rows[:_MOST_CALLS]]
+        yield from _table([*map(_prose, header)], rows)
+    for line in summary_lines(verification):
+        yield f"- {_prose(line)}"
+    yield ""
 
 
 def _finding(finding: Finding) -> Iterator[str]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shapeguard.render.picture import SIGNS, WORDS, draw, notes
 from shapeguard.render.terminal_operands import operand_lines
+from shapeguard.render.verified import row_lines, summary_lines, verdict
 from shapeguard.render.words import (
     change_text,
     clean,
@@ -29,6 +30,7 @@ from shapeguard.render.words import (
 )
 from shapeguard.values.findings import Edit, Finding, Fix, LineageStep, Location, Mismatch, OperandView, Report
 from shapeguard.values.pipeline import BatchPicture
+from shapeguard.values.verification import Verification
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 _FRAME = 4  # columns that the panel takes
@@ -44,7 +46,8 @@ Block = Text | Padding
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """The report's answer as a panel of at most ``width`` columns; a run that went well is one line."""
     console = _console(width, color)
-    if report.findings or report.exception is not None or report.batch is not None:
+    told = (report.exception, report.batch, report.verification)
+    if report.findings or any(part is not None for part in told):
         body = Group(*_parts(report, width - _FRAME))
         console.print(Panel(body, box=HORIZONTALS, title=Text("shapeguard", "bold"), title_align="left", width=width))
     else:
@@ -85,10 +88,12 @@ def _parts(report: Report, width: int) -> Iterator[Block]:
         yield from _folded(report.findings[1:], told=report.run.level == "audit")
     elif report.exception is not None:
         yield from _unexplained(report, width)
-    else:
+    elif report.verification is None:
         yield Text("no findings", style="bold")
     if report.batch is not None:
         yield from _batch(report.batch, width)
+    if report.verification is not None:
+        yield from _verified(report.verification, spaced=bool(report.findings or report.exception))
     yield from _beside_the_reference(report)
 
 
@@ -200,6 +205,17 @@ def _batch(picture: BatchPicture, width: int) -> Iterator[Block]:
         yield Padding(Text(f"{row.length:>{lengths}}  {row.text}"), (0, 0, 0, _INDENT))
     for note in notes(drawing):
         yield _flowing(note, style="dim", indent=_INDENT)
+
+
+def _verified(verification: Verification, spaced: bool) -> Iterator[Block]:
+    """The batch against its rows: a line for each, what was tried, the verdict."""
+    if spaced:
+        yield Text()
+    yield Text(one_line(verdict(verification)), style="bold green" if verification.passed else "bold red")
+    for line in row_lines(verification):
+        yield _flowing(line, indent=_INDENT)
+    for line in summary_lines(verification):
+        yield _flowing(line)
 
 
 def _beside_the_reference(report: Report) -> Iterator[Block]:

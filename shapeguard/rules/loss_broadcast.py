@@ -82,7 +82,9 @@ def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> F
         operands=(run.tensor(prediction), run.tensor(target)),
         mismatch=Mismatch("dim", (prediction.last[1], target.last[1]), 1),
         lineage=steps(run, hops),
-        fix=Fix("Give both one value a row (sum or mean over the last dim where it was made), or predict as many as there are targets."),
+        fix=Fix(
+            "Give both one value a row (sum or mean over the last dim where it was made), or predict as many as there are targets."
+        ),
     )
 
 

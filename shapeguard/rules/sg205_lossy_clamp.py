@@ -78,9 +78,10 @@ def _multiple(run: Run, cut: Cut) -> Finding:
         location=run.location(cut.row),
         operands=(run.tensor(cut.row.inputs[0]),),
         mismatch=Mismatch("divides", (cut.size, cut.kept), cut.dim),
-        fix=Fix("For an evaluation let the parts differ by one (`order[rank::ranks]`), so that every row is counted once."),
+        fix=Fix(
+            "For an evaluation let the parts differ by one (`order[rank::ranks]`), so that every row is counted once."
+        ),
     )
-
 
 
 def _zipped(found: Zipped) -> Finding:

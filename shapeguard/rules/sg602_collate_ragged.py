@@ -87,7 +87,11 @@ def check(run: Run) -> Iterator[Finding]:
         NAME,
         Severity.ERROR,
         _message(odd),
-        location=_made(run, hops) or _padded_apart(run, odd) or (run.birth(odd.odd.origin) if odd is not None else None) or _loaded(run) or run.failed_at,
+        location=_made(run, hops)
+        or _padded_apart(run, odd)
+        or (run.birth(odd.odd.origin) if odd is not None else None)
+        or _loaded(run)
+        or run.failed_at,
         failed_at=_failed_at(run),
         operands=(run.operand(odd.usual), run.operand(odd.odd)) if odd is not None else (),
         mismatch=Mismatch("rank" if odd.dim is None else "dim", odd.sizes, odd.dim) if odd is not None else None,

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from shapeguard.values.pipeline import BatchPicture
+from shapeguard.values.verification import Verification
 
 REPORT_SCHEMA = "shapeguard.report/1"
 
@@ -208,6 +209,7 @@ class Report(msgspec.Struct, frozen=True):
     calls: tuple[CallRow, ...] = ()
     comparison: Comparison | None = None
     batch: BatchPicture | None = None  # of an audit
+    verification: Verification | None = None
     schema: str = REPORT_SCHEMA
 
     def to_json(self) -> bytes:

@@ -7,7 +7,7 @@ import typing
 import msgspec
 from hypothesis import strategies as st
 
-from shapeguard.values import findings, pipeline, recording
+from shapeguard.values import findings, pipeline, recording, verification
 from shapeguard.values.findings import Report
 from shapeguard.values.recording import Chain, Recording, Row, Site
 
@@ -18,7 +18,7 @@ _Numbered = typing.TypeVar("_Numbered", Site, Chain, Row)
 def _register() -> None:
     st.register_type_strategy(int, st.integers(-(2**62), 2**62))
     st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
-    for module in (pipeline, findings, recording):
+    for module in (pipeline, findings, recording, verification):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 st.register_type_strategy(kind, _any(kind))

@@ -28,7 +28,9 @@ def wrap_vocabulary(name: str) -> Callable[[Callable[..., Any]], Callable[..., A
             before = _size(self)
             with Door(frame):
                 result = original(self, *args, **kwargs)
-                if _size(self) != before or name == "resize_token_embeddings":  # asked for what it had already, says much
+                if (
+                    _size(self) != before or name == "resize_token_embeddings"
+                ):  # asked for what it had already, says much
                     _record(self, name, before, frame)
             return result
 

@@ -8,44 +8,31 @@ when it last passed; else the side that the program changed, else the one that w
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.climb import Spot, climb, climbs
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import brought_in, loader_of, mask_of
+from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
+from shapeguard.analysis.written import whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
-from shapeguard.values.recording import NamedValue, Row, TensorArg
+from shapeguard.values.recording import Row, TensorArg
 
 How = Literal["counted", "changed", "written", "built", "data", "here"]
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
-_WRITTEN_KINDS = frozenset(
-    {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
-)
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
-_NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
-
-
-class Side(NamedTuple):
-    """One of the two sizes of a clash: the operand, its dimension, and the events that handed the size on."""
-
-    label: str
-    value: NamedValue | TensorArg | None
-    dim: int | None
-    size: int
-    hops: tuple[Hop, ...]
 
 
 class Cause(NamedTuple):
@@ -58,54 +45,6 @@ class Cause(NamedTuple):
     def lineage(self, run: Run) -> tuple[LineageStep, ...]:
         """The life of the size, oldest first."""
         return steps(run, list(self.side.hops))
-
-
-def sides(run: Run, failed: FailedOp) -> list[Side]:
-    """Left and right of the failed op's clash."""
-    clash = failed.clash
-    if clash is None:
-        return []
-    pairs = ((clash.left, clash.left_dim, clash.sizes[0]), (clash.right, clash.right_dim, clash.sizes[1]))
-    left, right = (side(run, failed, label, dim, size) for label, dim, size in pairs)
-    return list(_unfolded(run, left, right))
-
-
-def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
-    """One side by its operand's label (or an argument's name) and dimension."""
-    value = failed.operands.get(label)
-    shape = _shape(value)
-    if dim is None and shape == (size,):
-        dim = 0  # the number of elements of a vector
-    hops = follow(run, value, dim) if value is not None and dim is not None else []
-    return Side(label, value, dim, size, tuple(hops))
-
-
-def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
-    """Both sides followed past a place where both were folded (heads into the batch, say): along the factor that differs."""
-    for i, ours in enumerate(left.hops):
-        for j, theirs in enumerate(right.hops):
-            dims = _folded(run, ours, theirs)
-            here, there = (hop.source for hop in (ours, theirs))
-            differ = [dim for dim in dims if here and there and here.last[dim] != there.last[dim]]
-            if here is not None and there is not None and differ:
-                dim = differ[0]
-                return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)
-    return left, right
-
-
-def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
-    """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
-    chains = run.recording.chains
-    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1] and ours.after == theirs.after
-    same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
-    dims = sorted({dim for hop in (ours, theirs) for _, dim in hop.merged})
-    return dims if same_line and same_rank and len(dims) > 1 else []
-
-
-def _past_fold(run: Run, of: Side, place: int, tensor: TensorArg, dim: int) -> Side:
-    passed = of.hops[: place + 1]
-    last = passed[-1]._replace(source=tensor, before=dim, size_before=passed[-1].size_after)
-    return of._replace(size=tensor.last[dim], hops=(*passed[:-1], last, *follow(run, tensor, dim)))
 
 
 def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
@@ -181,7 +120,7 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     if not both:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
-    call = _called_rightly_elsewhere(run)
+    call = called_rightly_elsewhere(run)
     if call is not None and is_weight(both[0]) != is_weight(both[1]):
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
@@ -243,82 +182,11 @@ def _swapped(both: list[Side]) -> int | None:
     """The input whose dimensions stand in another order: the size a weight wants is there, in another place."""
     for index, of in enumerate(both):
         wanted = both[1 - index]
-        shape = _shape(of.value)
+        shape = shape_of(of.value)
         if is_weight(wanted) and not is_weight(of) and of.dim is not None and shape is not None:
             others = [size for dim, size in enumerate(shape) if dim != of.dim % len(shape)]
             if wanted.size in others and wanted.size > 1:
                 return index
-    return None
-
-
-def _shape(value: NamedValue | TensorArg | None) -> tuple[int, ...] | None:
-    return value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
-
-
-def is_weight(of: Side) -> bool:
-    """Whether a side is a layer's own: a parameter, or a number it was built with."""
-    value = of.value
-    return (
-        value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
-    )
-
-
-def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
-    """Index of the one side whose size is another than when this place last passed; None where that does not decide."""
-    if failed.row is None or failed.row.kind == "module":
-        return _departed_input(run, both)
-    earlier = passed_before(run, failed.row)
-    if earlier is None:
-        return None
-    shapes = {tensor.label: tensor.last for tensor in earlier.inputs}
-    sizes = failed.clash.sizes if failed.clash is not None else ()
-    odd = []
-    for index, (of, size) in enumerate(zip(both, sizes, strict=True)):
-        before = shapes.get(of.label)
-        if (
-            before is not None
-            and of.dim is not None
-            and -len(before) <= of.dim < len(before)
-            and before[of.dim] != size
-        ):
-            odd.append(index)
-    return odd[0] if len(odd) == 1 else None
-
-
-def _called_rightly_elsewhere(run: Run) -> Location | None:
-    """The call of a layer that failed, where another line called the same layer and passed: it was handed something else."""
-    calls = [row for row in run.failed_rows if row.kind == "module" and row.owner is not None and row.inputs]
-    if not calls:
-        return None
-    failed = calls[-1]
-    layer = (failed.owner, failed.op, failed.module)
-    for row in run.rows[: failed.id]:
-        same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == layer
-        other = same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]
-        if other and run.recording.chains[row.chain].sites[:1] != run.recording.chains[failed.chain].sites[:1]:
-            return run.location(failed)
-    return None
-
-
-def _departed_input(run: Run, both: list[Side]) -> int | None:
-    """The input of a layer that was called before and passed: its weights are what they were."""
-    calls = [row for row in run.failed_rows if row.kind in ("module", "forward")]
-    weights = [is_weight(of) for of in both]
-    if weights.count(True) != 1 or not calls:
-        return None
-    before = passed_before(run, calls[-1])
-    same = before is not None and [t.last for t in before.inputs] == [t.last for t in calls[-1].inputs]
-    return None if before is None or same else weights.index(False)
-
-
-def passed_before(run: Run, row: Row) -> Row | None:
-    """The latest row of the same op, of the same layer where it is one's, at the same place that did not fail."""
-    sites = run.recording.chains[row.chain].sites[:1]
-    for other in reversed(run.rows):
-        same = other.id != row.id and other.op == row.op and not other.error and other.first_at < row.first_at
-        same = same and (other.owner, other.module) == (row.owner, row.module)
-        if same and run.recording.chains[other.chain].sites[:1] == sites:
-            return other
     return None
 
 
@@ -339,134 +207,6 @@ def _construct_row(run: Run, failed: FailedOp) -> Row | None:
         numbers.append(frame.owner)
     rows = (run.row(number) for number in numbers)
     return next((row for row in rows if row is not None and row.kind == "construct"), None)
-
-
-def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location | None:
-    """Where the number that gave a row its size is written: the argument of this size, climbed to its origin."""
-    spot = written_spot(run, row, size, dim)
-    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
-
-
-def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
-    """The place at which the number was decided that gave a row its size."""
-    trails = list(written_trails(run, row, size, dim))
-    ordered = sorted(trails, key=lambda trail: _says_otherwise(trail, size))
-    return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
-
-
-def _says_otherwise(trail: list[Spot], size: int) -> bool:
-    """Whether a trail ends at another number, with nothing computed on the way: it is not this one's."""
-    text = trail[-1].node_text.lstrip("-") if trail else ""
-    return text.isdecimal() and int(text) != size and not any(_computes(spot) for spot in trail)
-
-
-def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
-    """Climbs from the arguments that can have given a row its size, each to where its number is at fault."""
-    return (without_shared_constant(run, trail) for trail in whole_trails(run, row, size, dim))
-
-
-def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
-    """Climbs from the arguments that can have given a row its size, each to where its number is written."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
-    for argument in _arguments(run, row, dim) if sites else ():
-        if isinstance(argument, ast.Constant) and argument.value == size:
-            yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
-        elif not isinstance(argument, ast.Constant):
-            yield climb(run.sources, sites, argument, value=size)
-
-
-def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
-    """The trail without a named number at its end that is read in several places: the use is at fault, not the number."""
-    if len(trail) < 2 or trail[-1].kind not in _NAMED_KINDS:
-        return trail
-    if trail[-1].kind == "constant":
-        name = _assigned_name(run, trail[-1])
-        return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
-    # What stands behind the place that reads an entry is the life of the object that holds it.
-    for place in range(len(trail) - 2, -1, -1):
-        name = _read_name(trail[place])
-        if name is not None:
-            return trail[: place + 1] if _reads(run, name, False) > 1 else trail
-    return trail
-
-
-def _read_name(spot: Spot) -> str | None:
-    """The entry that a spot reads: of ``cfg.batch_size`` and ``cfg["batch_size"]`` it is batch_size."""
-    try:
-        node = ast.parse(spot.node_text, mode="eval").body
-    except SyntaxError:
-        return None
-    match node:
-        case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
-            return name
-    return None
-
-
-def _assigned_name(run: Run, spot: Spot) -> str | None:
-    """The name that a module's statement gives to a number."""
-    tree = run.sources[spot.file].tree
-    for statement in tree.body if tree else ():
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.lineno == spot.line:
-            names = (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-            return next(names, None)
-    return None
-
-
-def _reads(run: Run, name: str, constant: bool) -> int:
-    """How many statements of the user's files read a constant, or an entry, of this name."""
-    files = (run.sources[file] for file in run.recording.sources)
-    return sum((file.names_read if constant else file.entries_read)[name] for file in files)
-
-
-def decided(trail: list[Spot]) -> Spot | None:
-    """The spot of a trail at which a number was decided: where it was computed, else where it is written down.
-
-    A name for the size of something that came in decides nothing; handing that size to somebody does.
-    """
-    ends: list[Spot] = []
-    for spot in trail:
-        if spot.kind in _WRITTEN_KINDS:
-            ends.append(spot)
-        if _computes(spot):
-            return ends[-1] if ends else None
-    if trail and trail[-1].kind == "data":
-        ends = [spot for spot in ends if spot.kind != "assign"]
-    return ends[-1] if ends else None
-
-
-def _computes(spot: Spot) -> bool:
-    try:
-        return isinstance(ast.parse(spot.node_text, mode="eval").body, ast.BinOp)
-    except SyntaxError:
-        return False
-
-
-def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
-    """The argument expressions of the call a row stands for, literals of nested tuples opened.
-
-    ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
-    """
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
-        return
-    if not isinstance(node, ast.Call):
-        return
-    whole = (
-        dim is not None
-        and len(row.outputs[:1]) == 1
-        and any(isinstance(value, list) and len(value) == len(row.outputs[0].last) for value in row.args.values())
-    )
-    if f"size[{dim}]" in row.args and dim is not None and dim < len(node.args):
-        yield node.args[dim]
-        return
-    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-        if isinstance(argument, ast.Tuple | ast.List):
-            yield from argument.elts
-        elif whole and isinstance(argument, ast.Name | ast.Attribute):
-            yield ast.Subscript(value=argument, slice=ast.Constant(value=dim), ctx=ast.Load())
-        else:
-            yield argument
 
 
 def _here(run: Run) -> Location:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import Cause, Side, cause, sides, suspect
+from shapeguard.analysis.blame import Cause, cause, suspect
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash, family
+from shapeguard.analysis.sides import Side, sides
 
 
 class Crash(NamedTuple):

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import decided
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, query_heads
@@ -15,6 +14,7 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node, chain_of, located, size_argument
+from shapeguard.analysis.written import decided
 from shapeguard.values.findings import FactValue, Location
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import numel

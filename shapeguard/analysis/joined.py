@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import is_weight, sides
 from shapeguard.analysis.concat import CONCAT
 from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.values.recording import Row
 
 _NEAR = 12  # how many ops before the layer a concatenation still belongs to it

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import Side, cause, side
+from shapeguard.analysis.blame import cause
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, side
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 

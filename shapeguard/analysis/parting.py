@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
@@ -17,7 +16,7 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
 if TYPE_CHECKING:
-    from shapeguard.analysis.blame import Side
+    from shapeguard.analysis.sides import Side
 
 MAX_CHANGES = 12  # how often a size may change on the way back to a common tensor
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause, decided, side, without_shared_constant
+from shapeguard.analysis.blame import cause
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import side
+from shapeguard.analysis.written import decided, without_shared_constant
 from shapeguard.values.findings import Location, Mismatch
 from shapeguard.values.recording import FrameInfo
 from shapeguard.values.shapes import numel

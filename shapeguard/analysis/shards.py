@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import sides
 from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.collectives import ranks
 from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import FrameInfo, Row
 

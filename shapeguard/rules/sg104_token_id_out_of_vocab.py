@@ -54,10 +54,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of, tokenizer_of
-from shapeguard.analysis.blame import suspect, whole_trails, written
+from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row

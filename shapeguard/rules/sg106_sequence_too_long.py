@@ -53,13 +53,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import Side, built_at, suspect, written
+from shapeguard.analysis.blame import built_at, suspect
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
 from shapeguard.analysis.overrun import Overrun, overrun, positions_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.sides import Side
+from shapeguard.analysis.written import written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 

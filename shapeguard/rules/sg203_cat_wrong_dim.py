@@ -36,12 +36,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import decided
 from shapeguard.analysis.climb import chain_of_frames, climb
 from shapeguard.analysis.concat import FailedConcat, failed_concat, joins_wrong_dim, odd_one
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.joined import Joined, joined_elsewhere
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import decided
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here
 from shapeguard.values.findings import Finding, Location
 

@@ -36,10 +36,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import passed_before
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
 from shapeguard.analysis.contents import brought_in
+from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run

@@ -46,12 +46,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import Side, cause, sides
+from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.heads import read_at
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
+from shapeguard.analysis.sides import Side, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import format_shape

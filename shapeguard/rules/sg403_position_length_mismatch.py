@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import Side, cause, side
+from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
@@ -51,6 +51,7 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg

@@ -39,12 +39,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import Side, cause
+from shapeguard.analysis.blame import cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import made_in_constructor
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 

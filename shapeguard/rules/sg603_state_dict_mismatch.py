@@ -37,8 +37,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import written_trails
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import written_trails
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo
 

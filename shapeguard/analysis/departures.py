@@ -1,0 +1,68 @@
+"""What departs from the rest of the run: the side that was another when this very place, or this very layer, last passed."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, is_weight
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+
+def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
+    """Index of the one side whose size is another than when this place last passed; None where that does not decide."""
+    if failed.row is None or failed.row.kind == "module":
+        return _departed_input(run, both)
+    earlier = passed_before(run, failed.row)
+    if earlier is None:
+        return None
+    shapes = {tensor.label: tensor.last for tensor in earlier.inputs}
+    sizes = failed.clash.sizes if failed.clash is not None else ()
+    odd = []
+    for index, (of, size) in enumerate(zip(both, sizes, strict=True)):
+        before = shapes.get(of.label)
+        if (
+            before is not None
+            and of.dim is not None
+            and -len(before) <= of.dim < len(before)
+            and before[of.dim] != size
+        ):
+            odd.append(index)
+    return odd[0] if len(odd) == 1 else None
+
+
+def _departed_input(run: Run, both: list[Side]) -> int | None:
+    """The input of a layer that was called before and passed: its weights are what they were."""
+    calls = [row for row in run.failed_rows if row.kind in ("module", "forward")]
+    weights = [is_weight(of) for of in both]
+    if weights.count(True) != 1 or not calls:
+        return None
+    before = passed_before(run, calls[-1])
+    same = before is not None and [t.last for t in before.inputs] == [t.last for t in calls[-1].inputs]
+    return None if before is None or same else weights.index(False)
+
+
+def called_rightly_elsewhere(run: Run) -> Location | None:
+    """The call of a layer that failed, where another line called the same layer and passed: it was handed something else."""
+    calls = [row for row in run.failed_rows if row.kind == "module" and row.owner is not None and row.inputs]
+    if not calls:
+        return None
+    failed = calls[-1]
+    layer = (failed.owner, failed.op, failed.module)
+    for row in run.rows[: failed.id]:
+        same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == layer
+        other = same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]
+        if other and run.recording.chains[row.chain].sites[:1] != run.recording.chains[failed.chain].sites[:1]:
+            return run.location(failed)
+    return None
+
+
+def passed_before(run: Run, row: Row) -> Row | None:
+    """The latest row of the same op, of the same layer where it is one's, at the same place that did not fail."""
+    sites = run.recording.chains[row.chain].sites[:1]
+    for other in reversed(run.rows):
+        same = other.id != row.id and other.op == row.op and not other.error and other.first_at < row.first_at
+        same = same and (other.owner, other.module) == (row.owner, row.module)
+        if same and run.recording.chains[other.chain].sites[:1] == sites:
+            return other
+    return None

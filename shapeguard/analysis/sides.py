@@ -1,0 +1,80 @@
+"""The two sides of a clash: each an operand's dimension, with the events that handed its size on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import NamedValue, TensorArg
+
+
+class Side(NamedTuple):
+    """One of the two sizes of a clash: the operand, its dimension, and the events that handed the size on."""
+
+    label: str
+    value: NamedValue | TensorArg | None
+    dim: int | None
+    size: int
+    hops: tuple[Hop, ...]
+
+
+def sides(run: Run, failed: FailedOp) -> list[Side]:
+    """Left and right of the failed op's clash."""
+    clash = failed.clash
+    if clash is None:
+        return []
+    pairs = ((clash.left, clash.left_dim, clash.sizes[0]), (clash.right, clash.right_dim, clash.sizes[1]))
+    left, right = (side(run, failed, label, dim, size) for label, dim, size in pairs)
+    return list(_unfolded(run, left, right))
+
+
+def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
+    """One side by its operand's label (or an argument's name) and dimension."""
+    value = failed.operands.get(label)
+    shape = shape_of(value)
+    if dim is None and shape == (size,):
+        dim = 0  # the number of elements of a vector
+    hops = follow(run, value, dim) if value is not None and dim is not None else []
+    return Side(label, value, dim, size, tuple(hops))
+
+
+def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
+    """Both sides followed past a place where both were folded (heads into the batch, say): along the factor that differs."""
+    for i, ours in enumerate(left.hops):
+        for j, theirs in enumerate(right.hops):
+            dims = _folded(run, ours, theirs)
+            here, there = (hop.source for hop in (ours, theirs))
+            differ = [dim for dim in dims if here and there and here.last[dim] != there.last[dim]]
+            if here is not None and there is not None and differ:
+                dim = differ[0]
+                return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)
+    return left, right
+
+
+def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
+    """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
+    chains = run.recording.chains
+    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1] and ours.after == theirs.after
+    same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
+    dims = sorted({dim for hop in (ours, theirs) for _, dim in hop.merged})
+    return dims if same_line and same_rank and len(dims) > 1 else []
+
+
+def _past_fold(run: Run, of: Side, place: int, tensor: TensorArg, dim: int) -> Side:
+    passed = of.hops[: place + 1]
+    last = passed[-1]._replace(source=tensor, before=dim, size_before=passed[-1].size_after)
+    return of._replace(size=tensor.last[dim], hops=(*passed[:-1], last, *follow(run, tensor, dim)))
+
+
+def shape_of(value: NamedValue | TensorArg | None) -> tuple[int, ...] | None:
+    return value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
+
+
+def is_weight(of: Side) -> bool:
+    """Whether a side is a layer's own: a parameter, or a number it was built with."""
+    value = of.value
+    return (
+        value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
+    )

@@ -1,0 +1,144 @@
+"""Where the number was written that gave a tensor its size: climbs from a call's arguments, and what counts as the decision."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeguard.analysis.climb import Spot, climb
+from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+_WRITTEN_KINDS = frozenset(
+    {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
+)
+_NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
+
+
+def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location | None:
+    """Where the number that gave a row its size is written: the argument of this size, climbed to its origin."""
+    spot = written_spot(run, row, size, dim)
+    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+
+
+def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
+    """The place at which the number was decided that gave a row its size."""
+    trails = list(written_trails(run, row, size, dim))
+    ordered = sorted(trails, key=lambda trail: _says_otherwise(trail, size))
+    return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
+
+
+def _says_otherwise(trail: list[Spot], size: int) -> bool:
+    """Whether a trail ends at another number, with nothing computed on the way: it is not this one's."""
+    text = trail[-1].node_text.lstrip("-") if trail else ""
+    return text.isdecimal() and int(text) != size and not any(_computes(spot) for spot in trail)
+
+
+def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
+    """Climbs from the arguments that can have given a row its size, each to where its number is at fault."""
+    return (without_shared_constant(run, trail) for trail in whole_trails(run, row, size, dim))
+
+
+def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
+    """Climbs from the arguments that can have given a row its size, each to where its number is written."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    for argument in _arguments(run, row, dim) if sites else ():
+        if isinstance(argument, ast.Constant) and argument.value == size:
+            yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
+        elif not isinstance(argument, ast.Constant):
+            yield climb(run.sources, sites, argument, value=size)
+
+
+def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
+    """The trail without a named number at its end that is read in several places: the use is at fault, not the number."""
+    if len(trail) < 2 or trail[-1].kind not in _NAMED_KINDS:
+        return trail
+    if trail[-1].kind == "constant":
+        name = _assigned_name(run, trail[-1])
+        return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
+    # What stands behind the place that reads an entry is the life of the object that holds it.
+    for place in range(len(trail) - 2, -1, -1):
+        name = _read_name(trail[place])
+        if name is not None:
+            return trail[: place + 1] if _reads(run, name, False) > 1 else trail
+    return trail
+
+
+def _read_name(spot: Spot) -> str | None:
+    """The entry that a spot reads: of ``cfg.batch_size`` and ``cfg["batch_size"]`` it is batch_size."""
+    try:
+        node = ast.parse(spot.node_text, mode="eval").body
+    except SyntaxError:
+        return None
+    match node:
+        case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
+            return name
+    return None
+
+
+def _assigned_name(run: Run, spot: Spot) -> str | None:
+    """The name that a module's statement gives to a number."""
+    tree = run.sources[spot.file].tree
+    for statement in tree.body if tree else ():
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.lineno == spot.line:
+            names = (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            return next(names, None)
+    return None
+
+
+def _reads(run: Run, name: str, constant: bool) -> int:
+    """How many statements of the user's files read a constant, or an entry, of this name."""
+    files = (run.sources[file] for file in run.recording.sources)
+    return sum((file.names_read if constant else file.entries_read)[name] for file in files)
+
+
+def decided(trail: list[Spot]) -> Spot | None:
+    """The spot of a trail at which a number was decided: where it was computed, else where it is written down.
+
+    A name for the size of something that came in decides nothing; handing that size to somebody does.
+    """
+    ends: list[Spot] = []
+    for spot in trail:
+        if spot.kind in _WRITTEN_KINDS:
+            ends.append(spot)
+        if _computes(spot):
+            return ends[-1] if ends else None
+    if trail and trail[-1].kind == "data":
+        ends = [spot for spot in ends if spot.kind != "assign"]
+    return ends[-1] if ends else None
+
+
+def _computes(spot: Spot) -> bool:
+    try:
+        return isinstance(ast.parse(spot.node_text, mode="eval").body, ast.BinOp)
+    except SyntaxError:
+        return False
+
+
+def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
+    """The argument expressions of the call a row stands for, literals of nested tuples opened.
+
+    ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
+    """
+    try:
+        node = ast.parse(run.expression(row), mode="eval").body
+    except SyntaxError:
+        return
+    if not isinstance(node, ast.Call):
+        return
+    whole = (
+        dim is not None
+        and len(row.outputs[:1]) == 1
+        and any(isinstance(value, list) and len(value) == len(row.outputs[0].last) for value in row.args.values())
+    )
+    if f"size[{dim}]" in row.args and dim is not None and dim < len(node.args):
+        yield node.args[dim]
+        return
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        if isinstance(argument, ast.Tuple | ast.List):
+            yield from argument.elts
+        elif whole and isinstance(argument, ast.Name | ast.Attribute):
+            yield ast.Subscript(value=argument, slice=ast.Constant(value=dim), ctx=ast.Load())
+        else:
+            yield argument

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
-
-if TYPE_CHECKING:
-    from shapeguard.analysis.sides import Side
 
 MAX_CHANGES = 12  # how often a size may change on the way back to a common tensor
 

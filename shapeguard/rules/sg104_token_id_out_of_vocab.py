@@ -114,7 +114,7 @@ def _stopped(run: Run, stopped: Stopped) -> Finding:
     added = _added(run, stopped.rows, stopped.odd)
     said = f"Token id {stopped.odd} is not in the model's embedding of {stopped.rows} rows"
     why = ": tokens were added to the tokenizer, and the model was not resized." if added is not None else "."
-    device = f" On {ids.device} the lookup would have ended the CUDA context." if ids is not None and ids.device else ""
+    device = f" On {stopped.row.args.get('model.device')} the lookup is an assertion after which every call fails: it was not begun."
     return Finding(
         CODE,
         NAME,

@@ -66,7 +66,7 @@ def test_an_id_beyond_the_embedding_is_named_before_the_model_runs() -> None:
     assert finding.mismatch is not None
     assert finding.mismatch.sizes == (24, 24)
     assert finding.failed_at is not None
-    assert "model.generate(ids" in finding.failed_at.source
+    assert "model.generate(" in finding.failed_at.source
     assert guard.report.run.notes == ()
     _generated(model, SOUND)  # nothing is poisoned
 

@@ -45,7 +45,7 @@ def outgrown(run: Run) -> Overrun | None:
 
 def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
     lookup = failed_lookup(run)
-    if lookup is None or lookup.role != "position" or lookup.smallest < 0:
+    if lookup is None or lookup.role != "position" or lookup.smallest < 0 or run.failed_row("cache") is not None:
         return None
     shape = lookup.ids.shape or ()
     length = max(shape[-1] if shape else lookup.largest + 1, (positions_of(call) if call is not None else None) or 0)

@@ -19,16 +19,29 @@ _lock = threading.Lock()
 def chain_of(frame: FrameType | None) -> int:
     """Id of the chain of user frames that leads to this frame, innermost first; 0 where there are none."""
     key: list[int] = []
-    places: list[Place] = []
-    kind = user_code.kind
-    while frame is not None and len(places) < MAX_CHAIN:
+    inner = frame
+    known = user_code.known
+    while frame is not None:
         code = frame.f_code
-        if kind(code) == USER:
+        kind = known.get(id(code))
+        if kind is None:
+            kind = user_code.kind(code)
+        if kind == USER:
             key += (id(code), frame.f_lasti)
-            places.append((code, frame.f_lasti))
+            if len(key) == 2 * MAX_CHAIN:
+                break
         frame = frame.f_back
-    known = _ids.get(tuple(key))
-    return known if known is not None else _intern(tuple(key), tuple(places))
+    found = _ids.get(tuple(key))
+    return found if found is not None else _intern(tuple(key), _places(inner))
+
+
+def _places(frame: FrameType | None) -> tuple[Place, ...]:
+    places: list[Place] = []
+    while frame is not None and len(places) < MAX_CHAIN:
+        if user_code.is_user(frame):
+            places.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(places)
 
 
 def _intern(key: tuple[int, ...], places: tuple[Place, ...]) -> int:

@@ -9,13 +9,15 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from torch import compiler
 from torch._C import _len_torch_function_stack
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function
 
 from shapeguard.capture.layout import PLAIN_TENSORS
 from shapeguard.capture.ops import user_frame
 from shapeguard.capture.wrappers.builtin import StandIn
-from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, watched
+from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, unseen, watched
 
 _CONTAINERS = (tuple, list)
 
@@ -30,13 +32,13 @@ class _Watched(StandIn):
         self._names = names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling():
+        if is_dynamo_compiling() or compiler._is_compiling_flag:
             return self._original(*args, **kwargs)
         operands = args[0] if args and type(args[0]) in _CONTAINERS else (*args, *kwargs.values())
         if _is_overridden(operands):
             # Handlers of the user's (``if func is torch.cat``) must get the function that they can name.
             return handle_torch_function(self, operands, *args, **kwargs)
-        if seen_by_mode() or idle():
+        if seen_by_mode() or unseen():
             return self._original(*args, **kwargs)
         return watched(
             self._original,
@@ -46,6 +48,7 @@ class _Watched(StandIn):
             self._kind,
             self._op,
             lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
+            told=(args, kwargs),
         )
 
 

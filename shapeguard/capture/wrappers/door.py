@@ -14,21 +14,29 @@ from torch._C import _get_tracing_state
 
 from shapeguard.capture.chains import chain_of
 from shapeguard.capture.modes import ModeOff
-from shapeguard.capture.record import Event, failed
+from shapeguard.capture.record import Event, failed, recalled
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 
 is_compiling = torch.compiler.is_compiling
+Told = tuple[tuple[Any, ...], Mapping[str, Any]]  # positional and keyword values
+_NO_ARGS: Mapping[str, Any] = {}
 
 
 def idle() -> bool:
     """Whether this call passes unseen: it is being traced, nobody watches, or an event stands for it already."""
-    return is_compiling() or state.covered or not recorders() or _get_tracing_state() is not None
+    return is_compiling() or unseen()
+
+
+def unseen() -> bool:
+    """``idle`` for a call that is known not to be compiled."""
+    return state.now.covered or not recorders() or _get_tracing_state() is not None
 
 
 def seen_by_mode() -> bool:
     """Whether our function mode is on this thread's stack now and so sees the call itself."""
-    return state.mode is not None and not state.mode_off
+    now = state.now
+    return now.mode is not None and not now.mode_off
 
 
 class Door:
@@ -72,30 +80,50 @@ def watched(
     cover: bool = True,
     owner: Any = None,
     after: Callable[[Event], None] | None = None,
+    told: Told | None = None,
 ) -> Any:
     """Call ``original`` behind a door as one event with the labelled values of ``described``.
 
     With ``cover`` the events below it are left out, because this one stands for them. ``after`` is told of the event
-    when it is recorded.
+    when it is recorded. ``told`` are the values of ``described`` in their order where they can be had without their
+    labels; it must follow from them, ``op`` and ``module`` what the labels are.
     """
-    event = _open(described)
-    with Door(frame):
-        outer, state.covered = state.covered, state.covered or cover
-        try:
-            result = original(*args, **kwargs)
-        except BaseException as error:
-            state.covered = outer
-            _close(event, kind, op, None, frame, module, failed(error), owner, after)
-            raise
-        finally:
-            state.covered = outer
-        _close(event, kind, op, result, frame, module, "", owner, after)
+    now = state.now
+    if now.inside is None:
+        with Door(frame):
+            return watched(original, args, kwargs, frame, kind, op, described, module, cover, owner, after, told)
+    event = _open(described, told, kind, op, module, frame, now.inside)
+    outer = now.covered
+    now.covered = cover or outer
+    try:
+        result = original(*args, **kwargs)
+    except BaseException as error:
+        now.covered = outer
+        _close(event, kind, op, None, frame, module, failed(error), owner, after)
+        raise
+    finally:
+        now.covered = outer
+    _close(event, kind, op, result, frame, module, "", owner, after)
     return result
 
 
-def _open(described: Callable[[], Mapping[str, Any]]) -> Event | None:
+def _open(
+    described: Callable[[], Mapping[str, Any]],
+    told: Told | None,
+    kind: str,
+    op: str,
+    module: Any,
+    frame: FrameType,
+    chain: int,
+) -> Event | None:
     try:
-        return Event((), described())
+        code = frame.f_code
+        place = (kind, op, module, id(code), frame.f_lasti, chain)
+        given = _NO_ARGS if told is not None else described()
+        event = recalled(place, (), given) if told is None else recalled(place, told[0], told[1])
+        if event is None:
+            event = Event((), given if told is None else described(), place, code, told)
+        return event
     except BaseException as trouble:
         own_trouble(trouble)
         return None

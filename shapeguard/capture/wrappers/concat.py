@@ -20,6 +20,7 @@ from shapeguard.capture.wrappers.builtin import StandIn
 from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, unseen, watched
 
 _CONTAINERS = (tuple, list)
+_NOBODYS = frozenset([*PLAIN_TENSORS, type(None), bool, int, float])  # types that override nothing
 
 
 class _Watched(StandIn):
@@ -55,10 +56,10 @@ class _Watched(StandIn):
 def _is_overridden(operands: Iterable[Any]) -> bool:
     """Whether somebody else's function mode or tensor class takes the call."""
     depth = _len_torch_function_stack()
-    if depth > 1 or (depth and not seen_by_mode()):
+    if depth and (depth > 1 or not seen_by_mode()):
         return True
     for operand in operands:
-        if type(operand) not in PLAIN_TENSORS:
+        if type(operand) not in _NOBODYS:
             return _has_override(operands)
     return False
 

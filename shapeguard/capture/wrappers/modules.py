@@ -33,6 +33,7 @@ class _Kind(NamedTuple):
 
 
 _kinds: dict[type, _Kind] = {}
+_passing: set[type] = set()  # the classes that are neither: below a library's door their calls pass unseen
 _MAX_KINDS = 4096
 
 
@@ -42,10 +43,13 @@ def kind_of(cls: type) -> _Kind:
     if known is None:
         if len(_kinds) >= _MAX_KINDS:  # classes made anew all the time
             _kinds.clear()
+            _passing.clear()
         model = hasattr(cls, "main_input_name") and hasattr(cls, "get_input_embeddings")
         code = _code_of(getattr(cls, "forward", None))
         names = code.co_varnames[1 : code.co_argcount] if code is not None else ()
         known = _kinds[cls] = _Kind(_is_users(code), model, names)
+        if not known.users and not known.model:
+            _passing.add(cls)
     return known
 
 
@@ -66,9 +70,12 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
         # torch.compiler.is_compiling() at a third of its cost: a model calls dozens of modules a step
         if is_dynamo_compiling() or compiler._is_compiling_flag:
             return original(self, *args, **kwargs)
+        inside = state.now.inside
+        if inside is not None and type(self) in _passing and "forward" not in self.__dict__:
+            return original(self, *args, **kwargs)
         kind = _kinds.get(type(self)) or kind_of(type(self))
         users = kind.users or ("forward" in self.__dict__ and _is_users(_code_of(self.__dict__["forward"])))
-        if state.inside is not None:
+        if inside is not None:
             if users:
                 with SwitchedOn():
                     return original(self, *args, **kwargs)

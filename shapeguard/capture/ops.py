@@ -200,7 +200,7 @@ class OpsMode(TorchFunctionMode):
         recorder = spots.recorder
         for form in spot.forms:
             try:
-                known = form.read(args, kwargs, recorder.origins)
+                known = form.read(args, kwargs, recorder.origins, form)
             except Exception as trouble:  # not of this form, or without a shape
                 let_through(trouble)
                 continue
@@ -211,18 +211,18 @@ class OpsMode(TorchFunctionMode):
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            _close(Event.read(spots, form, *known), op, func, None, frame, failed(error))
+            _close(Event.read(spots, form, known), op, func, None, frame, failed(error))
             raise
         try:
-            made = form.read_result(result)
+            made = form.read_result(result, form)
         except Exception as trouble:
             let_through(trouble)
             made = None
         if made is None:
-            _close(Event.read(spots, form, *known), op, func, result, frame)
+            _close(Event.read(spots, form, known), op, func, result, frame)
             return result
         try:
-            recorder.again(form.key, form.rows, known[0], known[1], made[0], made[1])
+            recorder.again(form, known[0], known[1], made[0], made[1])
         except BaseException as trouble:
             own_trouble(trouble)
         return result

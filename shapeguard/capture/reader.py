@@ -6,15 +6,19 @@ more than that. Where anything is different it answers None, and the call is des
 
 For ``torch.cat([past, new], dim=1)`` with tensors of two dimensions the reader is, in short::
 
-    def read(args, kwargs, origins):
+    def read(args, kwargs, origins, form):
         v1, = args
         v2 = kwargs['dim']
         if not (type(v1) is list and len(v1) == 2): return None
         v3, v4 = v1
-        if not (type(v3) is Tensor and v3.dtype is int64 and v3.is_cpu): return None
-        s3 = v3.shape
-        ...
-        return (s3, s4, v2), (o3, o4)
+        if form.check is not None and form.check(v3, v4) and form.given[2] == v2:
+            sizes = form.given
+        else:
+            if not (type(v3) is Tensor and v3.dtype is int64 and v3.is_cpu): return None
+            s3 = v3.shape
+            ...
+            sizes = (s3, s4, v2)
+        return sizes, (o3, o4)
 
 Sizes come as they are, tensor by tensor; ``segment.flat`` makes plain numbers of them where they have changed.
 
@@ -30,13 +34,14 @@ from typing import Any
 
 import torch
 
+from shapeguard.capture.form import Form
 from shapeguard.capture.layout import MAX_ITEMS, PLAIN_TENSORS, cached_keys, is_setting
 from shapeguard.capture.segment import Sizes
 from shapeguard.capture.trouble import let_through
 
 Origins = Mapping[int, tuple[Any, int]]
-ReadCall = Callable[[Sequence[Any], Mapping[str, Any], Origins], tuple[Sizes, tuple[int | None, ...]] | None]
-ReadResult = Callable[[Any], tuple[Sizes, tuple[torch.Tensor, ...]] | None]
+ReadCall = Callable[[Sequence[Any], Mapping[str, Any], Origins, Form], tuple[Sizes, tuple[int | None, ...]] | None]
+ReadResult = Callable[[Any, Form], tuple[Sizes, tuple[torch.Tensor, ...]] | None]
 
 _MAX_LINES = 200  # a call with more to ask is described in full
 
@@ -49,9 +54,11 @@ class _Reader:
     """The lines of a reader, made from the values of one call."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines: list[str] = []  # that ask for everything but tensors
+        self.asked: list[str] = []  # that ask for tensors
         self.known: dict[str, Any] = {"cached_keys": cached_keys}
         self.numbers: list[str] = []
+        self.shapes: set[str] = set()  # those of the numbers that are a tensor's sizes
         self.tensors: list[str] = []
         self._locals = 0
 
@@ -70,7 +77,7 @@ class _Reader:
             raise _Unreadable
 
     def require(self, condition: str) -> None:
-        self.add(f"if not ({condition}): return None")
+        self.add(_unless(condition))
 
     # -- arguments: what ``layout.describe`` says of them ------------------------------------------------------------
 
@@ -102,11 +109,14 @@ class _Reader:
     def tensor(self, value: torch.Tensor, at: str) -> None:
         where = f"{at}.is_cpu" if value.is_cpu else f"{at}.device == {self.constant(value.device)}"
         kind, dtype = self.constant(type(value)), self.constant(value.dtype)
-        self.require(f"type({at}) is {kind} and {at}.dtype is {dtype} and {where}")
         shape = self.fresh()
-        self.add(f"{shape} = {at}.shape")
-        self.require(f"len({shape}) == {len(value.shape)}")
+        self.asked += [
+            _unless(f"type({at}) is {kind} and {at}.dtype is {dtype} and {where}"),
+            f"{shape} = {at}.shape",
+            _unless(f"len({shape}) == {len(value.shape)}"),
+        ]
         self.numbers.append(shape)
+        self.shapes.add(shape)
         self.tensors.append(at)
 
     def items(self, value: Sequence[Any], at: str) -> None:
@@ -166,9 +176,31 @@ class _Reader:
 
     # -- the function ------------------------------------------------------------------------------------------------
 
-    def made(self, head: str, tail: Sequence[str], second: Sequence[str]) -> Any:
-        """The function, which answers with the numbers and with ``second``."""
-        body = [*self.lines, *tail, f"return ({_listed(self.numbers)}), ({_listed(second)})"]
+    def made(self, head: str, expected: str, tail: Sequence[str], second: Sequence[str]) -> Any:
+        """The function, which answers with the sizes and with ``second``.
+
+        ``expected`` are the names in a form: of the check of its tensors, of its sizes, of what makes the check anew.
+        """
+        check, sizes, renew = expected.split()
+        likely = [f"form.{sizes}[{i}] == {at}" for i, at in enumerate(self.numbers) if at not in self.shapes]
+        if self.tensors:
+            likely = [f"form.{check} is not None", f"form.{check}({', '.join(self.tensors)})", *likely]
+        else:
+            likely = [f"form.{sizes} is not None", *likely]
+        renewed = [f"    form.{renew}(({_listed(self.tensors)}))"] if self.tensors else []
+        body = [
+            *self.lines,
+            f"if {' and '.join(likely)}:",
+            f"    sizes = form.{sizes}",
+            "else:",
+            *(f"    {line}" for line in self.asked),
+            f"    sizes = ({_listed(self.numbers)})",
+            f"    if sizes == form.{sizes}:",
+            *(f"    {line}" for line in renewed),
+            f"        sizes = form.{sizes}",
+            *tail,
+            f"return sizes, ({_listed(second)})",
+        ]
         source = f"def read({head}):\n" + "".join(f"    {line}\n" for line in body)
         exec(_compiled(source), self.known)
         return self.known["read"]
@@ -178,6 +210,10 @@ class _Reader:
 def _compiled(source: str) -> CodeType:
     """Types, dtypes and names stand outside of the source, so that many readers share one."""
     return compile(source, "<shapeguard reader>", "exec")
+
+
+def _unless(condition: str) -> str:
+    return f"if not ({condition}): return None"
 
 
 def _listed(items: Sequence[str]) -> str:
@@ -203,7 +239,7 @@ def call_reader(args: Sequence[Any], kwargs: Mapping[str, Any]) -> ReadCall | No
         for index, at in enumerate(reader.tensors):
             tail.append(f"o{index} = origins.get(id({at}))")
             second.append(f"o{index}[1] if o{index} is not None and o{index}[0]() is {at} else None")
-        made: ReadCall = reader.made("args, kwargs, origins", tail, second)
+        made: ReadCall = reader.made("args, kwargs, origins, form", "check given renew", tail, second)
     except Exception as trouble:
         let_through(trouble)
         return None
@@ -215,7 +251,7 @@ def result_reader(value: Any) -> ReadResult | None:
     reader = _Reader()
     try:
         reader.result(value, "value")
-        made: ReadResult = reader.made("value", (), reader.tensors)
+        made: ReadResult = reader.made("value, form", "check_result made renew_result", (), reader.tensors)
     except Exception as trouble:
         let_through(trouble)
         return None

@@ -14,13 +14,16 @@ from typing import Any
 import torch
 from torch._C import DisableTorchFunction, _len_torch_function_stack
 
+from shapeguard.capture import state as states
 from shapeguard.capture.chains import chain_of
+from shapeguard.capture.form import Form
 from shapeguard.capture.layout import Layout, describe_call, describe_result
 from shapeguard.capture.segment import Numbers, Sizes, flat
-from shapeguard.capture.spots import Form, Spot, Spots, spots_of, take
-from shapeguard.capture.state import recorders, state
-from shapeguard.capture.trouble import let_through
+from shapeguard.capture.spots import Spot, Spots, spots_of, take
+from shapeguard.capture.state import Standing, recorders, state
+from shapeguard.capture.trouble import let_through, own_trouble
 
+Known = tuple[Sizes, tuple[int | None, ...]]  # sizes and origins, as a reader gives them
 _NOTHING: Mapping[str, Any] = {}
 _main_thread = threading.main_thread().ident
 
@@ -117,14 +120,14 @@ class Event:
         if not self._known or form is None or form.read_result is None:
             return False
         try:
-            made = form.read_result(result)
+            made = form.read_result(result, form)
         except Exception as trouble:
             let_through(trouble)
             return False
         if made is None:
             return False
         recorder = self.recorders[0]
-        row = recorder.again(form.key, form.rows, self._given, self.origins[0], *made)
+        row = recorder.again(form, self._given, self.origins[0], *made)
         if owner is not None and row is not None:
             recorder.segments[row].owner = recorder.origin(owner)
         self.rows.append(row)
@@ -172,13 +175,13 @@ class Event:
         self.takes_tensors = bool(origins)
 
     @classmethod
-    def read(cls, spots: Spots, form: Form, given: Sizes, origins: Sequence[int | None]) -> Event:
+    def read(cls, spots: Spots, form: Form, known: Known) -> Event:
         """The event of a call that was recognised before it was made, and whose result may be of another form."""
         event = cls.__new__(cls)
         event.recorders = spots.watching
         event.rows = []
         event._spot = None
-        event.recognised(form, given, origins)
+        event.recognised(form, *known)
         return event
 
     def made(self, value: Any) -> None:
@@ -188,19 +191,42 @@ class Event:
                 recorder.remember(value, row)
 
 
-def recalled(place: Hashable, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Event | None:
-    """The event of a call like an earlier one of this place; None where it must be described in full."""
-    now = state.now
+def recalled(
+    now: Standing, place: Hashable, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Spots, Form, Known] | None:
+    """The form of a call that is like an earlier one of this place, and what was read of it."""
     spots: Spots | None = now.spots
-    if spots is None or spots.watching is not recorders() or _len_torch_function_stack():
+    own = now.recorders
+    if (
+        spots is None
+        or spots.watching is not (states.process_recorders if own is None else own)
+        or _len_torch_function_stack()
+    ):
         return None
     spot = spots.known.get(place)
-    if spot is not None:
-        for form in spot.forms:
-            known = take(form, args, kwargs, spots.recorder)
-            if known is not None:
-                return Event.read(spots, form, *known)
+    if spot is None:
+        return None
+    for form in spot.forms:
+        try:
+            known: Known | None = form.read(args, kwargs, spots.recorder.origins, form)
+        except Exception as trouble:  # not of this form, or without a shape
+            let_through(trouble)
+            continue
+        if known is not None:
+            return spots, form, known
     return None
+
+
+def again(spots: Spots, form: Form, known: Known, result: Any) -> bool:
+    """Record one more event of a form; False when the result is of another."""
+    try:
+        made = form.read_result(result, form) if form.read_result is not None else None
+        if made is None:
+            return False
+        spots.recorder.again(form, known[0], known[1], made[0], made[1])
+    except Exception as trouble:
+        own_trouble(trouble)
+    return True
 
 
 def _thread_name() -> str:

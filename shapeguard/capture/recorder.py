@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from shapeguard.capture.segment import Numbers, Segment, Sizes, flat
+
+if TYPE_CHECKING:
+    from shapeguard.capture.form import Form  # brings torch, which is the user's to import
 
 MAX_SEGMENTS = 24  # rows kept apart for one place before the rest is folded into one row of varied shapes
 MAX_ROWS = 50_000  # rows of a recording; new places beyond it are left out, failures are not
@@ -97,14 +100,13 @@ class Recorder:
 
     def again(
         self,
-        key: tuple[Any, ...],
-        rows: Sequence[Segment],
+        form: Form,
         given: Sizes,
         origins: Sequence[int | None],
         made: Sizes,
         outputs: Sequence[Any],
     ) -> int | None:
-        """``add`` for one more event of a key, whose rows are at hand; the sizes of operands and results are as they were read.
+        """``add`` for one more event of a form, with the sizes as its readers gave them.
 
         Where nothing changes, which is most events of most programs, the sizes are not even made into numbers.
         """
@@ -112,16 +114,24 @@ class Recorder:
             return None
         at = self.events
         self.events = at + 1
-        segment = rows[-1]
-        if segment.given == given and segment.made == made:
+        segment = form.segment
+        rows = form.rows
+        if (
+            given is form.given
+            and made is form.made
+            and segment is not None
+            and len(rows) == form.length
+            and rows[-1].given is not None
+        ):
             segment.count += 1
         else:
-            other = self._another(key, rows, given, made, at)
-            if other is None:
+            segment = self._another(form.key, rows, given, made, at)
+            if segment is None:
                 return None
-            segment = other
             if segment.first_origins is None:
                 segment.first_origins = origins
+            if segment.given is not None:
+                form.follow(segment)
         segment.last_at = at
         segment.origins = origins
         segment.dirty = True

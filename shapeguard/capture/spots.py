@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from shapeguard.capture.form import Form
 from shapeguard.capture.layout import Layout
-from shapeguard.capture.reader import ReadCall, ReadResult, call_reader, result_reader
+from shapeguard.capture.reader import call_reader, result_reader
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.segment import Numbers, Segment, Sizes, flat
 from shapeguard.capture.state import state
@@ -18,19 +19,6 @@ from shapeguard.capture.trouble import let_through
 MAX_FORMS = 4  # kinds of calls known of one place
 _MAX_LEARNED = 16  # readers made for one place; then it is described in full for good
 _MAX_SPOTS = 8192
-
-
-class Form:
-    """One kind of call that a place makes: its readers, and the rows that the next such call may continue."""
-
-    __slots__ = ("key", "layout", "read", "read_result", "rows")
-
-    def __init__(self, read: ReadCall, layout: Layout) -> None:
-        self.read = read
-        self.layout = layout
-        self.read_result: ReadResult | None = None
-        self.key: tuple[Any, ...] = ()
-        self.rows: Sequence[Segment] = ()
 
 
 class Spot:
@@ -63,7 +51,7 @@ class Spot:
     def learn(self, form: Form, key: tuple[Any, ...], rows: Sequence[Segment], result: Any, numbers: Numbers) -> None:
         """Keep a form when its call has returned; ``numbers`` are those of the result."""
         form.read_result = read = result_reader(result)
-        if read is not None and (known := read(result)) is not None and flat(known[0]) == numbers:
+        if read is not None and (known := read(result, form)) is not None and flat(known[0]) == numbers:
             form.key, form.rows = key, rows
             self.forms = (*self.forms, form)
 
@@ -103,7 +91,8 @@ def take(
 ) -> tuple[Sizes, tuple[int | None, ...]] | None:
     """Sizes and origins of a call, if it is of this form."""
     try:
-        return form.read(args, kwargs, recorder.origins)
+        known: tuple[Sizes, tuple[int | None, ...]] | None = form.read(args, kwargs, recorder.origins, form)
+        return known
     except (
         Exception
     ) as trouble:  # a nested tensor has no shape, a keyword is missing: describing in full finds words for that

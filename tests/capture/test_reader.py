@@ -9,11 +9,13 @@ import pytest
 import torch
 
 import shapeguard
+from shapeguard.capture.form import Form, sizes_check
 from shapeguard.capture.layout import describe_call, describe_result
 from shapeguard.capture.reader import call_reader, result_reader
 from shapeguard.capture.segment import flat
 
 _A = torch.zeros(3, 1, 8)
+_FORM = Form(lambda: None, ())  # that follows no row yet
 _CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((_A, torch.zeros(8)), {}),
     ((_A, 2), {}),
@@ -46,7 +48,7 @@ def test_a_call_is_read_as_it_is_described(args: tuple[Any, ...], kwargs: dict[s
     describe_call(args, kwargs, numbers, [])
     read = call_reader(args, kwargs)
     assert read is not None
-    seen = read(args, kwargs, {})
+    seen = read(args, kwargs, {}, _FORM)
     assert seen is not None
     assert flat(seen[0]) == tuple(numbers)
 
@@ -55,16 +57,16 @@ def test_a_call_is_read_as_it_is_described(args: tuple[Any, ...], kwargs: dict[s
 def test_another_call_is_not_read(args: tuple[Any, ...], others: tuple[Any, ...]) -> None:
     read = call_reader(args, {})
     assert read is not None
-    assert read(args, {}, {}) is not None
-    assert read(others, {}, {}) is None
+    assert read(args, {}, {}, _FORM) is not None
+    assert read(others, {}, {}, _FORM) is None
 
 
 def test_another_keyword_is_not_read() -> None:
     read = call_reader((_A,), {"dim": 1})
     assert read is not None
-    assert read((_A,), {}, {}) is None
+    assert read((_A,), {}, {}, _FORM) is None
     with pytest.raises(KeyError):
-        read((_A,), {"axis": 1}, {})
+        read((_A,), {"axis": 1}, {}, _FORM)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_a_result_is_read_as_it_is_described(result: Any) -> None:
     describe_result(result, numbers, tensors)
     read = result_reader(result)
     assert read is not None
-    seen = read(result)
+    seen = read(result, _FORM)
     assert seen is not None
     assert flat(seen[0]) == tuple(numbers)
     assert list(map(id, seen[1])) == list(map(id, tensors))
@@ -86,7 +88,7 @@ def test_a_result_is_read_as_it_is_described(result: Any) -> None:
 def test_another_result_is_not_read(result: Any, other: Any) -> None:
     read = result_reader(result)
     assert read is not None
-    assert read(other) is None
+    assert read(other, _FORM) is None
 
 
 def test_a_long_text_is_left_to_be_described() -> None:
@@ -135,3 +137,32 @@ def test_an_error_in_a_known_place_is_a_row_of_its_own() -> None:
                 caught += 1
     found = [(row.count, bool(row.error), row.inputs[1].last) for row in guard.recording.rows if row.op == "add"]
     assert (caught, found) == (1, [(3, False, (3,)), (1, True, (4,))])
+
+
+def test_a_check_tells_sizes_types_and_dtypes() -> None:
+    check = sizes_check([_A, _A[0, 0]])
+    assert check is not None
+    assert check(_A + 1, _A[1, 0])
+    assert check(_A.transpose(0, 2).contiguous().transpose(0, 2), _A[1, 0])
+    for other in (_A[:2], _A[0], _A.half(), torch.nn.Parameter(_A), _A.to("meta"), 3):
+        assert not check(other, _A[0, 0])
+
+
+def test_sizes_in_turn_at_one_place_are_counted_each() -> None:
+    with shapeguard.guard("all") as guard:
+        for turn in range(60):
+            torch.zeros(*((2, 5), (3, 9), (7, 1))[turn % 3]).relu()
+    assert [(row.inputs[0].last, row.count) for row in guard.recording.rows if row.op == "relu"] == [
+        ((2, 5), 20),
+        ((3, 9), 20),
+        ((7, 1), 20),
+    ]
+
+
+def test_gradients_on_and_off_are_one_row() -> None:
+    weight = torch.nn.Parameter(torch.zeros(3))
+    with shapeguard.guard("all") as guard:
+        for turn in range(20):
+            with torch.set_grad_enabled(turn % 2 == 0):
+                torch.zeros(2, 3) * weight
+    assert [row.count for row in guard.recording.rows if row.op == "mul"] == [20]

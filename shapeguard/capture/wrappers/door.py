@@ -6,7 +6,7 @@ Imported only after the user's program has imported torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -14,29 +14,17 @@ from torch._C import _get_tracing_state
 
 from shapeguard.capture.chains import chain_of
 from shapeguard.capture.modes import ModeOff
-from shapeguard.capture.record import Event, failed, recalled
+from shapeguard.capture.record import Event, again, failed, recalled
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 
 is_compiling = torch.compiler.is_compiling
 Told = tuple[tuple[Any, ...], Mapping[str, Any]]  # positional and keyword values
-_NO_ARGS: Mapping[str, Any] = {}
 
 
 def idle() -> bool:
     """Whether this call passes unseen: it is being traced, nobody watches, or an event stands for it already."""
-    return is_compiling() or unseen()
-
-
-def unseen() -> bool:
-    """``idle`` for a call that is known not to be compiled."""
-    return state.now.covered or not recorders() or _get_tracing_state() is not None
-
-
-def seen_by_mode() -> bool:
-    """Whether our function mode is on this thread's stack now and so sees the call itself."""
-    now = state.now
-    return now.mode is not None and not now.mode_off
+    return is_compiling() or state.now.covered or not recorders() or _get_tracing_state() is not None
 
 
 class Door:
@@ -92,8 +80,26 @@ def watched(
     if now.inside is None:
         with Door(frame):
             return watched(original, args, kwargs, frame, kind, op, described, module, cover, owner, after, told)
-    event = _open(described, told, kind, op, module, frame, now.inside)
+    code = frame.f_code
+    place = (op, module, id(code), frame.f_lasti, now.inside)
     outer = now.covered
+    if told is not None:
+        found = recalled(now, place, told[0], told[1])
+        if found is not None:
+            spots, form, known = found
+            now.covered = cover or outer
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                now.covered = outer
+                _close(Event.read(spots, form, known), kind, op, None, frame, module, failed(error), owner, after)
+                raise
+            finally:
+                now.covered = outer
+            if after is not None or owner is not None or not again(spots, form, known, result):
+                _close(Event.read(spots, form, known), kind, op, result, frame, module, "", owner, after)
+            return result
+    event = _open(described, told, place, code)
     now.covered = cover or outer
     try:
         result = original(*args, **kwargs)
@@ -108,22 +114,10 @@ def watched(
 
 
 def _open(
-    described: Callable[[], Mapping[str, Any]],
-    told: Told | None,
-    kind: str,
-    op: str,
-    module: Any,
-    frame: FrameType,
-    chain: int,
+    described: Callable[[], Mapping[str, Any]], told: Told | None, place: tuple[Any, ...], code: CodeType
 ) -> Event | None:
     try:
-        code = frame.f_code
-        place = (kind, op, module, id(code), frame.f_lasti, chain)
-        given = _NO_ARGS if told is not None else described()
-        event = recalled(place, (), given) if told is None else recalled(place, told[0], told[1])
-        if event is None:
-            event = Event((), given if told is None else described(), place, code, told)
-        return event
+        return Event((), described(), place, code, told)
     except BaseException as trouble:
         own_trouble(trouble)
         return None

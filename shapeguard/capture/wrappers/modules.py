@@ -68,10 +68,12 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         # torch.compiler.is_compiling() at a third of its cost: a model calls dozens of modules a step
-        if is_dynamo_compiling() or compiler._is_compiling_flag:
+        if is_dynamo_compiling():
             return original(self, *args, **kwargs)
         inside = state.now.inside
         if inside is not None and type(self) in _passing and "forward" not in self.__dict__:
+            return original(self, *args, **kwargs)
+        if compiler._is_compiling_flag:
             return original(self, *args, **kwargs)
         kind = _kinds.get(type(self)) or kind_of(type(self))
         users = kind.users or ("forward" in self.__dict__ and _is_users(_code_of(self.__dict__["forward"])))

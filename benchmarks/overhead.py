@@ -97,7 +97,7 @@ def real(options: argparse.Namespace) -> None:
 def nanogpt(options: argparse.Namespace) -> None:
     """A model of the user's own: every op of the forward is watched at level ``user``."""
     for title, goal, sizes, steps in (
-        ("nanoGPT training step, small", "1.30 at 2 ms", (32, 1, 16, 2), 20),
+        ("nanoGPT training step, small", "1.30 at 2 ms", (32, 1, 16, 2), 100),
         ("nanoGPT training step, larger", "1.05 at 100 ms", (160, 4, 128, 6), 3),
     ):
         work = training(*sizes, steps=steps)

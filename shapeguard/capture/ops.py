@@ -101,6 +101,8 @@ _UNSEEN = frozenset(
         "_has_compatible_shallow_copy_type",
         "compute_grad",
         "_set_grad_enabled",
+        "_record_function_enter_new",
+        "_record_function_exit._RecordFunction",
     ]
 )
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})

@@ -95,7 +95,7 @@ class _Reader:
             self.require(f"type({at}) is float")
         elif (kind is str and is_setting(value)) or kind is torch.device:
             self.require(f"type({at}) is {self.constant(kind)} and {at} == {self.constant(value)}")
-        elif kind is tuple or kind is list:
+        elif kind is tuple or kind is list or kind is torch.Size:
             self.items(value, at)
         elif kind is slice:
             self.require(f"type({at}) is slice")

@@ -217,13 +217,16 @@ def recalled(
     return None
 
 
-def again(spots: Spots, form: Form, known: Known, result: Any) -> bool:
+def again(spots: Spots, form: Form, known: Known, result: Any, owner: Any = None) -> bool:
     """Record one more event of a form; False when the result is of another."""
     try:
         made = form.read_result(result, form) if form.read_result is not None else None
         if made is None:
             return False
-        spots.recorder.again(form, known[0], known[1], made[0], made[1])
+        recorder = spots.recorder
+        row = recorder.again(form, known[0], known[1], made[0], made[1])
+        if owner is not None and row is not None:
+            recorder.segments[row].owner = recorder.origin(owner)
     except Exception as trouble:
         own_trouble(trouble)
     return True

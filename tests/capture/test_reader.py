@@ -25,6 +25,7 @@ _CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((_A, torch.nn.Parameter(torch.zeros(4, 8)), None), {}),
     ((_A, "bi,bj->ij"), {"dtype": torch.float16, "device": torch.device("cpu")}),
     ((_A, 0.5), {"training": True}),
+    ((_A, _A.shape, None, 1e-5), {}),
     ((_A, [[1, 2], [3, 4]]), {"other": object()}),
 ]
 _CHANGES: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [

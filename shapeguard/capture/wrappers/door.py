@@ -96,7 +96,7 @@ def watched(
                 raise
             finally:
                 now.covered = outer
-            if after is not None or owner is not None or not again(spots, form, known, result):
+            if after is not None or not again(spots, form, known, result, owner):
                 _close(Event.read(spots, form, known), kind, op, result, frame, module, "", owner, after)
             return result
     event = _open(described, told, place, code)

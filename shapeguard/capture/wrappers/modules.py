@@ -125,6 +125,7 @@ def _through_the_gate(
         path_of(module),
         cover=False,
         owner=module,
+        told=None if kind.model else (args, kwargs),  # a model's padding is told, too
     )
 
 

@@ -14,6 +14,7 @@ class Standing:
     __slots__ = (
         "covered",
         "inside",
+        "marks",
         "mode",
         "mode_everything",
         "mode_off",
@@ -34,6 +35,7 @@ class Standing:
         self.root: Any = None  # the outermost nn.Module at work
         self.mode_off = False  # the mode is off the stack, because library code runs
         self.covered = False  # an event is being recorded that stands for what happens below it
+        self.marks: list[tuple[int, list[int]]] = []  # see chains.py
         self.spots: Any = None  # how this thread's places have called so far
 
 

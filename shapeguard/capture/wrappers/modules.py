@@ -18,6 +18,7 @@ from torch import compiler
 from torch._C import _get_tracing_state
 from torch.compiler import is_dynamo_compiling
 
+from shapeguard.capture.chains import marked
 from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
 from shapeguard.capture.state import recorders, state
@@ -80,7 +81,7 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
         if inside is not None:
             if users:
                 with SwitchedOn():
-                    return original(self, *args, **kwargs)
+                    return marked(original, (self, *args), kwargs)
             if not kind.model or self is not state.root or state.covered:
                 return original(self, *args, **kwargs)
             return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
@@ -93,9 +94,9 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
             if not users:
                 return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
             if not state.mode_off:
-                return original(self, *args, **kwargs)
+                return marked(original, (self, *args), kwargs)
             with SwitchedOn():
-                return original(self, *args, **kwargs)
+                return marked(original, (self, *args), kwargs)
         finally:
             if outermost:
                 state.root = None

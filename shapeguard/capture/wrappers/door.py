@@ -36,12 +36,13 @@ class Door:
         self._frame = frame
 
     def __enter__(self) -> None:
-        self._before = state.inside
+        now = state.now
+        self._before = now.inside
         self._off: ModeOff | None = None
         if self._before is not None:
             return
-        state.inside = chain_of(self._frame)
-        mode = state.mode
+        now.inside = chain_of(self._frame)
+        mode = now.mode
         if mode is not None and not mode.everything:
             self._off = ModeOff()
             self._off.__enter__()
@@ -51,7 +52,7 @@ class Door:
     ) -> None:
         if self._before is not None:
             return
-        state.inside = None
+        state.now.inside = None
         if self._off is not None:
             self._off.__exit__(kind, error, trace)
 

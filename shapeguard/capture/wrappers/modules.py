@@ -71,7 +71,8 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
         # torch.compiler.is_compiling() at a third of its cost: a model calls dozens of modules a step
         if is_dynamo_compiling():
             return original(self, *args, **kwargs)
-        inside = state.now.inside
+        now = state.now
+        inside = now.inside
         if inside is not None and type(self) in _passing and "forward" not in self.__dict__:
             return original(self, *args, **kwargs)
         if compiler._is_compiling_flag:
@@ -82,24 +83,24 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
             if users:
                 with SwitchedOn():
                     return marked(original, (self, *args), kwargs)
-            if not kind.model or self is not state.root or state.covered:
+            if not kind.model or self is not now.root or now.covered:
                 return original(self, *args, **kwargs)
             return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
         if not recorders() or _get_tracing_state() is not None:
             return original(self, *args, **kwargs)
-        outermost = state.root is None
+        outermost = now.root is None
         if outermost:
-            state.root = self
+            now.root = self
         try:
             if not users:
                 return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
-            if not state.mode_off:
+            if not now.mode_off:
                 return marked(original, (self, *args), kwargs)
             with SwitchedOn():
                 return marked(original, (self, *args), kwargs)
         finally:
             if outermost:
-                state.root = None
+                now.root = None
 
     return __call__
 

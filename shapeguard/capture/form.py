@@ -16,7 +16,8 @@ import torch
 from shapeguard.capture.segment import Segment, Sizes
 
 _MAX_CHECKS = 8  # made for one form: gradients on and off, autocast, tensors and parameters in turn
-_PATIENCE = 3  # calls with other sizes before a form follows those
+_PATIENCE = 16  # calls with other sizes in a row before a form follows those
+_MAX_OTHERS = 8  # of the rows that an event may continue
 
 Check = Callable[..., bool]
 
@@ -34,6 +35,7 @@ class Form:
         "length",
         "made",
         "missed",
+        "others",
         "read",
         "read_result",
         "rows",
@@ -47,7 +49,8 @@ class Form:
         self.key: tuple[Any, ...] = ()
         self.rows: Sequence[Segment] = ()
         self.segment: Segment | None = None  # followed: its sizes do not change
-        self.length = 0  # how many rows there were when it was found to be the one
+        self.others: dict[Sizes, Segment] = {}  # rows of other sizes that do not change, by what goes in
+        self.length = 0  # how many rows there were when these were found; -1 while one of them grows
         self.given: Sizes | None = None  # its sizes, as a reader gives them
         self.made: Sizes | None = None
         self.check: Check | None = None  # whether tensors are like those
@@ -56,18 +59,32 @@ class Form:
         self.missed = 0
 
     def follow(self, segment: Segment) -> None:
-        """Expect this row's sizes next time, if no newer row may lay claim to them."""
+        """Expect this row's sizes again, if no row may lay claim to them that grows."""
         rows = self.rows
-        if segment is not self.segment:
-            self.missed += 1
-            if self.segment is not None and self.missed < _PATIENCE:
-                return
+        if len(rows) != self.length:
+            self.others.clear()
+            latest = rows[: -_MAX_OTHERS - 1 : -1]
+            self.length = -1 if any(row.grows for row in latest) else len(rows)
+            if self.segment not in latest:
+                self.segment = None
+        assert segment.given is not None
+        self.others[segment.given] = segment
+        self.missed = 0 if segment is self.segment else self.missed + 1
+        if self.segment is None or self.missed > _PATIENCE:
+            self.missed = 0
             self.segment = segment
             self.given, self.made = segment.given, segment.made
             self.check = self.check_result = None
-        self.missed = 0
-        newer = rows[rows.index(segment) + 1 :] if rows[-1] is not segment else ()
-        self.length = len(rows) if all(row.given is not None for row in newer) else -1
+
+    def another(self, given: Sizes, made: Sizes) -> Segment | None:
+        """The row of these sizes, where it is known which one that is."""
+        segment = self.others.get(given)
+        if segment is None or segment.made != made:
+            return None
+        self.missed += 1
+        if self.missed > _PATIENCE:
+            self.follow(segment)
+        return segment
 
     def renew(self, tensors: Sequence[torch.Tensor]) -> None:
         """Make a check of operands whose sizes are the expected ones."""

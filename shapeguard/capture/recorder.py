@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_SEGMENTS = 24  # rows kept apart for one place before the rest is folded into one row of varied shapes
 MAX_ROWS = 50_000  # rows of a recording; new places beyond it are left out, failures are not
 _MAX_FAILED = 1_000  # failed rows beyond that
-_SWEEP = 20_000  # tensors remembered before the dead ones are forgotten
+_SWEEP = 1_000  # tensors remembered before the dead ones are forgotten; few, so that they stay in the processor's cache
 
 GROUP_OF_KIND = {
     "op": "ops",
@@ -114,15 +114,11 @@ class Recorder:
             return None
         at = self.events
         self.events = at + 1
-        segment = form.segment
         rows = form.rows
-        if (
-            given is form.given
-            and made is form.made
-            and segment is not None
-            and len(rows) == form.length
-            and rows[-1].given is not None
-        ):
+        segment = None
+        if len(rows) == form.length and not rows[-1].grows:
+            segment = form.segment if given is form.given and made is form.made else form.another(given, made)
+        if segment is not None:
             segment.count += 1
         else:
             segment = self._another(form.key, rows, given, made, at)
@@ -180,7 +176,7 @@ class Recorder:
             newest.advance(numbers)
             return newest
         if len(places) >= MAX_SEGMENTS:
-            newest.varied = True
+            newest.varied = newest.grows = True
             newest.given = None
             newest.advance(numbers)
             return newest

@@ -38,6 +38,7 @@ class Segment:
         "first_at",
         "first_origins",
         "given",
+        "grows",
         "key",
         "last",
         "last_at",
@@ -63,6 +64,7 @@ class Segment:
         self.owner: int | None = None
         self.error = error
         self.varied = False
+        self.grows = False  # its numbers move, or it takes all: what it will claim is not known from its sizes
         self.dirty = True
 
     def advance(self, numbers: Numbers) -> None:
@@ -87,7 +89,8 @@ class Segment:
             return False
         step = tuple(map(sub, numbers, self.last))
         moved = {size for size in step if size}
-        if len(moved) != 1 or (grown := moved.pop()) < 0:
+        if len(moved) != 1 or moved.pop() < 0:
             return False
-        self.step = step if grown else ()
+        self.step = step
+        self.grows = True
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -167,3 +168,30 @@ def test_gradients_on_and_off_are_one_row() -> None:
             with torch.set_grad_enabled(turn % 2 == 0):
                 torch.zeros(2, 3) * weight
     assert [row.count for row in guard.recording.rows if row.op == "mul"] == [20]
+
+
+@pytest.mark.parametrize("level", ["boundary", "user", "all"])
+def test_a_cache_lets_go_of_the_old_keys_while_it_is_updated(level: Any) -> None:
+    from transformers.cache_utils import DynamicCache
+
+    alive: list[bool] = []
+
+    def update(cache: Any, new: torch.Tensor) -> None:
+        old = weakref.ref(cache.layers[0].keys)
+        original = cache.layers[0].update
+
+        def spying(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            alive.append(old() is not None)
+            return result
+
+        cache.layers[0].update = spying
+        cache.update(new, new, 0)
+        del cache.layers[0].update
+
+    cache = DynamicCache()
+    with shapeguard.guard(level):
+        cache.update(torch.zeros(3, 2, 4, 8), torch.zeros(3, 2, 4, 8), 0)
+        for _ in range(6):
+            update(cache, torch.zeros(3, 2, 1, 8))
+    assert alive == [False] * 6

@@ -84,9 +84,12 @@ def watched(
     code = frame.f_code
     place = (op, module, id(code), frame.f_lasti, now.inside)
     outer = now.covered
-    if told is not None:
-        found = recalled(now, place, told[0], told[1])
+    labelled = None if told is not None else _labelled(described)
+    values = told if told is not None else ((), labelled) if labelled is not None else None
+    if values is not None:
+        found = recalled(now, place, values[0], values[1])
         if found is not None:
+            labelled = values = None  # what the call frees is freed as early as without us
             spots, form, known = found
             now.covered = cover or outer
             try:
@@ -100,7 +103,8 @@ def watched(
             if after is not None or not again(spots, form, known, result, owner):
                 _close(Event.read(spots, form, known), kind, op, result, frame, module, "", owner, after)
             return result
-    event = _open(described, told, place, code)
+    event = _open(described, labelled, told, place, code) if values is not None else None
+    labelled = values = None
     now.covered = cover or outer
     try:
         result = original(*args, **kwargs)
@@ -114,11 +118,23 @@ def watched(
     return result
 
 
+def _labelled(described: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    try:
+        return described()
+    except BaseException as trouble:
+        own_trouble(trouble)
+        return None
+
+
 def _open(
-    described: Callable[[], Mapping[str, Any]], told: Told | None, place: tuple[Any, ...], code: CodeType
+    described: Callable[[], Mapping[str, Any]],
+    labelled: Mapping[str, Any] | None,
+    told: Told | None,
+    place: tuple[Any, ...],
+    code: CodeType,
 ) -> Event | None:
     try:
-        return Event((), described(), place, code, told)
+        return Event((), labelled if labelled is not None else described(), place, code, told)
     except BaseException as trouble:
         own_trouble(trouble)
         return None

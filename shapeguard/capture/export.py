@@ -8,7 +8,8 @@ from types import CodeType
 from typing import Any
 
 from shapeguard.capture.chains import Place, chains
-from shapeguard.capture.recorder import Recorder, Segment
+from shapeguard.capture.recorder import Recorder
+from shapeguard.capture.segment import Segment
 from shapeguard.capture.signatures import parameter_names
 from shapeguard.values.recording import Chain, Line, Row, Site
 

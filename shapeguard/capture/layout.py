@@ -60,7 +60,7 @@ def describe(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Lay
     if kind is bool:
         return (_CONST, value)
     if kind is str:
-        return (_CONST, value if _is_setting(value) else "…")
+        return (_CONST, value if is_setting(value) else "…")
     if kind is float:
         return _FLOAT_LAYOUT
     if kind is tuple or kind is list:
@@ -84,7 +84,7 @@ def describe(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Lay
 _HEAD = slice(0, MAX_ITEMS)
 
 
-def _is_setting(text: str) -> bool:
+def is_setting(text: str) -> bool:
     """Whether a string is a word or an einsum equation; anything longer may be a prompt and is nobody's business."""
     return ("->" in text or not any(map(str.isspace, text))) and len(text) <= MAX_WORD
 
@@ -108,12 +108,16 @@ def _describe_subclass(value: torch.Tensor, numbers: list[int], tensors: list[to
 
 def _describe_object(value: Any, kind: type[Any], numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
     if kind.__name__.endswith("Cache"):
-        layers = getattr(getattr(value, "self_attention_cache", value), "layers", None)
-        keys = getattr(layers[0], "keys", None) if type(layers) is list and layers else None
-        if keys is not None and issubclass(type(keys), torch.Tensor) and keys.dim() > 1:
-            return (_CACHE, kind.__name__, describe(keys, numbers, tensors))
-        return (_CACHE, kind.__name__, None)
+        keys = cached_keys(value)
+        return (_CACHE, kind.__name__, None if keys is None else describe(keys, numbers, tensors))
     return (_OBJECT, kind.__name__)
+
+
+def cached_keys(cache: Any) -> torch.Tensor | None:
+    """The first layer's keys of a KV cache, (batch, kv_heads, past, head_dim); None while it is empty."""
+    layers = getattr(getattr(cache, "self_attention_cache", cache), "layers", None)
+    keys = getattr(layers[0], "keys", None) if type(layers) is list and layers else None
+    return keys if keys is not None and issubclass(type(keys), torch.Tensor) and keys.dim() > 1 else None
 
 
 def describe_call(

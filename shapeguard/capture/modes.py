@@ -46,6 +46,9 @@ def take_off(mode: Any) -> int:
 
 def put_on(mode: Any, below: int = 0) -> None:
     """Put our mode on the stack, under the ``below`` topmost modes."""
+    if not below:
+        _push_on_torch_function_stack(mode)
+        return
     others: list[Any] = []
     try:
         for _ in range(min(below, _len_torch_function_stack())):
@@ -80,18 +83,20 @@ class ModeOff:
 
     def __enter__(self) -> None:
         self._below = -1
-        self._mode = mode = state.mode
-        if mode is not None and not state.mode_off:
+        now = state.now
+        self._mode = mode = now.mode
+        if mode is not None and not now.mode_off:
             self._below = take_off(mode)
-            state.mode_off = True
+            now.mode_off = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._below < 0:
             return
-        state.mode_off = False
-        if state.mode is self._mode:  # else the guard was closed meanwhile
+        now = state.now
+        now.mode_off = False
+        if now.mode is self._mode:  # else the guard was closed meanwhile
             put_on(self._mode, self._below)
 
 
@@ -101,10 +106,11 @@ class SwitchedOn:
     __slots__ = ("_before", "_mode", "_put")
 
     def __enter__(self) -> None:
-        self._before = state.inside, state.mode_off, state.covered
-        self._mode = mode = state.mode
+        now = state.now
+        self._before = now.inside, now.mode_off, now.covered
+        self._mode = mode = now.mode
         self._put = mode is not None and not is_on(mode)
-        state.inside, state.mode_off, state.covered = None, False, False
+        now.inside, now.mode_off, now.covered = None, False, False
         if self._put:
             put_on(mode)
 
@@ -113,4 +119,5 @@ class SwitchedOn:
     ) -> None:
         if self._put:
             take_off(self._mode)
-        state.inside, state.mode_off, state.covered = self._before
+        now = state.now
+        now.inside, now.mode_off, now.covered = self._before

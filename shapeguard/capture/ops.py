@@ -5,18 +5,22 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
+from sys import _getframe
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch._C import _get_tracing_state
+from torch import compiler
+from torch._C import _get_tracing_state, _len_torch_function_stack
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
+from shapeguard.capture import state as states
+from shapeguard.capture.chains import chain_of
 from shapeguard.capture.record import Event, failed
-from shapeguard.capture.state import recorders
-from shapeguard.capture.trouble import own_trouble
+from shapeguard.capture.state import state
+from shapeguard.capture.trouble import let_through, own_trouble
 from shapeguard.capture.usercode import LIBRARY, USER, user_code
 
 _REACH = 8  # library frames an op may lie below the user's line and still be set down to it
@@ -96,6 +100,9 @@ _UNSEEN = frozenset(
         "_is_zerotensor",
         "_has_compatible_shallow_copy_type",
         "compute_grad",
+        "_set_grad_enabled",
+        "_record_function_enter_new",
+        "_record_function_exit._RecordFunction",
     ]
 )
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
@@ -134,11 +141,14 @@ def _name_of(func: Callable[..., Any]) -> str:
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
     """The user's frame an op is set down to; None when a layer or a model issued it for itself."""
-    kind = user_code.kind
+    known = user_code.known
     for _ in range(_REACH):
         if frame is None:
             return None
-        whose = kind(frame.f_code)
+        code = frame.f_code
+        whose = known.get(id(code))
+        if whose is None:
+            whose = user_code.kind(code)
         if whose == USER:
             return frame
         if whose != LIBRARY:
@@ -163,22 +173,75 @@ class OpsMode(TorchFunctionMode):
     ) -> Any:
         if kwargs is None:
             kwargs = {}
-        if torch.compiler.is_compiling() or _get_tracing_state() is not None:  # what we ask would stand in the graph
+        # While compiling, what we ask would stand in the graph. (torch.compiler.is_compiling() at a third of its cost.)
+        if is_dynamo_compiling() or compiler._is_compiling_flag or _get_tracing_state() is not None:
             return func(*args, **kwargs)
-        op = op_name(func)
-        if not op or not recorders():
+        try:
+            op = _known[func]
+        except Exception:  # new, or somebody's own function that is not hashable
+            op = op_name(func)
+        now = state.now
+        own = now.recorders
+        watching = states.process_recorders if own is None else own
+        if not op or not watching:
             return func(*args, **kwargs)
-        frame = sys._getframe(1)
+        frame = _getframe(1)
         if not self.everything and op not in ALWAYS and user_frame(frame) is None:
             return func(*args, **kwargs)
-        return _recorded(op, func, args, kwargs, frame)
+        chain = now.inside
+        if chain is None:
+            chain = chain_of(frame)
+        at: FrameType = frame.f_back or frame if op in ALWAYS else frame  # they are called through a stand-in of ours
+        place = (func, id(at.f_code), at.f_lasti, chain)
+        spots = now.spots
+        if spots is None or spots.watching is not watching or _len_torch_function_stack():
+            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+        spot = spots.known.get(place)
+        if spot is None:
+            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+        recorder = spots.recorder
+        for form in spot.forms:
+            try:
+                known = form.read(args, kwargs, recorder.origins, form)
+            except Exception as trouble:  # not of this form, or without a shape
+                let_through(trouble)
+                continue
+            if known is not None:
+                break
+        else:
+            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+        try:
+            result = func(*args, **kwargs)
+        except BaseException as error:
+            _close(Event.read(spots, form, known), op, func, None, frame, failed(error))
+            raise
+        try:
+            made = form.read_result(result, form)
+        except Exception as trouble:
+            let_through(trouble)
+            made = None
+        if made is None:
+            _close(Event.read(spots, form, known), op, func, result, frame)
+            return result
+        try:
+            recorder.again(form, known[0], known[1], made[0], made[1])
+        except BaseException as trouble:
+            own_trouble(trouble)
+        return result
 
 
 def _recorded(
-    op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+    op: str,
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    frame: FrameType,
+    place: Any,
+    code: CodeType,
 ) -> Any:
     try:
-        event = Event(_as_told(op, args), kwargs)
+        told = _as_told(op, args)
+        event = Event(told, kwargs, place if told is args else None, code)
     except BaseException as trouble:
         own_trouble(trouble)
         return func(*args, **kwargs)

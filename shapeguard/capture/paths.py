@@ -16,7 +16,7 @@ _MAX_ROOTS = 64
 
 def path_of(module: Any) -> str:
     """The module's path below the outermost module at work; its class name where it stands below none."""
-    root = state.root
+    root = state.now.root
     if root is None or root is module:
         return type(module).__name__
     known = _roots.get(id(root))

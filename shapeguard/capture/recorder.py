@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from operator import add, sub
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
+
+from shapeguard.capture.segment import Numbers, Segment, Sizes, flat
+
+if TYPE_CHECKING:
+    from shapeguard.capture.form import Form  # brings torch, which is the user's to import
 
 MAX_SEGMENTS = 24  # rows kept apart for one place before the rest is folded into one row of varied shapes
 MAX_ROWS = 50_000  # rows of a recording; new places beyond it are left out, failures are not
 _MAX_FAILED = 1_000  # failed rows beyond that
-_SWEEP = 20_000  # tensors remembered before the dead ones are forgotten
-
-Numbers = tuple[int, ...]
+_SWEEP = 1_000  # tensors remembered before the dead ones are forgotten; few, so that they stay in the processor's cache
 
 GROUP_OF_KIND = {
     "op": "ops",
@@ -30,61 +32,6 @@ GROUP_OF_KIND = {
     "collective": "collective",
     "loader": "loader",
 }
-
-
-class Segment:
-    """A run of events with the same layout at the same place whose numbers grow by a fixed step."""
-
-    __slots__ = (
-        "count",
-        "dirty",
-        "error",
-        "first",
-        "first_at",
-        "first_origins",
-        "key",
-        "last",
-        "last_at",
-        "origins",
-        "owner",
-        "row",
-        "step",
-        "varied",
-    )
-
-    def __init__(self, row: int, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> None:
-        self.row = row
-        self.key = key
-        self.first = self.last = numbers
-        self.step: Numbers | None = None  # None: not known yet; () : nothing changes
-        self.count = 1
-        self.first_at = self.last_at = at
-        self.origins: Sequence[int | None] = ()
-        self.first_origins: Sequence[int | None] | None = None
-        self.owner: int | None = None
-        self.error = error
-        self.varied = False
-        self.dirty = True
-
-    def predicts(self, numbers: Numbers) -> bool:
-        """Whether these numbers are the next of the run."""
-        if self.varied:
-            return True
-        step = self.step
-        if not step:
-            return numbers == self.last
-        return numbers == tuple(map(add, self.last, step))
-
-    def starts(self, numbers: Numbers) -> bool:
-        """Whether a second event makes a run of the first: all that moves grows by the same step, as in a loop."""
-        if self.step is not None:
-            return False
-        step = tuple(map(sub, numbers, self.last))
-        moved = {size for size in step if size}
-        if len(moved) != 1 or (grown := moved.pop()) < 0:
-            return False
-        self.step = step if grown else ()
-        return True
 
 
 class Recorder:
@@ -103,7 +50,7 @@ class Recorder:
         self.closed = False
         self._places: dict[tuple[Any, ...], list[Segment]] = {}
         self._failures: dict[tuple[Any, ...], list[Segment]] = {}
-        self._origins: dict[int, tuple[Any, int]] = {}
+        self.origins: dict[int, tuple[Any, int]] = {}  # by a tensor's id: a weak reference, and the row that made it
         self._sweep_at = _SWEEP
         self._lock = threading.RLock()  # a finalizer or signal handler may run torch in the middle of our own work
 
@@ -130,22 +77,86 @@ class Recorder:
         segment = self._failed(key, numbers, at, error) if error else self._continued(key, numbers, at)
         if segment is None:
             return None
-        segment.last = numbers
-        segment.last_at = at
-        segment.origins = origins
         if segment.first_origins is None:
             segment.first_origins = origins
+        segment.last_at = at
+        segment.origins = origins
         if owner is not None:
             segment.owner = self.origin(owner)
         segment.dirty = True
         row = self.latest = segment.row
         for tensor in outputs:
-            self._origins[id(tensor)] = (ref(tensor), row)
-        if len(self._origins) > self._sweep_at:
-            self._sweep()
-        if self.on_tick is not None and (segment.count == 1 or not at % 64):
-            self.on_tick()
+            self.origins[id(tensor)] = (ref(tensor), row)
+        if not at % 64 or segment.count == 1:
+            self._tick()
         return row
+
+    def _tick(self) -> None:
+        """Asked now and then, and at each new row."""
+        if len(self.origins) > self._sweep_at:
+            self._sweep()
+        if self.on_tick is not None:
+            self.on_tick()
+
+    def again(
+        self,
+        form: Form,
+        given: Sizes,
+        origins: Sequence[int | None],
+        made: Sizes,
+        outputs: Sequence[Any],
+    ) -> int | None:
+        """``add`` for one more event of a form, with the sizes as its readers gave them.
+
+        Where nothing changes, which is most events of most programs, the sizes are not even made into numbers.
+        """
+        if self.closed:
+            return None
+        at = self.events
+        self.events = at + 1
+        rows = form.rows
+        segment = None
+        if len(rows) == form.length and not rows[-1].grows:
+            segment = form.segment if given is form.given and made is form.made else form.another(given, made)
+        if segment is not None:
+            segment.count += 1
+        else:
+            segment = self._another(form.key, rows, given, made, at)
+            if segment is None:
+                return None
+            if segment.first_origins is None:
+                segment.first_origins = origins
+            if segment.given is not None:
+                form.follow(segment)
+        segment.last_at = at
+        segment.origins = origins
+        segment.dirty = True
+        row = self.latest = segment.row
+        known = self.origins
+        for tensor in outputs:
+            known[id(tensor)] = (ref(tensor), row)
+        if not at % 64 or segment.count == 1:
+            self._tick()
+        return row
+
+    def _another(
+        self, key: tuple[Any, ...], rows: Sequence[Segment], given: Sizes, made: Sizes, at: int
+    ) -> Segment | None:
+        """``_continued`` for sizes as they were read."""
+        numbers: Numbers | None = None
+        for segment in rows[:-9:-1]:
+            if segment.given is not None:
+                if segment.given == given and segment.made == made:
+                    segment.count += 1
+                    return segment
+                continue
+            if numbers is None:
+                numbers = flat(given) + flat(made)
+            if segment.expect == numbers or segment.varied:
+                segment.advance(numbers)
+                segment.settle(given, made)
+                return segment
+        return self._started(rows, key, numbers or flat(given) + flat(made), at)
 
     def _continued(self, key: tuple[Any, ...], numbers: Numbers, at: int) -> Segment | None:
         """The run these numbers continue: first one that foresaw them, then one whose step they may begin."""
@@ -153,20 +164,27 @@ class Recorder:
         if places is None:
             return self._open(self._places, key, numbers, at)
         for segment in places[:-9:-1]:
-            if segment.predicts(numbers):
-                if segment.step is None:
-                    segment.step = ()
-                segment.count += 1
+            if segment.expect == numbers or segment.varied:
+                segment.advance(numbers)
                 return segment
+        return self._started(places, key, numbers, at)
+
+    def _started(self, places: Sequence[Segment], key: tuple[Any, ...], numbers: Numbers, at: int) -> Segment | None:
+        """The newest run where these numbers begin its step, or a new one."""
         newest = places[-1]
         if newest.starts(numbers):
-            newest.count += 1
+            newest.advance(numbers)
             return newest
         if len(places) >= MAX_SEGMENTS:
-            newest.varied = True
-            newest.count += 1
+            newest.varied = newest.grows = True
+            newest.given = None
+            newest.advance(numbers)
             return newest
         return self._open(self._places, key, numbers, at)
+
+    def rows_of(self, key: tuple[Any, ...]) -> list[Segment]:
+        """The rows of a key that was seen before."""
+        return self._places[key]
 
     def _failed(self, key: tuple[Any, ...], numbers: Numbers, at: int, error: str) -> Segment | None:
         """A failed call is a row of its own, until a program that tries in a loop has failed often at this place."""
@@ -177,6 +195,7 @@ class Recorder:
         newest.varied = True
         newest.error = error
         newest.first_at = at
+        newest.last = numbers
         newest.count += 1
         return newest
 
@@ -203,21 +222,21 @@ class Recorder:
 
     def origin(self, tensor: Any) -> int | None:
         """Row that made this tensor; None when it was born outside of what is watched."""
-        known = self._origins.get(id(tensor))
+        known = self.origins.get(id(tensor))
         return known[1] if known is not None and known[0]() is tensor else None
 
     def remember(self, tensor: Any, row: int) -> None:
         """Set down a tensor as made by a row, beyond the row's own outputs."""
-        self._origins[id(tensor)] = (ref(tensor), row)
+        self.origins[id(tensor)] = (ref(tensor), row)
 
     def forget(self, tensor: Any) -> None:
         """Drop the weak reference to a tensor."""
-        self._origins.pop(id(tensor), None)
+        self.origins.pop(id(tensor), None)
 
     def _sweep(self) -> None:
         """Forget tensors that are gone. They are only weakly known, so this frees bookkeeping, not tensors."""
-        self._origins = {key: value for key, value in list(self._origins.items()) if value[0]() is not None}
-        self._sweep_at = max(_SWEEP, 2 * len(self._origins))
+        self.origins = {key: value for key, value in list(self.origins.items()) if value[0]() is not None}
+        self._sweep_at = max(_SWEEP, 2 * len(self.origins))
 
     def note(self, text: str) -> None:
         """Keep a line about trouble of our own."""

@@ -27,6 +27,19 @@ COLLECTIVES = (
     "all_to_all",
     "all_to_all_single",
 )
+OPTIMIZERS = (
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "asgd",
+    "nadam",
+    "radam",
+    "rmsprop",
+    "rprop",
+    "sgd",
+)
 GROUPS = ("cat", "attention", "cache", "generate", "tokenizer", "module", "loader", "collective", "ops")
 STANDARD = ("threading", "concurrent.futures.thread")  # patched whether or not torch is there yet
 
@@ -170,25 +183,29 @@ SITES: tuple[PatchSite, ...] = (
     ),
     *(
         PatchSite(
-            f"torch.optim.{name}",
+            owner,
             name,
             "optimizer",
             "callbacks:wrap_library",
             "an optimizer's arithmetic runs without the function mode",
             always=True,
         )
-        for name in (
-            "adadelta",
-            "adagrad",
-            "adam",
-            "adamax",
-            "adamw",
-            "asgd",
-            "nadam",
-            "radam",
-            "rmsprop",
-            "rprop",
-            "sgd",
+        for optimizer in OPTIMIZERS
+        for owner, name in ((f"torch.optim.{optimizer}", optimizer), (f"torch.optim.{optimizer}:*", "_init_group"))
+    ),
+    *(
+        PatchSite(
+            owner,
+            name,
+            "optimizer",
+            "callbacks:wrap_library",
+            "it asks every parameter for its gradient, which says nothing of shapes",
+            always=True,
+        )
+        for owner, name in (
+            ("torch.optim.optimizer:Optimizer", "zero_grad"),
+            ("torch.nn.utils", "clip_grad_norm_"),
+            ("torch.nn.utils", "clip_grad_value_"),
         )
     ),
     PatchSite(

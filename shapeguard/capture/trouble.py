@@ -7,6 +7,12 @@ from types import FrameType, TracebackType
 from shapeguard.capture.state import recorders
 
 
+def let_through(trouble: BaseException) -> None:
+    """Raise again what a signal handler of the program raised while our code was at work; what is ours goes no further."""
+    if _of_a_signal_handler(trouble.__traceback__):
+        raise trouble
+
+
 def own_trouble(trouble: BaseException) -> None:
     """Note what went wrong while an event was described. It is raised again only where it is not ours.
 

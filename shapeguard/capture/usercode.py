@@ -48,19 +48,21 @@ class UserCode:
     def __init__(self, always: Iterable[str] = ()) -> None:
         self._always = tuple(_folder(path) for path in always)
         # Keyed by id: hashing a code object reads all its constants. The code is kept alive, so ids stay unique.
-        self._known: dict[int, tuple[int, CodeType]] = {}
+        self.known: dict[int, int] = {}
+        self._kept: list[CodeType] = []
 
     def always(self, path: str) -> None:
         """Count a file or folder as the user's own."""
         self._always += (_folder(path),)
-        self._known.clear()
+        self.known.clear()
 
     def kind(self, code: CodeType) -> int:
         """USER, LIBRARY or OPAQUE."""
-        known = self._known.get(id(code))
+        known = self.known.get(id(code))
         if known is None:
-            known = self._known[id(code)] = (self.kind_of_file(code.co_filename), code)
-        return known[0]
+            self._kept.append(code)
+            known = self.known[id(code)] = self.kind_of_file(code.co_filename)
+        return known
 
     def is_user(self, frame: FrameType) -> bool:
         """Whether this frame runs the user's own code."""

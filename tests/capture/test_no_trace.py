@@ -183,7 +183,7 @@ def test_origins_do_not_grow(watching: str) -> None:
         recorder = guard._recorder
         assert recorder is not None
         assert recorder.events >= 50_000
-        assert len(recorder._origins) <= 20_001
+        assert len(recorder.origins) <= 20_001
         assert len(recorder.segments) < 10
     finally:
         guard.close("completed")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -20,6 +20,9 @@ from shapeguard.capture.wrappers.door import idle, is_compiling, watched
 wrap_sdpa = wrap_function(
     "attention", "scaled_dot_product_attention", ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 )
+
+
+_NO_KEYWORDS: Mapping[str, Any] = {}
 
 
 def wrap_get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,20 +47,28 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
     code = getattr(attention, "__code__", None)
     is_users = code is not None and user_code.kind(code) == USER
 
+    def switched_on(*args: Any, **kwargs: Any) -> Any:
+        with SwitchedOn():
+            return attention(*args, **kwargs)
+
+    call = switched_on if is_users else attention
+
     @functools.wraps(attention)
     def forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
         def labelled() -> dict[str, Any]:
             return {"query": query, "key": key, "value": value, "attention_mask": attention_mask}
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if not is_users:
-                return attention(*args, **kwargs)
-            with SwitchedOn():
-                return attention(*args, **kwargs)
-
-        args = (module, query, key, value, attention_mask)
         return watched(
-            call, args, kwargs, sys._getframe(1), "attention", name, labelled, path_of(module), cover=not is_users
+            call,
+            (module, query, key, value, attention_mask),
+            kwargs,
+            sys._getframe(1),
+            "attention",
+            name,
+            labelled,
+            path_of(module),
+            cover=not is_users,
+            told=((query, key, value, attention_mask), _NO_KEYWORDS),
         )
 
     return forward

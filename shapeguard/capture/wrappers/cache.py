@@ -39,8 +39,12 @@ def wrap_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             layer = given.pop("layer_idx", None)
 
             def labelled() -> dict[str, Any]:
-                known = {label: given[label] for label in parameters if label in given}
-                return {**_past(self, layer), **known, "cache": type(self).__name__}
+                found = _past(self, layer)
+                for label in parameters:
+                    if label in given:
+                        found[label] = given[label]
+                found["cache"] = type(self).__name__
+                return found
 
             return watched(
                 functools.partial(original, self),
@@ -73,12 +77,19 @@ def _layer(cache: Any, index: int | None) -> Any:
 def _past(cache: Any, index: int | None) -> dict[str, Any]:
     """What is cached before the call: keys and values as (batch, kv_heads, past, head_dim)."""
     layer = _layer(cache, index)
-    kept = {label: getattr(layer, attribute, None) for label, attribute in _KEPT.items()}
-    found = {label: value for label, value in kept.items() if isinstance(value, torch.Tensor) and value.dim() > 1}
-    limits = {name: getattr(layer, name, None) for name in ("max_cache_len", "max_batch_size", "sliding_window")}
-    return {**found, **{name: value for name, value in limits.items() if isinstance(value, int)}}
+    found: dict[str, Any] = {}
+    for label, attribute in _KEPT.items():
+        value = getattr(layer, attribute, None)
+        if isinstance(value, torch.Tensor) and value.dim() > 1:
+            found[label] = value
+    for name in _LIMITS:
+        limit = getattr(layer, name, None)
+        if isinstance(limit, int):
+            found[name] = limit
+    return found
 
 
+_LIMITS = ("max_cache_len", "max_batch_size", "sliding_window")
 _KEPT = {"past keys": "keys", "past values": "values"}
 
 

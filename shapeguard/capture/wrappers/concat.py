@@ -9,15 +9,19 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from torch._C import _len_torch_function_stack
+from torch import compiler
+from torch._C import _get_tracing_state, _len_torch_function_stack
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function
 
 from shapeguard.capture.layout import PLAIN_TENSORS
 from shapeguard.capture.ops import user_frame
+from shapeguard.capture.state import recorders, state
 from shapeguard.capture.wrappers.builtin import StandIn
-from shapeguard.capture.wrappers.door import idle, is_compiling, seen_by_mode, watched
+from shapeguard.capture.wrappers.door import idle, is_compiling, watched
 
 _CONTAINERS = (tuple, list)
+_NOBODYS = frozenset([*PLAIN_TENSORS, type(None), bool, int, float])  # types that override nothing
 
 
 class _Watched(StandIn):
@@ -30,13 +34,24 @@ class _Watched(StandIn):
         self._names = names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling():
+        if is_dynamo_compiling() or compiler._is_compiling_flag:
             return self._original(*args, **kwargs)
+        now = state.now
+        by_mode = (
+            now.mode is not None and not now.mode_off
+        )  # our function mode is on the stack and sees the call itself
+        depth = _len_torch_function_stack()
         operands = args[0] if args and type(args[0]) in _CONTAINERS else (*args, *kwargs.values())
-        if _is_overridden(operands):
+        others = depth > by_mode
+        if not others:
+            for operand in operands:
+                if type(operand) not in _NOBODYS:
+                    others = _has_override(operands)
+                    break
+        if others:
             # Handlers of the user's (``if func is torch.cat``) must get the function that they can name.
             return handle_torch_function(self, operands, *args, **kwargs)
-        if seen_by_mode() or idle():
+        if by_mode or now.covered or not recorders() or _get_tracing_state() is not None:
             return self._original(*args, **kwargs)
         return watched(
             self._original,
@@ -46,21 +61,12 @@ class _Watched(StandIn):
             self._kind,
             self._op,
             lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
+            told=(args, kwargs),
         )
 
 
-def _is_overridden(operands: Iterable[Any]) -> bool:
-    """Whether somebody else's function mode or tensor class takes the call."""
-    depth = _len_torch_function_stack()
-    if depth > 1 or (depth and not seen_by_mode()):
-        return True
-    for operand in operands:
-        if type(operand) not in PLAIN_TENSORS:
-            return _has_override(operands)
-    return False
-
-
 def _has_override(operands: Iterable[Any]) -> bool:
+    """Whether somebody else's tensor class takes the call."""
     others = [
         operand
         for operand in operands

@@ -6,7 +6,7 @@ Imported only after the user's program has imported torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -14,21 +14,17 @@ from torch._C import _get_tracing_state
 
 from shapeguard.capture.chains import chain_of
 from shapeguard.capture.modes import ModeOff
-from shapeguard.capture.record import Event, failed
+from shapeguard.capture.record import Event, again, failed, recalled
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 
 is_compiling = torch.compiler.is_compiling
+Told = tuple[tuple[Any, ...], Mapping[str, Any]]  # positional and keyword values
 
 
 def idle() -> bool:
     """Whether this call passes unseen: it is being traced, nobody watches, or an event stands for it already."""
-    return is_compiling() or state.covered or not recorders() or _get_tracing_state() is not None
-
-
-def seen_by_mode() -> bool:
-    """Whether our function mode is on this thread's stack now and so sees the call itself."""
-    return state.mode is not None and not state.mode_off
+    return is_compiling() or state.now.covered or not recorders() or _get_tracing_state() is not None
 
 
 class Door:
@@ -40,12 +36,13 @@ class Door:
         self._frame = frame
 
     def __enter__(self) -> None:
-        self._before = state.inside
+        now = state.now
+        self._before = now.inside
         self._off: ModeOff | None = None
         if self._before is not None:
             return
-        state.inside = chain_of(self._frame)
-        mode = state.mode
+        now.inside = chain_of(self._frame)
+        mode = now.mode
         if mode is not None and not mode.everything:
             self._off = ModeOff()
             self._off.__enter__()
@@ -55,7 +52,7 @@ class Door:
     ) -> None:
         if self._before is not None:
             return
-        state.inside = None
+        state.now.inside = None
         if self._off is not None:
             self._off.__exit__(kind, error, trace)
 
@@ -72,30 +69,72 @@ def watched(
     cover: bool = True,
     owner: Any = None,
     after: Callable[[Event], None] | None = None,
+    told: Told | None = None,
 ) -> Any:
     """Call ``original`` behind a door as one event with the labelled values of ``described``.
 
     With ``cover`` the events below it are left out, because this one stands for them. ``after`` is told of the event
-    when it is recorded.
+    when it is recorded. ``told`` are the values of ``described`` in their order where they can be had without their
+    labels; it must follow from them, ``op`` and ``module`` what the labels are.
     """
-    event = _open(described)
-    with Door(frame):
-        outer, state.covered = state.covered, state.covered or cover
-        try:
-            result = original(*args, **kwargs)
-        except BaseException as error:
-            state.covered = outer
-            _close(event, kind, op, None, frame, module, failed(error), owner, after)
-            raise
-        finally:
-            state.covered = outer
-        _close(event, kind, op, result, frame, module, "", owner, after)
+    now = state.now
+    if now.inside is None:
+        with Door(frame):
+            return watched(original, args, kwargs, frame, kind, op, described, module, cover, owner, after, told)
+    code = frame.f_code
+    place = (op, module, id(code), frame.f_lasti, now.inside)
+    outer = now.covered
+    labelled = None if told is not None else _labelled(described)
+    values = told if told is not None else ((), labelled) if labelled is not None else None
+    if values is not None:
+        found = recalled(now, place, values[0], values[1])
+        if found is not None:
+            labelled = values = None  # what the call frees is freed as early as without us
+            spots, form, known = found
+            now.covered = cover or outer
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                now.covered = outer
+                _close(Event.read(spots, form, known), kind, op, None, frame, module, failed(error), owner, after)
+                raise
+            finally:
+                now.covered = outer
+            if after is not None or not again(spots, form, known, result, owner):
+                _close(Event.read(spots, form, known), kind, op, result, frame, module, "", owner, after)
+            return result
+    event = _open(described, labelled, told, place, code) if values is not None else None
+    labelled = values = None
+    now.covered = cover or outer
+    try:
+        result = original(*args, **kwargs)
+    except BaseException as error:
+        now.covered = outer
+        _close(event, kind, op, None, frame, module, failed(error), owner, after)
+        raise
+    finally:
+        now.covered = outer
+    _close(event, kind, op, result, frame, module, "", owner, after)
     return result
 
 
-def _open(described: Callable[[], Mapping[str, Any]]) -> Event | None:
+def _labelled(described: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     try:
-        return Event((), described())
+        return described()
+    except BaseException as trouble:
+        own_trouble(trouble)
+        return None
+
+
+def _open(
+    described: Callable[[], Mapping[str, Any]],
+    labelled: Mapping[str, Any] | None,
+    told: Told | None,
+    place: tuple[Any, ...],
+    code: CodeType,
+) -> Event | None:
+    try:
+        return Event((), labelled if labelled is not None else described(), place, code, told)
     except BaseException as trouble:
         own_trouble(trouble)
         return None

@@ -14,13 +14,16 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
+from torch import compiler
 from torch._C import _get_tracing_state
+from torch.compiler import is_dynamo_compiling
 
+from shapeguard.capture.chains import marked
 from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.usercode import USER, user_code
-from shapeguard.capture.wrappers.door import is_compiling, watched
+from shapeguard.capture.wrappers.door import watched
 from shapeguard.capture.wrappers.padding import ids_side, mask_side
 
 
@@ -31,6 +34,7 @@ class _Kind(NamedTuple):
 
 
 _kinds: dict[type, _Kind] = {}
+_passing: set[type] = set()  # the classes that are neither: below a library's door their calls pass unseen
 _MAX_KINDS = 4096
 
 
@@ -40,10 +44,13 @@ def kind_of(cls: type) -> _Kind:
     if known is None:
         if len(_kinds) >= _MAX_KINDS:  # classes made anew all the time
             _kinds.clear()
+            _passing.clear()
         model = hasattr(cls, "main_input_name") and hasattr(cls, "get_input_embeddings")
         code = _code_of(getattr(cls, "forward", None))
         names = code.co_varnames[1 : code.co_argcount] if code is not None else ()
         known = _kinds[cls] = _Kind(_is_users(code), model, names)
+        if not known.users and not known.model:
+            _passing.add(cls)
     return known
 
 
@@ -61,32 +68,39 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling():
+        # torch.compiler.is_compiling() at a third of its cost: a model calls dozens of modules a step
+        if is_dynamo_compiling():
+            return original(self, *args, **kwargs)
+        now = state.now
+        inside = now.inside
+        if inside is not None and type(self) in _passing and "forward" not in self.__dict__:
+            return original(self, *args, **kwargs)
+        if compiler._is_compiling_flag:
             return original(self, *args, **kwargs)
         kind = _kinds.get(type(self)) or kind_of(type(self))
         users = kind.users or ("forward" in self.__dict__ and _is_users(_code_of(self.__dict__["forward"])))
-        if state.inside is not None:
+        if inside is not None:
             if users:
                 with SwitchedOn():
-                    return original(self, *args, **kwargs)
-            if not kind.model or self is not state.root or state.covered:
+                    return marked(original, (self, *args), kwargs)
+            if not kind.model or self is not now.root or now.covered:
                 return original(self, *args, **kwargs)
             return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
         if not recorders() or _get_tracing_state() is not None:
             return original(self, *args, **kwargs)
-        outermost = state.root is None
+        outermost = now.root is None
         if outermost:
-            state.root = self
+            now.root = self
         try:
             if not users:
                 return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
-            if not state.mode_off:
-                return original(self, *args, **kwargs)
+            if not now.mode_off:
+                return marked(original, (self, *args), kwargs)
             with SwitchedOn():
-                return original(self, *args, **kwargs)
+                return marked(original, (self, *args), kwargs)
         finally:
             if outermost:
-                state.root = None
+                now.root = None
 
     return __call__
 
@@ -113,6 +127,7 @@ def _through_the_gate(
         path_of(module),
         cover=False,
         owner=module,
+        told=None if kind.model else (args, kwargs),  # a model's padding is told, too
     )
 
 

@@ -75,6 +75,8 @@ class Exporter:
         """The value of one row as it stands now."""
         from shapeguard.capture.layout import Opened  # torch is there: it made the row
 
+        if segment.lag:
+            segment.catch_up()
         kind, op, function, chain, module, layouts, thread = segment.key
         opened = Opened(
             layouts, segment.first, segment.last, segment.origins, _names(op, function), segment.first_origins or ()

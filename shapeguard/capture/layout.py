@@ -130,6 +130,25 @@ def describe_call(
     return tuple(layout)
 
 
+def tensor_places(layout: Layout) -> list[int]:
+    """Where among the numbers of a call each of its tensors' sizes begin."""
+    places: list[int] = []
+    at = 0
+    waiting = [part for _, part in reversed(layout)]
+    while waiting:
+        part = waiting.pop()
+        if part[0] == _TENSOR:
+            places.append(at)
+            at += part[1]
+        elif part[0] == _INT:
+            at += 1
+        elif part[0] in (_LIST, _SLICE):
+            waiting += reversed(part[1:])
+        elif part[0] == _CACHE and part[2] is not None:
+            waiting.append(part[2])
+    return places
+
+
 def describe_result(value: Any, numbers: list[int], tensors: list[torch.Tensor]) -> Layout:
     """The tensors of a result, each with its name where it has one: mappings, model outputs and lists are opened."""
     kind = type(value)

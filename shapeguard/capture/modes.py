@@ -16,6 +16,7 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
+from shapeguard.capture import quiet
 from shapeguard.capture.state import state
 
 
@@ -111,6 +112,7 @@ class SwitchedOn:
         self._mode = mode = now.mode
         self._put = mode is not None and not is_on(mode)
         now.inside, now.mode_off, now.covered = None, False, False
+        quiet.end()
         if self._put:
             put_on(mode)
 
@@ -121,3 +123,5 @@ class SwitchedOn:
             take_off(self._mode)
         now = state.now
         now.inside, now.mode_off, now.covered = self._before
+        if now.inside is not None:
+            quiet.begin()

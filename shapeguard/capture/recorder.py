@@ -88,10 +88,10 @@ class Recorder:
         for tensor in outputs:
             self.origins[id(tensor)] = (ref(tensor), row)
         if not at % 64 or segment.count == 1:
-            self._tick()
+            self.tick()
         return row
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         """Asked now and then, and at each new row."""
         if len(self.origins) > self._sweep_at:
             self._sweep()
@@ -136,7 +136,7 @@ class Recorder:
         for tensor in outputs:
             known[id(tensor)] = (ref(tensor), row)
         if not at % 64 or segment.count == 1:
-            self._tick()
+            self.tick()
         return row
 
     def _another(
@@ -150,6 +150,8 @@ class Recorder:
                     segment.count += 1
                     return segment
                 continue
+            if segment.lag:
+                segment.catch_up()
             if numbers is None:
                 numbers = flat(given) + flat(made)
             if segment.expect == numbers or segment.varied:
@@ -164,6 +166,8 @@ class Recorder:
         if places is None:
             return self._open(self._places, key, numbers, at)
         for segment in places[:-9:-1]:
+            if segment.lag:
+                segment.catch_up()
             if segment.expect == numbers or segment.varied:
                 segment.advance(numbers)
                 return segment

@@ -40,6 +40,7 @@ class Segment:
         "given",
         "grows",
         "key",
+        "lag",
         "last",
         "last_at",
         "made",
@@ -58,6 +59,7 @@ class Segment:
         self.made: Sizes = ()
         self.step: Numbers | None = None  # None: not known yet; () : nothing changes
         self.count = 1
+        self.lag = 0  # events that were counted, and whose numbers follow from the step
         self.first_at = self.last_at = at
         self.origins: Sequence[int | None] = ()
         self.first_origins: Sequence[int | None] | None = None
@@ -77,6 +79,13 @@ class Segment:
         else:
             self.expect = numbers
             self.step = ()
+
+    def catch_up(self) -> None:
+        """Work the numbers out of events that were only counted."""
+        lag, self.lag = self.lag, 0
+        if self.step:
+            self.last = tuple(size + lag * more for size, more in zip(self.last, self.step, strict=True))
+            self.expect = tuple(map(add, self.last, self.step))
 
     def settle(self, given: Sizes, made: Sizes) -> None:
         """Keep the sizes as they are read, if none of them changes."""

@@ -14,7 +14,8 @@ from types import CodeType, FrameType
 
 USER = 1  # watched
 LIBRARY = 0  # not the user's; an op it issues on the user's behalf is set down to the user's line
-OPAQUE = -1  # not the user's, and what it does inside is its own business (layers, models, optimizers)
+OPAQUE = -1  # not the user's, and what it does inside is its own business (generation, optimizers)
+MODEL = -2  # the same, and behind a door its concatenations are not set down either (layers, models)
 
 OWN_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 # Programs to read and run: their frames mean something to the user. An installed copy holds the examples too.
@@ -25,20 +26,25 @@ _STANDARD = tuple(
     {os.path.realpath(sysconfig.get_path(key)) + os.sep for key in ("stdlib", "platstdlib")}
     | {sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib")}
 )
-_OPAQUE_PARTS = tuple(
-    os.sep.join(("", *parts, ""))
-    for parts in (
-        ("torch", "nn", "modules"),
-        ("torch", "nn", "parallel"),
-        ("torch", "optim"),
-        ("torch", "_dynamo"),
-        ("torch", "_inductor"),
-        ("torch", "distributed"),
-        ("transformers", "models"),
-        ("transformers", "generation"),
-        ("transformers", "integrations"),
-    )
-) + tuple(os.sep + os.path.join("transformers", name) for name in ("modeling_utils.py", "cache_utils.py", "trainer.py"))
+
+
+def _parts(*paths: str) -> tuple[str, ...]:
+    return tuple(os.sep + path.replace("/", os.sep) for path in paths)
+
+
+_MODEL_PARTS = _parts(
+    "torch/nn/modules/", "transformers/models/", "transformers/integrations/", "transformers/cache_utils.py"
+)
+_OPAQUE_PARTS = _parts(
+    "torch/nn/parallel/",
+    "torch/optim/",
+    "torch/_dynamo/",
+    "torch/_inductor/",
+    "torch/distributed/",
+    "transformers/generation/",
+    "transformers/modeling_utils.py",
+    "transformers/trainer.py",
+)
 _FAKE_USER_FILES = ("<string>", "<stdin>", "<input>", "<unknown>")
 
 
@@ -57,7 +63,7 @@ class UserCode:
         self.known.clear()
 
     def kind(self, code: CodeType) -> int:
-        """USER, LIBRARY or OPAQUE."""
+        """USER, LIBRARY, OPAQUE or MODEL."""
         known = self.known.get(id(code))
         if known is None:
             self._kept.append(code)
@@ -69,7 +75,7 @@ class UserCode:
         return self.kind(frame.f_code) == USER
 
     def kind_of_file(self, filename: str) -> int:
-        """USER, LIBRARY or OPAQUE for a file name as it stands in a code object."""
+        """USER, LIBRARY, OPAQUE or MODEL for a file name as it stands in a code object."""
         if filename.startswith("<"):
             return USER if filename.startswith("<ipython-input") or filename in _FAKE_USER_FILES else LIBRARY
         path = os.path.abspath(filename)
@@ -78,6 +84,8 @@ class UserCode:
         if path.startswith(OWN_PACKAGE):
             return OPAQUE
         if _is_installed(path) or path.startswith(_STANDARD):
+            if any(part in path for part in _MODEL_PARTS):
+                return MODEL
             return OPAQUE if any(part in path for part in _OPAQUE_PARTS) else LIBRARY
         return USER
 

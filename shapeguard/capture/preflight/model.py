@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import ref
 
 import msgspec
 
@@ -11,6 +12,8 @@ from shapeguard.values.pipeline import ModelFacts, Settings, fields_of
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions", "n_ctx")
 _TABLES = ("wpe", "embed_positions", "position_embeddings")
+_MOST_MODELS = 64
+_tables: dict[int, tuple[Any, bool]] = {}  # by a model's id: a weak reference, and whether it has a table of positions
 _MOST_MODULES = 64  # a table of positions stands near the top of a model
 
 
@@ -111,6 +114,17 @@ def _has_table(model: Any) -> bool:
     """Whether a table of positions stands in the model; the first modules tell."""
     if model is None:
         return False
+    known = _tables.get(id(model))
+    if known is not None and known[0]() is model:
+        return known[1]
+    if len(_tables) >= _MOST_MODELS:
+        _tables.clear()
+    found = _find_table(model)
+    _tables[id(model)] = ref(model), found
+    return found
+
+
+def _find_table(model: Any) -> bool:
     try:
         for number, (name, module) in enumerate(model.named_modules()):
             if name.rpartition(".")[2] in _TABLES and hasattr(module, "num_embeddings"):

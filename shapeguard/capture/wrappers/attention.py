@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from shapeguard.capture import quiet
+from shapeguard.capture.lanes import lane_of, learn
 from shapeguard.capture.modes import ModeOff, SwitchedOn
 from shapeguard.capture.paths import path_of
+from shapeguard.capture.state import state
 from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.concat import wrap_function
-from shapeguard.capture.wrappers.door import idle, is_compiling, watched
+from shapeguard.capture.wrappers.door import fell, idle, is_compiling, watched
 
 wrap_sdpa = wrap_function(
     "attention", "scaled_dot_product_attention", ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 )
-
-
-_NO_KEYWORDS: Mapping[str, Any] = {}
 
 
 def wrap_get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,12 +32,13 @@ def wrap_get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_interface(self: Any, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         attention: Callable[..., Any] = original(self, *args, **kwargs)
-        if is_compiling() or idle():
+        if not quiet.types and (is_compiling() or idle()):
             return attention
         if attention not in made:
             made[attention] = _watched_attention(attention)
         return made[attention]
 
+    get_interface._torchdynamo_inline = original  # type: ignore[attr-defined]  # what torch.compile traces instead
     return get_interface
 
 
@@ -53,11 +54,27 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
 
     call = switched_on if is_users else attention
 
+    def labelled(query: Any, key: Any, value: Any, attention_mask: Any) -> dict[str, Any]:
+        return {"query": query, "key": key, "value": value, "attention_mask": attention_mask}
+
     @functools.wraps(attention)
     def forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
-        def labelled() -> dict[str, Any]:
-            return {"query": query, "key": key, "value": value, "attention_mask": attention_mask}
-
+        now = state.now
+        caller = id(module)
+        given = (query, key, value) if attention_mask is None else (query, key, value, attention_mask)
+        lane = lane_of(now, caller)
+        if lane is not None and not is_users and lane.goes_on(now, module, given):
+            now.covered = True
+            try:
+                result = attention(module, query, key, value, attention_mask, **kwargs)
+            except BaseException as error:
+                now.covered = False
+                described = labelled(query, key, value, attention_mask)
+                fell(error, "attention", name, described, sys._getframe(1), path_of(module))
+                raise
+            now.covered = False
+            lane.count()
+            return result
         return watched(
             call,
             (module, query, key, value, attention_mask),
@@ -65,10 +82,11 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
             sys._getframe(1),
             "attention",
             name,
-            labelled,
+            lambda: labelled(query, key, value, attention_mask),
             path_of(module),
             cover=not is_users,
-            told=((query, key, value, attention_mask), _NO_KEYWORDS),
+            after=lambda event: learn(caller, module, event, given, ahead=False),
+            in_lanes=True,
         )
 
     return forward

@@ -34,7 +34,7 @@ def wrap_list_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or state.inside is None or not any(map(is_users, list.__iter__(self))):
+        if state.now.inside is None or is_compiling() or not any(map(is_users, list.__iter__(self))):
             return original(self, *args, **kwargs)
         with SwitchedOn():
             return original(self, *args, **kwargs)

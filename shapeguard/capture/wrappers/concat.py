@@ -5,8 +5,8 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
+from sys import _getframe
 from typing import Any
 
 from torch import compiler
@@ -14,13 +14,16 @@ from torch._C import _get_tracing_state, _len_torch_function_stack
 from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function
 
+from shapeguard.capture import quiet
 from shapeguard.capture.layout import PLAIN_TENSORS
 from shapeguard.capture.ops import user_frame
 from shapeguard.capture.state import recorders, state
+from shapeguard.capture.usercode import MODEL, user_code
 from shapeguard.capture.wrappers.builtin import StandIn
 from shapeguard.capture.wrappers.door import idle, is_compiling, watched
 
 _CONTAINERS = (tuple, list)
+_whose = user_code.known.get
 _NOBODYS = frozenset([*PLAIN_TENSORS, type(None), bool, int, float])  # types that override nothing
 
 
@@ -34,6 +37,12 @@ class _Watched(StandIn):
         self._names = names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if quiet.types:  # a model behind a door that calls for itself, unless somebody takes the call; in one piece, it is called often
+            code = _getframe(1).f_code
+            if (_whose(id(code)) or user_code.kind(code)) == MODEL and not has_torch_function(
+                args[0] if args and type(args[0]) in _CONTAINERS else (*args, *kwargs.values())
+            ):
+                return self._original(*args, **kwargs)
         if is_dynamo_compiling() or compiler._is_compiling_flag:
             return self._original(*args, **kwargs)
         now = state.now
@@ -57,12 +66,14 @@ class _Watched(StandIn):
             self._original,
             args,
             kwargs,
-            sys._getframe(1),
+            _getframe(1),
             self._kind,
             self._op,
             lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
             told=(args, kwargs),
         )
+
+    __call__._torchdynamo_inline = StandIn.__call__  # type: ignore[attr-defined]  # what torch.compile traces instead
 
 
 def _has_override(operands: Iterable[Any]) -> bool:
@@ -93,9 +104,9 @@ class _FromNumpy(StandIn):
     """``torch.from_numpy``: where it is called for the user."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or idle() or user_frame(sys._getframe(1)) is None:
+        if is_compiling() or idle() or user_frame(_getframe(1)) is None:
             return self._original(*args, **kwargs)
-        return watched(self._original, args, kwargs, sys._getframe(1), "op", "from_numpy", dict)
+        return watched(self._original, args, kwargs, _getframe(1), "op", "from_numpy", dict)
 
 
 wrap_from_numpy = _FromNumpy

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch._C import _get_tracing_state
 
+from shapeguard.capture import quiet
 from shapeguard.capture.chains import chain_of
 from shapeguard.capture.modes import ModeOff
 from shapeguard.capture.record import Event, again, failed, recalled
@@ -42,6 +43,7 @@ class Door:
         if self._before is not None:
             return
         now.inside = chain_of(self._frame)
+        quiet.begin()
         mode = now.mode
         if mode is not None and not mode.everything:
             self._off = ModeOff()
@@ -52,6 +54,7 @@ class Door:
     ) -> None:
         if self._before is not None:
             return
+        quiet.end()
         state.now.inside = None
         if self._off is not None:
             self._off.__exit__(kind, error, trace)
@@ -70,23 +73,27 @@ def watched(
     owner: Any = None,
     after: Callable[[Event], None] | None = None,
     told: Told | None = None,
+    in_lanes: bool = False,
 ) -> Any:
     """Call ``original`` behind a door as one event with the labelled values of ``described``.
 
     With ``cover`` the events below it are left out, because this one stands for them. ``after`` is told of the event
     when it is recorded. ``told`` are the values of ``described`` in their order where they can be had without their
-    labels; it must follow from them, ``op`` and ``module`` what the labels are.
+    labels; it must follow from them, ``op`` and ``module`` what the labels are. ``in_lanes`` are calls for which the
+    caller keeps lanes: nothing else is learnt of them.
     """
     now = state.now
     if now.inside is None:
         with Door(frame):
-            return watched(original, args, kwargs, frame, kind, op, described, module, cover, owner, after, told)
+            return watched(
+                original, args, kwargs, frame, kind, op, described, module, cover, owner, after, told, in_lanes
+            )
     code = frame.f_code
-    place = (op, module, id(code), frame.f_lasti, now.inside)
+    place = None if in_lanes else (op, module, id(code), frame.f_lasti, now.inside)
     outer = now.covered
     labelled = None if told is not None else _labelled(described)
     values = told if told is not None else ((), labelled) if labelled is not None else None
-    if values is not None:
+    if values is not None and place is not None:
         found = recalled(now, place, values[0], values[1])
         if found is not None:
             labelled = values = None  # what the call frees is freed as early as without us
@@ -118,6 +125,24 @@ def watched(
     return result
 
 
+def fell(
+    error: BaseException,
+    kind: str,
+    op: str,
+    labelled: Mapping[str, Any],
+    frame: FrameType,
+    module: Any,
+    owner: Any = None,
+) -> None:
+    """Set down a call that a lane had let through and that raised."""
+    try:
+        event = Event((), labelled)
+    except BaseException as trouble:
+        own_trouble(trouble)
+        return
+    _close(event, kind, op, None, frame, module, failed(error), owner, None)
+
+
 def _labelled(described: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     try:
         return described()
@@ -130,7 +155,7 @@ def _open(
     described: Callable[[], Mapping[str, Any]],
     labelled: Mapping[str, Any] | None,
     told: Told | None,
-    place: tuple[Any, ...],
+    place: tuple[Any, ...] | None,
     code: CodeType,
 ) -> Event | None:
     try:

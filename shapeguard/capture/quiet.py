@@ -1,0 +1,29 @@
+"""While library code runs behind a door, its own modules pass our gate without being asked anything more.
+
+A model of four layers calls some sixty modules at each decoding step; even to ask where the thread stands would cost more
+than all that is recorded of the step. So what is asked first is one set, the same for all threads: it is filled only while
+a single thread is alive, because another might be in the user's code.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Set as AbstractSet
+
+_NONE: frozenset[type] = frozenset()
+
+passing: set[type] = set()  # classes of modules that are the library's and of no interest behind a door
+types: AbstractSet[type] = _NONE  # ``passing`` while the one thread there is runs library code, else empty
+
+
+def begin() -> None:
+    """Library code runs from here on."""
+    global types
+    if threading.active_count() == 1:
+        types = passing
+
+
+def end() -> None:
+    """The user's code runs again."""
+    global types
+    types = _NONE

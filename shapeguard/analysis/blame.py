@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, named_at
 from shapeguard.analysis.contents import brought_in, loader_of, mask_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
@@ -129,10 +129,22 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
+    if (named := _alike(run, failed, both, causes, index)) is not None:
+        return causes[index]._replace(location=named, how="here")
     extra = extra_change(run, *both)
     if extra is not None and extra[0] == index and (place := _by_layer(run, extra[1])) is not None:
         return causes[index]._replace(location=place, how="built")
     return _at_its_caller(run, causes[index], causes[1 - index])
+
+
+def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function got an operand, if both were changed in other functions: neither is known to be wrong."""
+    frame = run.user_frame
+    if frame is None or any(found.how != "changed" or found.location.function == frame.function for found in causes):
+        return None
+    views = {view.label: view.expression for view in failed.views(run)}
+    name = views.get(both[index].label, "")
+    return named_at(run, frame, name) if name.isidentifier() else None
 
 
 def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:
@@ -140,6 +152,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     changed = departed(run, failed, both)
     if changed is not None and causes[changed].how in ("data", "changed") and causes[1 - changed].how == "written":
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
+    if changed is not None and causes[changed].how == "data" and _told_number(causes[1 - changed]):
+        return 1 - changed
     if changed is not None and _loaded(run, both[changed]) and _counted_out(run, both[1 - changed]):
         return 1 - changed
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
@@ -154,6 +168,14 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
     return min((0, 1), key=lambda i: (_ORDER.index(causes[i].how), len(causes[i].side.hops)))
+
+
+def _told_number(found: Cause) -> bool:
+    """Whether an op multiplied a size by a number it was given: what the data did not bring, the code did."""
+    last = found.side.hops[-1] if found.side.hops else None
+    return (
+        found.how == "changed" and last is not None and last.row.op in ("repeat", "repeat_interleave", "expand", "tile")
+    )
 
 
 def _loaded(run: Run, of: Side) -> bool:

@@ -43,6 +43,17 @@ def brought_in(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
     return None
 
 
+def made_at(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
+    """The user's line that computed a tensor last, past those that only hand it on; None where that was not seen."""
+    for row in ancestors(run, tensor):
+        if row.kind in ("op", "concat", "tokenizer") and row.op not in _HANDED_ON:
+            return run.location(row)
+    return None
+
+
+_HANDED_ON = frozenset({"to", "contiguous", "long", "int", "cuda", "cpu", "detach", "clone", "stack", "unbind"})
+
+
 def loader_of(run: Run, row: Row) -> Row | None:
     """The row in which the DataLoader was built whose collation a row is part of."""
     if row.kind == "loader":

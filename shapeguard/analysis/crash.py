@@ -30,7 +30,10 @@ def crash_of(run: Run) -> Crash | None:
     failed = failed_op(run)
     if failed is None or failed.clash is None:
         return None
-    return Crash(failed, failed.clash, family(failed.op), suspect(run, failed), frozen_side(run, failed))
+    kind = family(failed.op)
+    # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
+    places = kind == "loss" and (failed.clash.left_dim or 0) > 0
+    return Crash(failed, failed.clash, kind, suspect(run, failed), None if places else frozen_side(run, failed))
 
 
 def causes(run: Run, crash: Crash) -> list[Cause]:

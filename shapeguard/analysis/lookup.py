@@ -62,6 +62,12 @@ def failed_lookup(run: Run) -> Lookup | None:
     return Lookup(failed, index, smallest, largest, failed.clash.sizes[1], _role(run, failed, index))
 
 
+def of_types(run: Run) -> bool:
+    """Whether the lookup is in a table of token types: how many there are belongs to the architecture, not to the data."""
+    lookup = failed_lookup(run)
+    return lookup is not None and any(_TYPE.search(word) for word in _words(run, lookup.ids))
+
+
 def _index(failed: FailedOp) -> NamedValue | None:
     """The operand that holds the indices, with its extremes."""
     values = [v for v in failed.operands.values() if isinstance(v, NamedValue) and isinstance(v.value, list)]

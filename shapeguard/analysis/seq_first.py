@@ -45,6 +45,30 @@ def swapped_calls(run: Run) -> Iterator[SeqFirst]:
             yield SeqFirst(row, given, built, evidence)
 
 
+def turned_query(run: Run) -> tuple[Row, TensorArg, TensorArg] | None:
+    """A failed nn.MultiheadAttention whose square mask has the size of what it reads as the batch: row, query, mask."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor for tensor in row.inputs}
+        mask, query = by_label.get("attn_mask"), by_label.get("query")
+        batch_first = row.args.get("batch_first")
+        if row.op != "MultiheadAttention" or mask is None or query is None or not isinstance(batch_first, bool):
+            continue
+        if len(query.last) != 3 or len(mask.last) != 2 or mask.last[0] != mask.last[1]:
+            continue
+        batch, length = query.last[:2] if batch_first else query.last[1::-1]
+        if mask.last[0] == batch != length and (not batch_first or moved_to(run, query) is not None):
+            return row, query, mask
+    return None
+
+
+def moved_to(run: Run, tensor: TensorArg) -> Row | None:
+    """The transposition behind a tensor of three dimensions."""
+    return next((row for row in ancestors(run, tensor) if row.op in MOVES and len(row.inputs[0].last) == 3), None)
+
+
+MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
+
+
 def _length_first(run: Run, built: Row) -> bool:
     """Whether a layer was built for (length, batch, features), which is the default.
 

@@ -55,6 +55,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.contents import made_at
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
@@ -151,6 +152,8 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
         return run.location(fill)
+    if lookup.odd < 0 and (fed_at := made_at(run, lookup.ids)) is not None:
+        return fed_at  # no table has a row for it: it is the ids that are wrong
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
     if config is not None and (vocabulary or lookup.odd >= lookup.rows):
         if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):

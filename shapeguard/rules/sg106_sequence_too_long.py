@@ -105,13 +105,19 @@ def _message(found: Overrun) -> str:
 
 def _location(run: Run, found: Overrun) -> Location | None:
     """Where the length was chosen; where it came with the data, the place that limits the positions."""
-    if found.length > found.allowed:
+    if found.length > found.allowed and not _of_map(run, found):
         chosen = _generated(run, found) or fed_where(run, found.length, found.allowed)
         if chosen is not None:
             return chosen
     elif found.limit is not None:
         return run.location(found.limit.config)
     return _table(run, found) or _here(run)
+
+
+def _of_map(run: Run, found: Overrun) -> bool:
+    """Whether what is counted is the side of a feature map: no one crops that, the table is too small for it."""
+    source = fed(run, found.length)
+    return source is not None and source.dim > 1 and len(source.value.shape or ()) > 3
 
 
 def _generated(run: Run, found: Overrun) -> Location | None:

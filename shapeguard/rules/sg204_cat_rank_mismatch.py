@@ -40,7 +40,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
 from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.departures import passed_before
-from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
@@ -55,7 +55,7 @@ def check(run: Run) -> Iterator[Finding]:
     if concat is None or concat.clash.kind != "rank":
         return
     changed = _changed(run, concat)
-    line = _departed(run, concat) or _unchanged(run, concat)
+    line = _departed(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     yield clash_finding(
@@ -87,6 +87,17 @@ def _departed(run: Run, concat: FailedConcat) -> Location | None:
     value = failed.operands[odd[0]]
     changed = rank_changes(run, value)
     return run.location(changed[-1].row) if changed else brought_in(run, value)
+
+
+def _ones_left(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the one operand that has more dimensions, each of 1 (a pooled map), got its last 1."""
+    least = min(len(shape) for shape in concat.shapes)
+    larger = [(label, shape) for label, shape in concat.failed.call.tensors if len(shape) > least]
+    if len(larger) != 1 or any(size != 1 for size in larger[0][1][least:]):
+        return None
+    value = concat.failed.operands[larger[0][0]]
+    shrunk = [hop for hop in follow(run, value, len(larger[0][1]) - 1) if hop.changed]
+    return run.location(shrunk[0].row) if shrunk else None
 
 
 def _unchanged(run: Run, concat: FailedConcat) -> Location | None:

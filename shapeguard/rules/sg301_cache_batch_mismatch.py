@@ -61,12 +61,13 @@ from shapeguard.analysis.cache_rows import (
     trims,
 )
 from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, odd_one
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Edit, Finding, Fix, Mismatch, OperandView, Severity
+from shapeguard.values.findings import Edit, Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
@@ -109,7 +110,11 @@ def _in_cache(run: Run, sides: _Sides) -> Finding:
         NAME,
         Severity.ERROR,
         _message(run, rows, wanted, change),
-        location=here or (made[0] if made is not None else None) or run.location(sides.row) or run.failed_at,
+        location=here
+        or (made[0] if made is not None else None)
+        or _handed_over(run)
+        or run.location(sides.row)
+        or run.failed_at,
         failed_at=run.failed_at,
         operands=_operands(run, sides, source[0] if source else None),
         mismatch=Mismatch("dim", (rows, wanted), 0),
@@ -186,6 +191,16 @@ def _sides(run: Run) -> _Sides | None:
         if past is not None and new is not None and len(past.last) == 4 and past.last[0] != new.last[0]:
             return _Sides(past, new, row)
     return None
+
+
+def _handed_over(run: Run) -> Location | None:
+    """Where the calling function got the cache from, if it asked for it and no call of the model gave it."""
+    frame = run.user_frame
+    cache = next((v for v in frame.operands if v.label == "past_key_values"), None) if frame is not None else None
+    if frame is None or cache is None or not cache.expression.isidentifier():
+        return None
+    place = named_at(run, frame, cache.expression)
+    return place if place is not None and "past_key_values" not in place.source else None
 
 
 def _changed_input(run: Run, rows: int) -> tuple[TensorArg, list[Hop]] | None:

@@ -41,10 +41,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.analysis.seq_first import turned_query
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG401", "mask-shape-mismatch"
@@ -53,6 +55,8 @@ _SCORES = ("batch", "heads", "query", "key")
 
 def check(run: Run) -> Iterator[Finding]:
     """An attention whose mask does not fit its scores, and masks that fit them only by accident."""
+    if turned_query(run) is not None:
+        return  # it is the input that is turned
     for bad in failed_masks(run):
         yield _finding(run, bad)
         return
@@ -63,6 +67,16 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, bad)
 
 
+def _computed(run: Run, bad: BadMask) -> Location | None:
+    """The line of another function of the user's that gave a mask whose making was not seen."""
+    frame = run.user_frame
+    masks = [v for v in frame.operands if "mask" in v.label] if frame is not None else []
+    if frame is None or len(masks) != 1 or not bad.row.error:
+        return None
+    place = written_at(run, frame, masks[0].expression)
+    return place if place is not None and place.line != frame.line else None
+
+
 def _finding(run: Run, bad: BadMask) -> Finding:
     scores = format_shape(bad.scores, _SCORES[-len(bad.scores) :] if len(bad.scores) <= len(_SCORES) else None)
     what = bad.told or f"dim {bad.dim} has {bad.got} where {bad.wanted} is wanted"
@@ -71,7 +85,7 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         NAME,
         Severity.ERROR,
         f"The mask {format_shape(bad.mask.last)} does not fit scores {scores}: {what}.",
-        location=bad.location or run.location(bad.row),
+        location=(_computed(run, bad) if bad.mask.origin is None else None) or bad.location or run.location(bad.row),
         failed_at=run.failed_at if bad.row.error else None,
         operands=tuple(run.tensor(tensor) for tensor in bad.row.inputs),
         mismatch=Mismatch("dim", (bad.wanted, bad.got), bad.dim),

@@ -45,20 +45,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.seq_first import SeqFirst, chosen, swapped_calls
+from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG405", "attention-layout-swapped"
-_MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
 
 
 def check(run: Run) -> Iterator[Finding]:
     """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
     told: set[Location | None] = set()
-    refused = _refused(run) or _crossed(run)
+    refused = _refused(run) or _crossed(run) or _turned(run)
     if refused is not None:
         yield refused
         return
@@ -129,13 +129,56 @@ def _swapped_mask(run: Run, row: Row, mask: tuple[int, ...], key: tuple[int, ...
         Severity.ERROR,
         f"The padding mask is {format_shape(mask)}, the keys are {format_shape(key)}, and the layer takes "
         f"{'(batch, length, features)' if batch_first else '(length, batch, features)'}: batch and length are swapped.",
-        location=(run.location(built) if built is not None and not batch_first else None)
+        location=_length_first_mask(run)
+        or (run.location(built) if built is not None and not batch_first else None)
         or run.location(row)
         or run.failed_at,
         failed_at=run.failed_at,
         operands=tuple(run.tensor(tensor) for tensor in row.inputs),
         mismatch=Mismatch("dim", (mask[0], mask[1]), 0),
         fix=Fix("Build the layer with `batch_first=True`, or transpose batch and length before it."),
+    )
+
+
+def _length_first_mask(run: Run) -> Location | None:
+    """Where the padding mask was made, if its first dimension counts positions: then it is the mask that is turned."""
+    for failed in run.failed_rows:
+        for mask in failed.inputs:
+            made = run.row(mask.origin) if mask.label.endswith("key_padding_mask") else None
+            hops = follow(run, mask, 0) if made is not None else []
+            if made is not None and hops and hops[-1].row.op == "arange":
+                return run.location(made)
+    return None
+
+
+def _turned(run: Run) -> Finding | None:
+    """A failed nn.MultiheadAttention with a square mask of the size of what it reads as the batch."""
+    found = turned_query(run)
+    return _turned_query(run, *found) if found is not None else None
+
+
+def _turned_query(run: Run, row: Row, query: TensorArg, mask: TensorArg) -> Finding:
+    batch_first = row.args.get("batch_first") is True
+    moved = moved_to(run, query)
+    owned = next((other for other in run.failed_rows if other.kind == "module" and other.owner is not None), None)
+    built = chosen(run, owned) if owned is not None else None
+    order = "(batch, length, features)" if batch_first else "(length, batch, features)"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The input is {format_shape(query.last)} and the layer takes {order}; the mask is for {mask.last[0]} positions, which "
+        "is what it reads as the batch: batch and length are swapped.",
+        location=(run.location(moved) if moved is not None else run.location(built) if built is not None else None)
+        or run.location(row)
+        or run.failed_at,
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        mismatch=Mismatch("dim", (mask.last[0], query.last[1 if batch_first else 0]), 0),
+        fix=Fix(
+            f"Give the layer {order}"
+            + (": leave the transposition out." if moved is not None else ", or build it for the other order.")
+        ),
     )
 
 
@@ -173,7 +216,7 @@ def _of_heads(run: Run, swapped: Swapped) -> Finding:
 def _adapter_called(run: Run, row: Row) -> Location | None:
     """The call of a function that moves the heads itself before the attention: it was given them moved already."""
     moved = run.row(row.inputs[0].origin) if row.inputs else None
-    if moved is None or moved.op not in _MOVES:
+    if moved is None or moved.op not in MOVES:
         return None
     ours, theirs = run.recording.chains[row.chain].sites, run.recording.chains[moved.chain].sites
     theirs = theirs[1:] if _in_comprehension(run, moved) else theirs

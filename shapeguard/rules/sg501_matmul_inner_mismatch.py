@@ -41,9 +41,10 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.joined import joined_elsewhere
+from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG501", "matmul-inner-mismatch"
 
@@ -65,8 +66,19 @@ def check(run: Run) -> Iterator[Finding]:
         "Transpose the right operand (`.transpose(-2, -1)`)." if turned else
         f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
         "not from a separate calculation.",
-        location=here(run) if turned else None,
+        location=(_reduced(run, crash) or here(run)) if turned else None,
     )  # fmt: skip
+
+
+def _reduced(run: Run, crash: Crash) -> Location | None:
+    """Where the right operand lost its last dim, with which it would have fitted."""
+    value = crash.failed.operands.get(crash.failed.call.tensors[1][0])
+    changed = rank_changes(run, value) if value is not None else []
+    if not changed or changed[-1].source is None:
+        return None
+    before, after = changed[-1].source.last, changed[-1].row.outputs[0].last
+    dropped = len(before) > 2 and before[:-1] == after and before[-2] == crash.failed.call.tensors[0][1][-1]
+    return run.location(changed[-1].row) if dropped else None
 
 
 def _not_transposed(crash: Crash) -> bool:

@@ -34,9 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.contents import brought_in
+from shapeguard.analysis.contents import brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.kept import kept_operand
+from shapeguard.analysis.lookup import of_types
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Location
@@ -50,7 +51,7 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
     index, size = crash.clash.sizes
-    table_stated = crash.suspect.how in ("written", "built", "changed")
+    table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
@@ -63,4 +64,6 @@ def check(run: Run) -> Iterator[Finding]:
 def _computed(run: Run, crash: Crash) -> Location | None:
     """Where the indices were computed."""
     index = crash.failed.operands.get(crash.clash.left)
-    return brought_in(run, index) if index is not None else None
+    if index is None:
+        return None
+    return (made_at(run, index) if of_types(run) else None) or brought_in(run, index)

@@ -36,12 +36,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.run import Run
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding
 
 CODE, NAME = "SG505", "channel-mismatch"
+
+
+def _stands_last(crash: Crash) -> bool:
+    """Whether a normalization's features stand in the input's last dimension: it is given rows of places, not of features."""
+    sizes, clash = crash.clash.sizes, crash.clash
+    shape = next((shape for _, shape in crash.failed.call.tensors if len(shape) == 3), ())
+    return crash.family == "norm" and clash.kind == "dim" and len(shape) == 3 and {shape[1], shape[2]} == set(sizes)
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -54,4 +61,5 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: channels {both_sizes(crash.clash)}.",
         crash.suspect,
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
+        location=here(run) if _stands_last(crash) else None,
     )  # fmt: skip

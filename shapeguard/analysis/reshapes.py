@@ -38,6 +38,7 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
         or _split(run, failed, sizes, given)
         or _batch(run, frame, nodes, sizes, given)
         or _written(run, frame, nodes, sizes, given)
+        or _measured(run, frame, nodes, sizes, given)
     )
 
 
@@ -109,6 +110,23 @@ def _written(
         if size > 1 and size not in given and (spot := _spot(run, frame, node, size)) is not None:
             own = numel(given) // max(1, numel([n for n in sizes if n > 0]) // size)
             return WrongSize(Mismatch("dim", (size, own), index), spot, False)
+    return None
+
+
+def _measured(
+    run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
+) -> WrongSize | None:
+    """A size read off a tensor that the module keeps since it was built: then it was built for another one."""
+    built = run.row(frame.owner)
+    place = run.location(built) if built is not None and built.kind == "construct" else None
+    for index, (node, size) in enumerate(zip(nodes, sizes, strict=False)):
+        if place is None or size < 2:
+            continue
+        spots = climb(run.sources, chain_of_frames(run, frame), node, value=size)
+        rest = numel([n for n in sizes if n > 0]) // size
+        if spots and spots[-1].kind == "data" and spots[-1].node_text.startswith("self.") and numel(given) % rest == 0:
+            spot = Spot(place.file, place.line, place.function, str(size), "call")
+            return WrongSize(Mismatch("dim", (size, numel(given) // rest), index), spot, False)
     return None
 
 

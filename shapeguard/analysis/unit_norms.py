@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -49,3 +50,18 @@ def _is_penalty(run: Run, row: Row) -> bool:
         if user.op in ("sub", "rsub") and 1 in user.args.values():
             return any(next_user.op in _SQUARES for next_user in users_of(run, user))
     return False
+
+
+def normalized_places(run: Run) -> Iterator[Row]:
+    """``F.normalize`` along its default dim 1 of (batch, places, features) whose features a layer put last."""
+    for row in run.of_kind("op"):
+        if row.op != "normalize" or row.error or not row.inputs or len(row.inputs[0].last) != 3:
+            continue
+        if row.args.get("dim") != 1 or row.inputs[0].last[1] < 2 or "dim" in run.expression(row):
+            continue
+        hops = follow(run, row.inputs[0], 2)
+        if hops and hops[-1].row.op in _FEATURES_LAST:
+            yield row
+
+
+_FEATURES_LAST = frozenset({"Linear", "linear", "Embedding", "embedding", "LayerNorm", "layer_norm"})

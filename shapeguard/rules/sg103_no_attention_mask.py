@@ -52,6 +52,7 @@ from shapeguard.analysis.caches import named
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import padded_source, read_positions
+from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
@@ -70,6 +71,27 @@ def check(run: Run) -> Iterator[Finding]:
     for row in run.of_kind("forward"):
         if row.id not in started and not row.error:
             yield from _scored(run, row)
+    told: set[Location | None] = set()
+    for found in inverted_masks(run):
+        finding = _inverted(run, found)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+
+
+def _inverted(run: Run, found: Inverted) -> Finding:
+    attends = found.row.op == "scaled_dot_product_attention"
+    given = "true on the padding" if attends else "true on the tokens"
+    meant = "take part" if attends else "are left out"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask is {given}, and `{found.row.op}` reads it as the positions that {meant}: it attends to the padding alone.",
+        location=run.location(found.made) or run.location(found.row),
+        operands=(run.tensor(found.mask),),
+        fix=Fix("Turn the mask round (`~mask`), or compare the other way (`!=` for `==`)."),
+    )
 
 
 def _worked_out(row: Row, padding: Padding) -> bool:

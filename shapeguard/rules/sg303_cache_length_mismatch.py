@@ -58,7 +58,7 @@ from shapeguard.analysis.caches import lengths, named
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 
 CODE, NAME = "SG303", "cache-length-mismatch"
 _KEEPS_POSITIONS = frozenset(
@@ -160,7 +160,7 @@ def _restart(run: Run, row: Row) -> Finding | None:
 def _fed_again(run: Run, row: Row) -> Finding | None:
     """Ids that hold tokens which are cached already: the sequence so far, grown by a concatenation."""
     ids, sizes = named(row, "input_ids"), lengths(row)
-    grown = run.row(ids.origin) if ids is not None else None
+    grown = _past_slices(run, ids) if ids is not None else None
     if ids is None or sizes is None or row.error or grown is None or grown.kind != "concat" or len(grown.inputs) != 2:
         return None
     before, added = grown.inputs[0].last, grown.inputs[1].last
@@ -175,6 +175,14 @@ def _fed_again(run: Run, row: Row) -> Finding | None:
         Mismatch("dim", (first_new, first_new - cached), 1),
         "Feed the new tokens only: `input_ids[:, -1:]` beside the cache.",
     )
+
+
+def _past_slices(run: Run, ids: TensorArg) -> Row | None:
+    """What made the ids, past slices that took all of them (``ids[:, -block:]`` of fewer than a block)."""
+    row = run.row(ids.origin)
+    while row is not None and row.op == "getitem" and row.inputs and row.inputs[0].last == row.outputs[0].last:
+        row = run.row(row.inputs[0].origin)
+    return row
 
 
 def _rejected(run: Run, row: Row) -> Finding | None:

@@ -45,6 +45,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
@@ -69,6 +70,10 @@ def check(run: Run) -> Iterator[Finding]:
         if not told and (found := _ids_against_positions(run, row)) is not None:
             told = True
             yield found
+    for found_again in restarted(run):
+        if not told:
+            told = True
+            yield _from_nothing(run, found_again)
     failed = failed_op(run)
     if not told and failed is not None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
@@ -93,6 +98,22 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
         steps(run, hops),
         "Make the positions from the ids that go in: `torch.arange(input_ids.size(1))`.",
         failed,
+    )
+
+
+def _from_nothing(run: Run, found: Restarted) -> Finding:
+    keys = found.attention.inputs[1]
+    kept = keys.last[-2]
+    return _finding(
+        run,
+        f"Each step of one token looks up position 0, while the attention keeps the keys of earlier steps ({kept} by then): "
+        "the tokens all stand at the first position.",
+        run.location(found.counted),
+        (run.tensor(found.lookup.inputs[0]), run.tensor(keys)),
+        Mismatch("count", (kept, 1)),
+        (),
+        "Begin where the cache ends: `torch.arange(past, past + new)`.",
+        False,
     )
 
 

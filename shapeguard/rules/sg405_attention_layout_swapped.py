@@ -44,6 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
@@ -64,6 +65,11 @@ def check(run: Run) -> Iterator[Finding]:
         return
     for call in swapped_calls(run):
         finding = _of_layer(run, call)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+    for table in along_batch(run):
+        finding = _of_table(run, table)
         if finding.location not in told:
             told.add(finding.location)
             yield finding
@@ -194,6 +200,21 @@ def _of_layer(run: Run, call: SeqFirst) -> Finding:
         operands=(run.tensor(call.given, "", ("batch", "length", "features")),),
         mismatch=Mismatch("dim", (batch, length), 0),
         fix=Fix(f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`."),
+    )
+
+
+def _of_table(run: Run, found: AlongBatch) -> Finding:
+    batch, length = found.states.last[:2]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"A table of positions {format_shape(found.table.last)} is added to {format_shape(found.states.last)}, whose batch stands "
+        f"first (`{found.layer.op}` is built so): all {length} positions of a row get the same entry, chosen by the row.",
+        location=run.location(found.cut),
+        operands=(run.tensor(found.states, "", ("batch", "length", "features")), run.tensor(found.table)),
+        mismatch=Mismatch("dim", (length, batch), 1),
+        fix=Fix("Cut the table to the length and lay it along it: (1, length, features), `pe[:, :x.size(1)]`."),
     )
 
 

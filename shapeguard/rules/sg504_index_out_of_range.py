@@ -40,7 +40,7 @@ from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lookup import of_types
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding, Location
+from shapeguard.values.findings import Finding, Location, Mismatch
 
 CODE, NAME = "SG504", "index-out-of-range"
 
@@ -58,6 +58,7 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=None if table_stated else _computed(run, crash),
+        mismatch=Mismatch("index", (index + 1, size), crash.clash.dim) if index == size else None,
     )  # fmt: skip
 
 

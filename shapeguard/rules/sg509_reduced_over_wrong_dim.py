@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.normalised import Wrong, over_one, wrongly_normalised
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.unit_norms import PartialNorm, partial_norms
+from shapeguard.analysis.unit_norms import PartialNorm, normalized_places, partial_norms
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -56,6 +56,7 @@ def check(run: Run) -> Iterator[Finding]:
     findings = [_wrong(run, found) for found in wrongly_normalised(run)]
     findings += [_one(run, row, dim) for row, dim in over_one(run)]
     findings += [_partial(run, found) for found in partial_norms(run)]
+    findings += [_places(run, row) for row in normalized_places(run)]
     told: set[Location | None] = set()
     for finding in findings:
         if finding.location not in told:
@@ -101,6 +102,20 @@ def _partial(run: Run, found: PartialNorm) -> Finding:
         location=run.location(found.row),
         operands=(run.tensor(found.row.inputs[0]),),
         fix=Fix("For one norm a sample, flatten each sample first: `gradients.flatten(1).norm(2, dim=1)`."),
+    )
+
+
+def _places(run: Run, row: Row) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`normalize` of {format_shape(shape)} runs along dim 1, which is its default; the features, as the layer before gave "
+        f"them, stand in the last dim ({shape[-1]}). Each feature is scaled across the {shape[1]} places.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix("Say the dim: `F.normalize(x, dim=-1)`."),
     )
 
 

@@ -1,0 +1,109 @@
+"""Which way round a mask is: whether true marks what takes part, or what is left out.
+
+``ids != pad`` and the tokenizer's mask mark the tokens, ``ids == pad`` marks the padding; ``mask == 0``, ``~mask`` and
+``1 - mask`` turn it round. torch's own functions want both: ``scaled_dot_product_attention`` attends where a mask of truth
+values is true, ``nn.MultiheadAttention`` leaves out where its ``key_padding_mask`` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+Marks = Literal["tokens", "padding"]
+_OTHER: dict[Marks, Marks] = {"tokens": "padding", "padding": "tokens"}
+_KEEPING = frozenset(
+    {"long", "int", "bool", "float", "to", "clone", "contiguous", "unsqueeze", "expand", "repeat", "repeat_interleave",
+     "view", "reshape", "getitem", "type", "type_as", "expand_as"}
+)  # fmt: skip
+_TURNING = frozenset({"logical_not", "invert", "bitwise_not", "rsub"})
+_MAX_STEPS = 16
+
+
+class Inverted(NamedTuple):
+    """An attention whose mask marks the opposite of what it is taken for, and the row that made the mask."""
+
+    row: Row
+    mask: TensorArg
+    made: Row
+
+
+def inverted_masks(run: Run) -> Iterator[Inverted]:
+    """Attentions that look at the padding alone."""
+    for row in run.rows:
+        for mask in row.inputs if not row.error else ():
+            wanted = _wanted(row, mask)
+            if wanted is None or mask.dtype != "bool":
+                continue
+            made, marks = marked(run, mask)
+            if made is not None and marks == _OTHER[wanted]:
+                yield Inverted(row, mask, made)
+
+
+def _wanted(row: Row, mask: TensorArg) -> Marks | None:
+    """What a mask of truth values must mark there."""
+    if row.op == "scaled_dot_product_attention":
+        return "tokens" if mask.label == "attn_mask" else None
+    return "padding" if mask.label.endswith("key_padding_mask") else None
+
+
+def marked(run: Run, mask: TensorArg) -> tuple[Row | None, Marks | None]:
+    """The row in which a mask was last compared or turned round (else made), and what it marks; None where that is open."""
+    turned = False
+    decided: Row | None = None
+    tensor = mask
+    for _ in range(_MAX_STEPS):
+        row = run.row(tensor.origin)
+        if row is None:
+            return None, None
+        if row.kind == "tokenizer":
+            index = next((i for i, out in enumerate(row.outputs) if out.label == "attention_mask"), None)
+            known = index is not None and decided is not None
+            return (decided, "padding" if turned else "tokens") if known else (None, None)
+        told = _compared(run, row)
+        if told is not None:
+            return decided or row, _OTHER[told] if turned else told
+        if _turns(row):
+            turned = not turned
+            decided = decided or row
+        elif row.op not in _KEEPING and not (row.op in ("eq", "ne") and _number(row) in (0, 1)):
+            return None, None
+        if not row.inputs:
+            return None, None
+        tensor = row.inputs[0]
+    return None, None
+
+
+def _number(row: Row) -> object:
+    return row.args.get("other", row.args.get("value"))
+
+
+def _turns(row: Row) -> bool:
+    """Whether a row turns a mask of zeros and ones round."""
+    return row.op in _TURNING or (row.op, _number(row)) in (("eq", 0), ("ne", 1))
+
+
+def _compared(run: Run, row: Row) -> Marks | None:
+    """What a comparison of ids with the id of the padding marks; None where it is none, or compares a mask."""
+    if row.op not in ("eq", "ne") or not row.inputs or not row.inputs[0].dtype.startswith("int"):
+        return None
+    if _is_mask(run, row.inputs[0]):
+        return None
+    return "tokens" if row.op == "ne" else "padding"
+
+
+def _is_mask(run: Run, tensor: TensorArg) -> bool:
+    """Whether a tensor of ints was made from truth values, or is one that nothing is known of but its name."""
+    for _ in range(_MAX_STEPS):
+        row = run.row(tensor.origin)
+        if row is None or not row.inputs:
+            return "mask" in tensor.label or row is None
+        if row.inputs[0].dtype == "bool" or row.op in ("eq", "ne", "lt", "gt", "ge", "le", "ones_like", "zeros_like"):
+            return True
+        if row.kind not in ("op", "concat") or row.op not in _KEEPING:
+            return False
+        tensor = row.inputs[0]
+    return True

@@ -85,6 +85,7 @@ def check(run: Run) -> Iterator[Finding]:
         return
     vocabulary = _vocabulary(run, lookup)
     added = _added(run, lookup.rows, lookup.odd)
+    needed = lookup.odd + (lookup.odd >= lookup.rows)  # rows; a negative id needs none that there are
     yield Finding(
         CODE,
         NAME,
@@ -93,7 +94,7 @@ def check(run: Run) -> Iterator[Finding]:
         location=_location(run, lookup, vocabulary, added),
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
-        mismatch=Mismatch("index", (vocabulary or lookup.odd, lookup.rows), 0),
+        mismatch=Mismatch("index", (vocabulary or needed, lookup.rows), 0),
         fix=_fix(lookup.odd, added),
     )
 

@@ -58,7 +58,9 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=None if table_stated else _computed(run, crash),
-        mismatch=Mismatch("index", (index + 1, size), crash.clash.dim) if index == size else None,
+        mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
+        if "mbedding" in crash.failed.op and index == size
+        else None,
     )  # fmt: skip
 
 

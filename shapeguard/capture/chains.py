@@ -37,7 +37,7 @@ def marked(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
         del marks[depth:]
 
 
-_MARK = marked.__code__
+MARK = marked.__code__
 
 
 def chain_of(frame: FrameType | None) -> int:
@@ -58,7 +58,7 @@ def _chain(frame: FrameType | None, marks: list[tuple[int, list[int]]], innermos
             key += (id(code), frame.f_lasti)
             if len(key) == 2 * MAX_CHAIN:
                 break
-        elif code is _MARK and len(marks) >= -innermost and marks[innermost][0] == id(frame):
+        elif code is MARK and len(marks) >= -innermost and marks[innermost][0] == id(frame):
             outer = marks[innermost][1]  # empty until it is asked for
             if not outer:
                 outer.append(_chain(frame.f_back, marks, innermost - 1))

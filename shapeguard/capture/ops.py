@@ -17,7 +17,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
 from shapeguard.capture import state as states
-from shapeguard.capture.chains import chain_of
+from shapeguard.capture.chains import MARK, chain_of
 from shapeguard.capture.record import Event, failed
 from shapeguard.capture.state import state
 from shapeguard.capture.trouble import let_through, own_trouble
@@ -111,6 +111,7 @@ ALWAYS = CONCAT | {"scaled_dot_product_attention"}  # seen in library code that 
 _MADE_OF_DATA = frozenset({"tensor", "as_tensor", "asarray"})
 _MAX_KNOWN = 4096
 _known: dict[Callable[..., Any], str] = {}
+_whose = user_code.known.get
 
 
 def op_name(func: Callable[..., Any]) -> str:
@@ -186,19 +187,30 @@ class OpsMode(TorchFunctionMode):
         if not op or not watching:
             return func(*args, **kwargs)
         frame = _getframe(1)
-        if not self.everything and op not in ALWAYS and user_frame(frame) is None:
-            return func(*args, **kwargs)
-        chain = now.inside
-        if chain is None:
-            chain = chain_of(frame)
         at: FrameType = frame.f_back or frame if op in ALWAYS else frame  # they are called through a stand-in of ours
-        place = (func, id(at.f_code), at.f_lasti, chain)
+        code = at.f_code
+        marks = now.marks
+        if (
+            marks
+            and now.inside is None
+            and _whose(id(code)) == USER
+            and (below := at.f_back) is not None
+            and below.f_code is MARK
+            and (mark := marks[-1])[0] == id(below)
+            and mark[1]
+        ):  # right in the forward of the user's module that was called last: what lies outside of it is one number
+            place = (func, id(code), at.f_lasti, ~mark[1][0])
+        elif not self.everything and op not in ALWAYS and user_frame(frame) is None:
+            return func(*args, **kwargs)
+        else:
+            chain = now.inside
+            place = (func, id(code), at.f_lasti, chain_of(frame) if chain is None else chain)
         spots = now.spots
         if spots is None or spots.watching is not watching or _len_torch_function_stack():
-            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+            return _recorded(op, func, args, kwargs, frame, place, code)
         spot = spots.known.get(place)
         if spot is None:
-            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+            return _recorded(op, func, args, kwargs, frame, place, code)
         recorder = spots.recorder
         for form in spot.forms:
             try:
@@ -209,7 +221,7 @@ class OpsMode(TorchFunctionMode):
             if known is not None:
                 break
         else:
-            return _recorded(op, func, args, kwargs, frame, place, at.f_code)
+            return _recorded(op, func, args, kwargs, frame, place, code)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:

@@ -14,12 +14,27 @@ _NONE: frozenset[type] = frozenset()
 
 passing: set[type] = set()  # classes of modules that are the library's and of no interest behind a door
 types: AbstractSet[type] = _NONE  # ``passing`` while the one thread there is runs library code, else empty
+_alone = False  # no thread but this one since the guard was opened: to count them at each door would cost too much
+
+
+def count_threads() -> None:
+    """Ask how many threads there are. To be called when a guard opens, and when a thread starts under it."""
+    global _alone, types
+    _alone = threading.active_count() == 1
+    types = _NONE
+
+
+def not_alone() -> None:
+    """Another thread is about to run."""
+    global _alone, types
+    _alone = False
+    types = _NONE
 
 
 def begin() -> None:
     """Library code runs from here on."""
     global types
-    if threading.active_count() == 1:
+    if _alone:
         types = passing
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from shapeguard.capture import quiet
 from shapeguard.capture.imports import ImportHooks
 from shapeguard.capture.patching import PatchSet
 from shapeguard.capture.sites import SITES, STANDARD, PatchSite
@@ -47,6 +48,7 @@ class Installation:
         """Patch what is imported already, and what will be as soon as it is."""
         if self._level == "crash":
             return
+        quiet.count_threads()
         self._stack.callback(self._take_mode_off)
         self._stack.callback(functools.partial(_release, self))
         hooks = ImportHooks(on_error=self._on_error)

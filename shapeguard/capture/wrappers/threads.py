@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any, NamedTuple
 
+from shapeguard.capture import quiet
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.state import recorders, state
 
@@ -31,6 +32,7 @@ def wrap_start(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def start(self: Thread) -> None:
+        quiet.not_alone()
         if recorders() and not _is_pool_worker(self):
             _inherited[id(self)] = _watch_here()
         try:

@@ -50,6 +50,8 @@ class Cause(NamedTuple):
 def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     """Where the size of a side was decided; at worst the failing statement itself."""
     last = of.hops[-1] if of.hops else None
+    if last is None and (number := _own_number(run, failed, of)) is not None:
+        return Cause(number, "written", of)
     if last is None:
         built = built_at(run, failed, of)
         return Cause(built, "built", of) if built is not None else Cause(_here(run), "here", of)
@@ -70,6 +72,12 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return cause(run, failed, of._replace(hops=(*of.hops, *follow(run, *read))))
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _own_number(run: Run, failed: FailedOp, of: Side) -> Location | None:
+    """Where the number is written that the failed op itself was given: ``k`` of ``topk``."""
+    named = of.value is None and failed.row is not None and failed.row.args.get(of.label) == of.size
+    return written(run, failed.row, of.size) if named and failed.row is not None else None
 
 
 def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int] | None:
@@ -96,6 +104,8 @@ def _by_layer(run: Run, hop: Hop) -> Location | None:
     built = run.row(hop.row.owner)
     if hop.row.kind != "module" or built is None or built.kind != "construct":
         return None
+    if built.op.startswith("Adaptive") and hop.size_after == 1:
+        return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
     if built.op == "Sequential":
         built = _part(run, built, hop.size_after) or built
     return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
@@ -114,17 +124,21 @@ def _is_written_call(run: Run, row: Row) -> bool:
     return row.op.strip("_") in run.expression(row)
 
 
-def suspect(run: Run, failed: FailedOp) -> Cause:
-    """The side to blame for the failed op's clash."""
+def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
+    """The side to blame for the failed op's clash; ``alone`` is the side that several others agree against."""
     both = sides(run, failed)
     if not both:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
+    if _of_one_number(run, causes):
+        return Cause(
+            _here(run), "here", both[0]
+        )  # both were made of one number: not that is wrong, what was made of it
     call = called_rightly_elsewhere(run)
     if call is not None and is_weight(both[0]) != is_weight(both[1]):
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
-    index = _to_blame(run, failed, both, causes)
+    index = _to_blame(run, failed, both, causes) if alone is None else alone
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
@@ -135,6 +149,13 @@ def suspect(run: Run, failed: FailedOp) -> Cause:
     if extra is not None and extra[0] == index and (place := _by_layer(run, extra[1])) is not None:
         return causes[index]._replace(location=place, how="built")
     return _at_its_caller(run, causes[index], causes[1 - index])
+
+
+def _of_one_number(run: Run, causes: list[Cause]) -> bool:
+    """Whether both sizes were made of a number that is written in one place, apart from the ops that took it."""
+    place = causes[0].location
+    ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
+    return place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
 
 
 def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:

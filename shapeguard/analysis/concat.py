@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.blame import Cause, suspect
+from shapeguard.analysis.blame import Cause, cause, suspect
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
+from shapeguard.analysis.sides import sides
 from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
@@ -76,7 +77,18 @@ def failed_concat(run: Run) -> FailedConcat | None:
 
 def odd_one(run: Run, concat: FailedConcat) -> Cause:
     """Where the size of the odd operand was decided: the minority's, else the one that the program changed or wrote down."""
-    return suspect(run, _against_the_rest(concat))
+    odd = _against_the_rest(concat)
+    dim = concat.clash.dim
+    sizes = [shape[dim] for _, shape in concat.failed.call.tensors if dim is not None and dim < len(shape)]
+    counts = sorted(sizes.count(size) for size in set(sizes))
+    outvoted = odd.clash is not None and len(counts) == 2 and counts[0] == 1 < counts[1] and _single_birth(run, odd)
+    return suspect(run, odd, alone=1 if outvoted else None)
+
+
+def _single_birth(run: Run, odd: FailedOp) -> bool:
+    """Whether a layer or a number gave the odd operand its size; of data every piece may have its own."""
+    both = sides(run, odd)
+    return len(both) == 2 and cause(run, odd, both[1]).how in ("built", "written")
 
 
 def _against_the_rest(concat: FailedConcat) -> FailedOp:

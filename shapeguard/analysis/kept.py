@@ -29,10 +29,30 @@ def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
         return None
     for label in dict.fromkeys((clash.left, clash.right)):
         value = failed.operands.get(label)
+        attribute = _guarded_attribute(run, failed, label, earlier)
+        if attribute is not None:
+            return attribute
         for made in ancestors(run, value) if value is not None else ():
             guard = _guard(run, made) if made.last_at < earlier.last_at else None
             if guard is not None:
                 return Kept(label, made, guard)
+    return None
+
+
+def _guarded_attribute(run: Run, failed: FailedOp, label: str, earlier: Row) -> Kept | None:
+    """An operand read from an attribute that was set in an earlier call, in a function that first asks whether it is there."""
+    value, frame = failed.operands.get(label), run.user_frame
+    made = run.row(value.origin) if value is not None else None
+    text = {view.label: view.expression for view in failed.views(run)}.get(label, "")
+    if frame is None or made is None or not text.startswith("self.") or made.last_at > earlier.last_at:
+        return None
+    tree = run.sources[frame.file].tree
+    for node in ast.walk(tree) if tree is not None else ():
+        if not isinstance(node, ast.FunctionDef) or not node.lineno <= frame.line <= (node.end_lineno or node.lineno):
+            continue
+        for test in ast.walk(node):
+            if isinstance(test, ast.If) and _asks_whether_missing(test.test) and text in ast.unparse(test.test):
+                return Kept(label, made, run.place(frame.file, test.lineno, frame.function))
     return None
 
 

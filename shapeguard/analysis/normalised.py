@@ -159,7 +159,14 @@ def _judged(
     scores = _from_product(run, row)
     if use.is_product and not batch and not scores:
         return None
-    return Wrong(row, dim, use.row, min(needed), True)
+    # Weights that are multiplied and summed may share out each entry among the others, as capsules and slots do.
+    return Wrong(
+        row,
+        dim,
+        use.row,
+        min(needed),
+        use.is_product or use.row.op in _CLASSES | _CHOOSING or is_batch(run, row.inputs[0], dim),
+    )
 
 
 def _from_product(run: Run, row: Row) -> bool:

@@ -43,6 +43,22 @@ def read_positions(run: Run, row: Row) -> bool:
     return any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
 
 
+def pooled_over_padding(run: Run, row: Row) -> Row | None:
+    """The mean (or maximum) over the positions of padded rows that the user's code takes of a model's states as they are."""
+    ids = inputs_of(row)
+    if ids is None or len(ids.last) != 2 or ids.last[0] < 2:
+        return None
+    for user in users_of(run, row):
+        over = user.args.get("dim", user.args.get("other"))
+        states = user.inputs[0].last if user.inputs else ()
+        if user.op in _POOLING and len(states) == 3 and over in (1, -2, [1], [-2]) and states[1] == ids.last[1] > 1:
+            return user
+    return None
+
+
+_POOLING = frozenset({"mean", "max", "amax", "nanmean"})
+
+
 def behind(run: Run, row: Row, kind: str) -> bool:
     """Whether an event of this kind stands behind the ids of a call."""
     ids = inputs_of(row)

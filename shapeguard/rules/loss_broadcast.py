@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import Shape, format_shape, numel
@@ -37,8 +38,9 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
 
 
 def _one_a_row(left: Shape, right: Shape) -> bool:
-    """Whether one side has one value for each row and the other several: (N, 1) against (N, 4)."""
-    return len(left) == len(right) == 2 and left[0] == right[0] > 1 and 1 in (left[1], right[1]) and left[1] != right[1]
+    """Whether one side has one value in the last dim and the other several: (N, 1) against (N, 4)."""
+    same = len(left) == len(right) > 1 and left[:-1] == right[:-1] and left[0] > 1
+    return same and 1 in (left[-1], right[-1]) and left[-1] != right[-1]
 
 
 def _broadcast(left: Shape, right: Shape) -> Shape | None:
@@ -69,18 +71,20 @@ def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, na
 def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:
     """One value a row against several: torch itself warns of it; told at the line where the several came in."""
     prediction, target = row.inputs[:2]
-    wide = max(prediction, target, key=lambda tensor: tensor.last[1])
-    hops = follow(run, wide, 1)
+    wide = max(prediction, target, key=lambda tensor: tensor.last[-1])
+    size, dim = wide.last[-1], len(wide.last) - 1
+    hops = follow(run, wide, dim)
     grown = next((hop for hop in reversed(hops) if _met_a_single(hop)), None)
+    stated = written(run, hops[-1].row, size, hops[-1].after) if hops and hops[-1].row.kind == "op" else None
     return Finding(
         code,
         name,
         Severity.WARNING,
         f"`{row.op}` compares {format_shape(prediction.last)} with {format_shape(target.last)}: the one value of each row is "
-        f"repeated {wide.last[1]} times.",
-        location=(run.location(grown.row) if grown is not None else None) or location,
+        f"repeated {size} times.",
+        location=(run.location(grown.row) if grown is not None else None) or stated or location,
         operands=(run.tensor(prediction), run.tensor(target)),
-        mismatch=Mismatch("dim", (prediction.last[1], target.last[1]), 1),
+        mismatch=Mismatch("dim", (prediction.last[-1], target.last[-1]), dim),
         lineage=steps(run, hops),
         fix=Fix(
             "Give both one value a row (sum or mean over the last dim where it was made), or predict as many as there are targets."

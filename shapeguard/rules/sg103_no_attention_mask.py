@@ -51,7 +51,7 @@ from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
-from shapeguard.analysis.padded import padded_source, read_positions
+from shapeguard.analysis.padded import padded_source, pooled_over_padding, read_positions
 from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -72,11 +72,29 @@ def check(run: Run) -> Iterator[Finding]:
         if row.id not in started and not row.error:
             yield from _scored(run, row)
     told: set[Location | None] = set()
+    for row in run.of_kind("forward"):
+        pooled = pooled_over_padding(run, row) if not row.error and padding_of(run, row).padded else None
+        if pooled is not None and run.location(pooled) not in told:
+            told.add(run.location(pooled))
+            yield _pooled(run, row, pooled)
     for found in inverted_masks(run):
         finding = _inverted(run, found)
         if finding.location not in told:
             told.add(finding.location)
             yield finding
+
+
+def _pooled(run: Run, row: Row, pooled: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{pooled.op}` over the positions of {row.op}'s states takes the padding of the shorter rows with it: their vectors "
+        "depend on how long their neighbours are.",
+        location=run.location(pooled),
+        operands=(run.tensor(pooled.inputs[0], "", ("batch", "seq", "features")),),
+        fix=Fix("Weigh with the mask: `(states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)`."),
+    )
 
 
 def _inverted(run: Run, found: Inverted) -> Finding:

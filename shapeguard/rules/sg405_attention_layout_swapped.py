@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.counted_along import AlongBatch, along_batch
+from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
@@ -65,6 +66,11 @@ def check(run: Run) -> Iterator[Finding]:
         return
     for call in swapped_calls(run):
         finding = _of_layer(run, call)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+    for view in mixed_states(run):
+        finding = _of_states(run, view)
         if finding.location not in told:
             told.add(finding.location)
             yield finding
@@ -200,6 +206,21 @@ def _of_layer(run: Run, call: SeqFirst) -> Finding:
         operands=(run.tensor(call.given, "", ("batch", "length", "features")),),
         mismatch=Mismatch("dim", (batch, length), 0),
         fix=Fix(f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`."),
+    )
+
+
+def _of_states(run: Run, view: Row) -> Finding:
+    states, result = view.inputs[0].last, view.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Final states are (layers * directions, batch, features), here {format_shape(states)}; `{view.op}` to "
+        f"{format_shape(result)} puts the states of neighbouring rows side by side. `batch_first` does not move their batch.",
+        location=run.location(view),
+        operands=(run.tensor(view.inputs[0], "", ("layers * directions", "batch", "features")),),
+        mismatch=Mismatch("dim", (states[0], states[1]), 0),
+        fix=Fix("Bring the batch to the front first: `h_n.transpose(0, 1).flatten(1)`."),
     )
 
 

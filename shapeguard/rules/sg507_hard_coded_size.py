@@ -46,6 +46,7 @@ from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side
+from shapeguard.analysis.written import written
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 
@@ -98,4 +99,7 @@ def _kept(run: Run, crash: Crash, kept: Kept) -> Finding:
 def _table(run: Run, frozen: Side | None) -> Location | None:
     """Where the table was kept whose size does not follow the data."""
     last = frozen.hops[-1] if frozen is not None and frozen.hops else None
-    return made_in_constructor(run, last.row) if last is not None and last.source is None else None
+    if frozen is None or last is None or last.source is not None:
+        return None
+    made = made_in_constructor(run, last.row)
+    return (written(run, last.row, frozen.size, last.after) or made) if made is not None else None

@@ -39,11 +39,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.rules.loss_broadcast import broadcast_losses
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG601", "loss-target-mismatch"
 
@@ -63,8 +65,20 @@ def check(run: Run) -> Iterator[Finding]:
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else
         "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
-        location=here(run) if classes_last else None,
+        location=here(run) if classes_last else _item_made(run, crash),
     )  # fmt: skip
+
+
+def _item_made(run: Run, crash: Crash) -> Location | None:
+    """Where a target of the wrong number of dims was taken over from outside of torch, as an item of a dataset is."""
+    if crash.clash.kind != "rank":
+        return None
+    for label, _ in crash.failed.call.tensors[1:2]:
+        value = crash.failed.operands.get(label)
+        for row in ancestors(run, value) if value is not None else ():
+            if row.op in FROM_OUTSIDE and not row.inputs:
+                return run.location(row)
+    return None
 
 
 def _classes_last(crash: Crash) -> bool:

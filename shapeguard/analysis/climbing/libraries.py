@@ -82,6 +82,9 @@ def _part(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
     first, rest = want.path[0], want.path[1:]
     name = last_name(node.func)
     if name == "parse_args" and isinstance(first, str):
+        typed = _typed(climber, want, node, first)
+        if typed is not None:
+            return [typed]
         return _options(climber, want, first)
     if name == "parse_known_args" and first == 0 and rest and isinstance(rest[0], str):
         return _options(climber, want, rest[0])
@@ -138,6 +141,19 @@ def text_entries(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
             if isinstance(end.node, ast.Constant | ast.Dict):
                 found += project(climber, replace(end, path=want.path, value=want.value))
     return found
+
+
+def _typed(climber: Climber, want: Want, node: ast.Call, name: str) -> Hop | None:
+    """The value of an option in a list of arguments that stands in the code: ``parse_args(["--width", "7"])``."""
+    flag = "--" + name.replace("_", "-")
+    for end in climber.things(node.args[0], want.scope) if node.args else ():
+        items = end.node.elts if isinstance(end.node, ast.List | ast.Tuple) else []
+        for item, following in zip(items, [*items[1:], None], strict=False):
+            text = item.value if isinstance(item, ast.Constant) else ""
+            if isinstance(text, str) and text.partition("=")[0].replace("_", "-") == flag:
+                value = following if "=" not in text else item
+                return Hop(climber.spot(value or item, end.scope, "option"), None)
+    return None
 
 
 def _options(climber: Climber, want: Want, name: str) -> list[Hop]:

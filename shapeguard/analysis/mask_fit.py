@@ -13,6 +13,7 @@ from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, side
+from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -43,6 +44,8 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
     """The masks of the failed attention, or of the failed op on its scores, that fit neither the scores nor a broadcast."""
     for row in run.failed_rows:
         mask = next((tensor for tensor in row.inputs if tensor.label in _MASKS), None)
+        if mask is not None and mask.origin is None:  # made anew on the way: as it was handed to the outermost layer
+            mask = next((t for r in run.failed_rows for t in r.inputs if _same_mask(t, mask)), mask)
         scores = _scores(row)
         odd = _misfit(mask.last, scores, _heads(row)) if mask is not None and scores is not None else None
         if mask is not None and scores is not None and odd is not None:
@@ -85,6 +88,10 @@ def _padding_mask(run: Run) -> BadMask | None:
 
 def _handed_on(tensor: TensorArg, mask: TensorArg) -> bool:
     return tensor.label.endswith("key_padding_mask") and tensor.last == mask.last and tensor.origin is not None
+
+
+def _same_mask(tensor: TensorArg, mask: TensorArg) -> bool:
+    return tensor.label in _MASKS and tensor.last == mask.last and tensor.origin is not None
 
 
 def _repeat_fix(row: Row, mask: TensorArg, wanted: int, got: int) -> str:
@@ -144,7 +151,7 @@ def _made_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
         and last.row.kind == "op"
         and last.row.op not in ("tensor", "as_tensor", "from_numpy")
     ):
-        return run.location(last.row)
+        return written(run, last.row, last.size_after, last.after) or run.location(last.row)
     if made is not None:
         return run.location(made)
     frame = run.user_frame

@@ -53,15 +53,16 @@ def _is_penalty(run: Run, row: Row) -> bool:
 
 
 def normalized_places(run: Run) -> Iterator[Row]:
-    """``F.normalize`` along its default dim 1 of (batch, places, features) whose features a layer put last."""
+    """``F.normalize`` and ``F.cosine_similarity`` along dim 1, their default, of (batch, places, features) whose features a layer put last."""
     for row in run.of_kind("op"):
-        if row.op != "normalize" or row.error or not row.inputs or len(row.inputs[0].last) != 3:
+        if row.op not in _ALONG_ONE or row.error or not row.inputs or len(row.inputs[0].last) != 3:
             continue
-        if row.args.get("dim") != 1 or row.inputs[0].last[1] < 2 or "dim" in run.expression(row):
+        if row.args.get("dim", 1) != 1 or row.inputs[0].last[1] < 2:
             continue
         hops = follow(run, row.inputs[0], 2)
-        if hops and hops[-1].row.op in _FEATURES_LAST:
+        if any(hop.row.op in _FEATURES_LAST for hop in hops):
             yield row
 
 
+_ALONG_ONE = frozenset({"normalize", "cosine_similarity"})  # run along dim 1 unless told otherwise
 _FEATURES_LAST = frozenset({"Linear", "linear", "Embedding", "embedding", "LayerNorm", "layer_norm"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written
@@ -29,7 +30,11 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
             or joint is None
             or prediction.last == target.last
             or numel(joint) == min(numel(prediction.last), numel(target.last))
-            or not (joint not in (prediction.last, target.last) or _one_a_row(prediction.last, target.last))
+            or not (
+                joint not in (prediction.last, target.last)
+                or _one_a_row(prediction.last, target.last)
+                or _one_for_all(prediction.last, target.last)
+            )
             or (location.file, location.line) in told
         ):
             continue
@@ -43,6 +48,12 @@ def _one_a_row(left: Shape, right: Shape) -> bool:
     return same and 1 in (left[-1], right[-1]) and left[-1] != right[-1]
 
 
+def _one_for_all(left: Shape, right: Shape) -> bool:
+    """Whether one row is held against all rows: (1, classes) against (N, classes)."""
+    same = len(left) == len(right) > 1 and left[1:] == right[1:]
+    return same and 1 in (left[0], right[0]) and left[0] != right[0]
+
+
 def _broadcast(left: Shape, right: Shape) -> Shape | None:
     """The common shape of two; None where they have none."""
     rank = max(len(left), len(right))
@@ -53,6 +64,8 @@ def _broadcast(left: Shape, right: Shape) -> Shape | None:
 
 def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, name: str) -> Finding:
     prediction, target = row.inputs[:2]
+    if _one_for_all(prediction.last, target.last):
+        return _single_row(run, row, location, code, name)
     if joint in (prediction.last, target.last):
         return _repeated(run, row, location, code, name)
     return Finding(
@@ -66,6 +79,30 @@ def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, na
         mismatch=Mismatch("rank", (len(prediction.last), len(target.last))),
         fix=Fix("Give prediction and target one shape: squeeze the prediction's last dim, or unsqueeze the target."),
     )
+
+
+def _single_row(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:
+    """One row against all: told where a view folded the rows of the batch into one, if one did."""
+    prediction, target = row.inputs[:2]
+    single = min(prediction, target, key=lambda tensor: tensor.last[0])
+    folded = next((made for made in ancestors(run, single) if made.op in ("view", "reshape") and _folds(made)), None)
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"`{row.op}` compares {format_shape(prediction.last)} with {format_shape(target.last)}: one row is held against all "
+        f"{max(prediction.last[0], target.last[0])}."
+        + (" A view folded the rows of the batch into one." if folded is not None else ""),
+        location=(run.location(folded) if folded is not None else None) or location,
+        operands=(run.tensor(prediction), run.tensor(target)),
+        mismatch=Mismatch("dim", (prediction.last[0], target.last[0]), 0),
+        fix=Fix("Keep the batch in front: `x.flatten(1)` in place of a view with a size that holds the whole batch."),
+    )
+
+
+def _folds(row: Row) -> bool:
+    before, after = row.inputs[0].last if row.inputs else (), row.outputs[0].last if row.outputs else ()
+    return len(before) > 2 and before[0] > 1 and len(after) == 2 and after[0] == 1
 
 
 def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:

@@ -42,6 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.overrun import positions_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
@@ -68,7 +69,7 @@ def check(run: Run) -> Iterator[Finding]:
         or run.failed_row("forward", "cache")
     ):
         return
-    conflict = _length(row) or _sequences(row) or _checked(run)
+    conflict = _length(row) or _sequences(row) or _assisted(run, row) or _checked(run)
     if conflict is None:
         return
     yield Finding(
@@ -108,6 +109,19 @@ def _sequences(row: Row) -> _Conflict | None:
         return None
     fix = "Ask for at most as many sequences as there are beams, or sample (`do_sample=True`)."
     return _Conflict(said, ("num_return_sequences", "num_beams"), (wanted, searched), fix)
+
+
+def _assisted(run: Run, row: Row) -> _Conflict | None:
+    """A draft model for a batch: the drafts of one row are verified at a time."""
+    ids = inputs_of(row)
+    if ids is None or ids.last[0] < 2 or not any(frame.function.endswith("_assisted_decoding") for frame in run.frames):
+        return None
+    return _Conflict(
+        f"A draft model (`assistant_model`) serves one row at a time, and {ids.last[0]} rows are given.",
+        (),
+        (ids.last[0], 1),
+        "Call `generate` for each row, or leave the draft model out for batches.",
+    )
 
 
 def _checked(run: Run) -> _Conflict | None:

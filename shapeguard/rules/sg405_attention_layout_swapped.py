@@ -60,7 +60,7 @@ CODE, NAME = "SG405", "attention-layout-swapped"
 def check(run: Run) -> Iterator[Finding]:
     """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
     told: set[Location | None] = set()
-    refused = _refused(run) or _crossed(run) or _turned(run)
+    refused = _refused(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run)
     if refused is not None:
         yield refused
         return
@@ -167,6 +167,57 @@ def _turned(run: Run) -> Finding | None:
     """A failed nn.MultiheadAttention with a square mask of the size of what it reads as the batch."""
     found = turned_query(run)
     return _turned_query(run, *found) if found is not None else None
+
+
+def _packed(run: Run) -> Finding | None:
+    """A failed ``pack_padded_sequence`` that took the padded length for the batch, whose lengths are as many as the rows."""
+    row = run.failed_rows[0] if run.failed_rows else None
+    if row is None or row.op.strip("_") != "pack_padded_sequence" or len(row.inputs) < 2 or len(row.inputs[0].last) < 2:
+        return None
+    given, lengths = row.inputs[0], row.inputs[1].last
+    if row.args.get("batch_first", row.args.get("arg2")) is not False or len(lengths) != 1:
+        return None
+    if not given.last[0] == lengths[0] != given.last[1]:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`pack_padded_sequence` takes (length, batch, ...) and is given {format_shape(given.last)} with {lengths[0]} lengths: "
+        "the batch stands first.",
+        location=run.location(row) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(given), run.tensor(row.inputs[1])),
+        mismatch=Mismatch("dim", (lengths[0], given.last[1]), 0),
+        fix=Fix("Pass `batch_first=True`."),
+    )
+
+
+def _cut_to_batch(run: Run) -> Finding | None:
+    """A failed elementwise op on a table of positions that was cut to as many entries as the other operand has rows."""
+    row = run.failed_rows[0] if run.failed_rows else None
+    if row is None or row.op not in ("mul", "add", "mul_", "add_") or len(row.inputs) != 2:
+        return None
+    for states, table in (row.inputs, row.inputs[::-1]):
+        cut = run.row(table.origin)
+        if cut is None or cut.op != "getitem" or not cut.inputs or len(table.last) >= len(states.last):
+            continue
+        batch, length = states.last[:2]
+        laid = len(table.last) > 1 and table.last[1] == 1 and table.last[-1] == states.last[-1]
+        if laid and len(states.last) > 3 and table.last[0] == batch < cut.inputs[0].last[0] == length:
+            return Finding(
+                CODE,
+                NAME,
+                Severity.ERROR,
+                f"The table {format_shape(cut.inputs[0].last)} has an entry for each of {length} positions and is cut to "
+                f"{batch}, the rows of {format_shape(states.last)}: the function takes (length, batch, ...).",
+                location=run.location(cut),
+                failed_at=run.failed_at,
+                operands=(run.tensor(states), run.tensor(table)),
+                mismatch=Mismatch("dim", (length, batch), 1),
+                fix=Fix("Cut the table to the length, `x.shape[1]`, and lay it along it: (1, length, 1, features)."),
+            )
+    return None
 
 
 def _turned_query(run: Run, row: Row, query: TensorArg, mask: TensorArg) -> Finding:

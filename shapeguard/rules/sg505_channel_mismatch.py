@@ -39,9 +39,36 @@ from collections.abc import Iterator
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
 CODE, NAME = "SG505", "channel-mismatch"
+
+
+_GROUPED = {"GroupNorm": ("num_groups", "num_channels"), **{f"Conv{n}d": ("groups", "in_channels") for n in (1, 2, 3)}}
+
+
+def _refused_groups(run: Run) -> Finding | None:
+    """A layer that refused to be built, because its channels do not split into its groups."""
+    inner = run.inner_frame
+    if run.failure is None or inner is None or inner.user or not inner.function.endswith("__init__"):
+        return None
+    layer = next((name for name in _GROUPED if inner.function.startswith(f"{name}.")), None)
+    if layer is None:
+        return None
+    values = {value.expression: value.value for value in inner.locals}
+    groups, channels = (values.get(name) for name in _GROUPED[layer])
+    if not isinstance(groups, int) or not isinstance(channels, int) or groups < 1 or channels % groups == 0:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{layer}` is built for {channels} channels in {groups} groups: {channels} does not divide by {groups}.",
+        location=here(run),
+        failed_at=run.failed_at,
+        mismatch=Mismatch("divides", (channels, groups)),
+        fix=Fix("Choose groups that divide the channels (`math.gcd(groups, channels)` is the most of them)."),
+    )
 
 
 def _stands_last(crash: Crash) -> bool:
@@ -53,6 +80,10 @@ def _stands_last(crash: Crash) -> bool:
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed convolution or normalization whose channels differ from the input's."""
+    refused = _refused_groups(run)
+    if refused is not None:
+        yield refused
+        return
     crash = crash_of(run)
     if crash is None or crash.family not in ("conv", "norm") or crash.clash.kind not in ("dim", "divides"):
         return

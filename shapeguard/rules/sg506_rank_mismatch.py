@@ -36,11 +36,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import bare_squeeze, handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
-from shapeguard.values.findings import Finding, Location
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import TensorArg
 from shapeguard.values.shapes import format_shape
 
@@ -49,6 +51,10 @@ CODE, NAME = "SG506", "rank-mismatch"
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed op, other than a concatenation or a loss, whose operand has the wrong number of dimensions."""
+    extra = _extra_axis(run)
+    if extra is not None:
+        yield extra
+        return
     crash = crash_of(run)
     if crash is None or crash.clash.kind != "rank" or crash.family in ("concat", "loss", "state_dict"):
         return
@@ -61,6 +67,27 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _extra_axis(run: Run) -> Finding | None:
+    """A failed model whose ids have an axis of 1 between rows and positions: each item brought a batch of its own."""
+    row = run.failed_row("forward", "generate")
+    ids = inputs_of(row) if row is not None else None
+    if row is None or ids is None or len(ids.last) != 3 or ids.last[1] != 1:
+        return None
+    source = next((made for made in ancestors(run, ids) if made.kind == "tokenizer"), None)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{row.op} takes ids (batch, seq) and is given {format_shape(ids.last)}: each item has a batch axis of 1 of its own, and "
+        "the collation put another in front of it.",
+        location=run.location(source) if source is not None else here(run),
+        failed_at=run.failed_at,
+        operands=(run.tensor(ids),),
+        mismatch=Mismatch("rank", (3, 2)),
+        fix=Fix('Tokenize single items without `return_tensors="pt"`, or drop the axis: `value.squeeze(0)`.'),
+    )
 
 
 def _wrong_layer(run: Run, crash: Crash) -> Location | None:

@@ -111,11 +111,11 @@ def _places(run: Run, row: Row) -> Finding:
         CODE,
         NAME,
         Severity.WARNING,
-        f"`normalize` of {format_shape(shape)} runs along dim 1, which is its default; the features, as the layer before gave "
-        f"them, stand in the last dim ({shape[-1]}). Each feature is scaled across the {shape[1]} places.",
+        f"`{row.op}` of {format_shape(shape)} runs along dim 1, as is its default; the features, as the layer before gave "
+        f"them, stand in the last dim ({shape[-1]}). Each feature is taken across the {shape[1]} places.",
         location=run.location(row),
         operands=(run.tensor(row.inputs[0]),),
-        fix=Fix("Say the dim: `F.normalize(x, dim=-1)`."),
+        fix=Fix(f"Take the features: `F.{row.op}(..., dim=-1)`."),
     )
 
 

@@ -65,8 +65,21 @@ def check(run: Run) -> Iterator[Finding]:
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else
         "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
-        location=here(run) if classes_last else _item_made(run, crash),
+        location=here(run) if classes_last else _weighed(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _weighed(run: Run, crash: Crash) -> Location | None:
+    """Where a loss was built with weights for other classes than the prediction has."""
+    row = crash.failed.row
+    owner = next(
+        (r.owner for r in run.failed_rows if r.kind == "module" and r.owner is not None), row.owner if row else None
+    )
+    third = crash.clash.role == "class" and crash.clash.right not in [
+        label for label, _ in crash.failed.call.tensors[:2]
+    ]
+    built = run.row(owner) if third or "weight" in (crash.clash.left, crash.clash.right) else None
+    return run.location(built) if built is not None and built.kind == "construct" else None
 
 
 def _item_made(run: Run, crash: Crash) -> Location | None:

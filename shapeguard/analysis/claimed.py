@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from shapeguard.analysis.loading import in_default_collate
 from shapeguard.analysis.lookup import failed_lookup
 from shapeguard.analysis.overrun import overrun
+from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.placeholders import placeholders
 from shapeguard.analysis.ragged import ragged
 from shapeguard.analysis.run import Run
@@ -25,4 +26,6 @@ def _claimed(run: Run) -> bool:
     lookup = failed_lookup(run)
     if lookup is not None and lookup.role in ("token", "position"):
         return True
-    return in_default_collate(run) or any(found(run) is not None for found in (overrun, ragged, placeholders))
+    return in_default_collate(run) or any(
+        found(run) is not None for found in (overrun, ragged, placeholders, left_keys)
+    )

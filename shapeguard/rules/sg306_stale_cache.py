@@ -49,6 +49,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.own_keys import LeftKeys, left_keys
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
@@ -59,6 +60,9 @@ _CHOOSING = frozenset({"argmax", "topk", "multinomial", "max", "argsort", "sort"
 
 def check(run: Run) -> Iterator[Finding]:
     """Calls of one place that find in their cache what their siblings put there; generations given a cache too long."""
+    left = left_keys(run)
+    if left is not None:
+        yield _left(run, left)
     told = set()
     for row in cached_calls(run):
         severity = _sibling(run, row)
@@ -69,6 +73,21 @@ def check(run: Run) -> Iterator[Finding]:
         if too_long(row) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _left(run: Run, left: LeftKeys) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{left.new} new positions are appended to {left.kept} that are kept from before: the mask and the positions are those "
+        "of a text that begins, the keys are left from another one.",
+        location=left.test,
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in left.joined.inputs),
+        mismatch=Mismatch("dim", (left.new, left.new + left.kept), 2),
+        fix=Fix("Let go of the kept keys where a new text begins, before its first call."),
+    )
 
 
 def _sibling(run: Run, row: Row) -> Severity | None:

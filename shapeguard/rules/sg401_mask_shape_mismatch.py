@@ -44,6 +44,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
+from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import turned_query
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -55,8 +56,8 @@ _SCORES = ("batch", "heads", "query", "key")
 
 def check(run: Run) -> Iterator[Finding]:
     """An attention whose mask does not fit its scores, and masks that fit them only by accident."""
-    if turned_query(run) is not None:
-        return  # it is the input that is turned
+    if turned_query(run) is not None or left_keys(run) is not None:
+        return  # it is the input that is turned, or the keys that are left from before
     for bad in failed_masks(run):
         yield _finding(run, bad)
         return

@@ -115,7 +115,8 @@ def _by_hand(run: Run) -> Iterator[Finding]:
         or run.failure.exception.type not in ("TypeError", "RuntimeError")
     ):
         return
-    empty = next((value for value in frame.operands if _is_no_pad(value)), None)
+    refused_none = "NoneType" in run.failure.exception.message
+    empty = next((value for value in frame.operands if _is_no_pad(value, refused_none)), None)
     if empty is None:
         return
     row = next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
@@ -128,8 +129,10 @@ def _by_hand(run: Run) -> Iterator[Finding]:
     )
 
 
-def _is_no_pad(value: NamedValue) -> bool:
-    return value.type == "NoneType" and "pad" in value.expression.rpartition(".")[2]
+def _is_no_pad(value: NamedValue, refused_none: bool) -> bool:
+    """Whether a value is a pad id that is None; what a property of a tokenizer gives is not asked, but its refusal tells."""
+    empty = value.type == "NoneType" or (refused_none and not value.type and value.value is None)
+    return empty and "pad" in value.expression.rpartition(".")[2]
 
 
 def _built(run: Run, owner: int | None) -> Location | None:

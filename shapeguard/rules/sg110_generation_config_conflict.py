@@ -10,7 +10,7 @@ are searched, or several greedy ones that would all be the same.
 ## Why it goes wrong
 
 The settings come from several places: the call's arguments, a GenerationConfig, the model's own. A limit that suited short
-prompts meets a longer one, with worked examples or a history in front.
+prompts meets a longer one, with worked examples or a history in front. A draft model serves one row at a time, and a batch comes.
 
 ## Example
 

@@ -10,7 +10,7 @@ cosines and sines of rotary embeddings have the length of queries and keys.
 ## Why it goes wrong
 
 The length is a constant, or comes from a tensor before it was shifted, cropped or joined; the image is of another size than
-the one the table was made for.
+the one the table was made for. Or the positions of each step are counted from 0 again while the keys of earlier steps are kept.
 
 ## Example
 

@@ -9,7 +9,7 @@ A convolution or normalization was built for another number of channels than it 
 ## Why it goes wrong
 
 Images come with an alpha channel or in grey, channels stand last instead of second, or two layers were built with other
-numbers.
+numbers. Channels that do not divide into the groups of a ``GroupNorm`` are refused when the layer is built.
 
 ## Example
 

@@ -21,6 +21,7 @@ from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
@@ -130,6 +131,9 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if not both:
         return Cause(_here(run), "here", Side("", None, None, 0, ()))
     causes = [cause(run, failed, side) for side in both]
+    replaced = _replaced(run, failed, both)
+    if replaced is not None:
+        return causes[replaced[0]]._replace(location=replaced[1], how="here")
     if _of_one_number(run, causes):
         return Cause(
             _here(run), "here", both[0]
@@ -149,6 +153,14 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if extra is not None and extra[0] == index and (place := _by_layer(run, extra[1])) is not None:
         return causes[index]._replace(location=place, how="built")
     return _at_its_caller(run, causes[index], causes[1 - index])
+
+
+def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
+    """The side that is an attribute which somebody set from outside, where the other is none."""
+    views = {view.label: view.expression for view in failed.views(run)}
+    places = [set_from_outside(run, views.get(side.label, "")) for side in both]
+    known = [(index, place) for index, place in enumerate(places) if place is not None]
+    return known[0] if len(known) == 1 else None
 
 
 def _of_one_number(run: Run, causes: list[Cause]) -> bool:

@@ -31,7 +31,10 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
     frozen = [is_frozen(run, side) for side in both]
     if frozen.count(True) != 1:
         return None
-    side = both[frozen.index(True)]
+    side, other = both[frozen.index(True)], both[frozen.index(False)]
+    last = other.hops[-1] if other.hops else None
+    if last is not None and last.changed and last.size_before == side.size and last.row.op == "getitem":
+        return None  # it was cut from what would have fitted
     return side if side.dim in (0, 1, None) or failed.op in ("masked_fill", "add") else None
 
 

@@ -59,6 +59,29 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
 _POOLING = frozenset({"mean", "max", "amax", "nanmean"})
 
 
+def crossed_padding(run: Run, row: Row) -> str | None:
+    """The side on which the states that a decoder looks at are padded, where it is given no mask for them."""
+    labels = {tensor.label: tensor for tensor in row.inputs}
+    states = labels.get("encoder_hidden_states")
+    source = run.row(states.origin) if states is not None else None
+    if "encoder_attention_mask" in labels or source is None or source.kind != "forward" or states is None:
+        return None
+    told = padded_source(run, source)
+    return told if told is not None and len(states.last) == 3 and states.last[0] > 1 else None
+
+
+def hidden_past(run: Run, row: Row) -> Row | None:
+    """The zeros that stand in a mask where the cache has its positions: nothing of what is cached is seen."""
+    labels = {tensor.label: tensor for tensor in row.inputs}
+    mask, keys = labels.get("attention_mask"), labels.get("past_key_values.layers[0].keys")
+    joined = run.row(mask.origin) if mask is not None else None
+    if joined is None or keys is None or joined.op not in _JOINING or not joined.inputs or len(keys.last) != 4:
+        return None
+    zeros = run.row(joined.inputs[0].origin)
+    cached = joined.inputs[0].last[-1:] == keys.last[2:3] and keys.last[2] > 0
+    return zeros if cached and zeros is not None and zeros.op in ("zeros", "new_zeros", "zeros_like") else None
+
+
 def behind(run: Run, row: Row, kind: str) -> bool:
     """Whether an event of this kind stands behind the ids of a call."""
     ids = inputs_of(row)

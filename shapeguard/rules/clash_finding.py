@@ -6,6 +6,7 @@ from shapeguard.analysis.blame import Cause
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
+from shapeguard.analysis.sides import is_weight
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
@@ -46,7 +47,7 @@ def told(found: Cause) -> str:
         "counted": f" The {size} is how many entries of a mask were true; what the mask was made of came in at {line}.",
         "changed": f" {line.capitalize()} made it {size}.",
         "written": f" The {size} is written at {line}.",
-        "built": f" The {size} was built in at {line}.",
+        "built": f" The {size} was built in at {line}." if is_weight(found.side) or found.side.hops else "",
         "data": f" The {size} comes from the data, last seen at {line}.",
         "here": "",
     }[found.how]

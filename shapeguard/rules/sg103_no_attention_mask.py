@@ -53,7 +53,7 @@ from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
-from shapeguard.analysis.padded import padded_source, pooled_over_padding, read_positions
+from shapeguard.analysis.padded import crossed_padding, hidden_past, padded_source, pooled_over_padding, read_positions
 from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -79,6 +79,14 @@ def check(run: Run) -> Iterator[Finding]:
         if pooled is not None and run.location(pooled) not in told:
             told.add(run.location(pooled))
             yield _pooled(run, row, pooled)
+        side = crossed_padding(run, row) if not row.error else None
+        if side is not None and run.location(row) not in told:
+            told.add(run.location(row))
+            yield _crossed(run, row, side)
+        zeros = hidden_past(run, row) if not row.error else None
+        if zeros is not None and run.location(zeros) not in told:
+            told.add(run.location(zeros))
+            yield _hidden(run, row, zeros)
     for found in inverted_masks(run):
         finding = _inverted(run, found)
         if finding.location not in told:
@@ -96,6 +104,34 @@ def _pooled(run: Run, row: Row, pooled: Row) -> Finding:
         location=run.location(pooled),
         operands=(run.tensor(pooled.inputs[0], "", ("batch", "seq", "features")),),
         fix=Fix("Weigh with the mask: `(states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)`."),
+    )
+
+
+def _crossed(run: Run, row: Row, side: str) -> Finding:
+    states = named(row, "encoder_hidden_states")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{row.op} looks at states of rows that are padded on the {side}, and is given no mask for them: its cross attention "
+        "takes the padding for text.",
+        location=run.location(row),
+        operands=(run.tensor(states, "", ("batch", "seq", "features")),) if states is not None else (),
+        fix=Fix('Pass the encoder\'s mask on: `encoder_attention_mask=batch["attention_mask"]`.'),
+    )
+
+
+def _hidden(run: Run, row: Row, zeros: Row) -> Finding:
+    keys = named(row, "past_key_values.layers[0].keys")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask has zeros where {keys.last[2] if keys is not None else 'the'} positions are cached: zero means hidden, so "
+        "nothing sees them.",
+        location=run.location(zeros),
+        operands=(run.tensor(keys),) if keys is not None else (),
+        fix=Fix("Let the mask begin with ones for what is cached: `new_ones`."),
     )
 
 

@@ -43,6 +43,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, repeated_at, tokenized, was_cut
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -84,8 +85,24 @@ def _location(run: Run) -> Location | None:
     row = tokenized(run)
     if row is not None and was_cut(row):
         return run.location(row)
+    if (sliced := _rows_sliced(run)) is not None:
+        return sliced
     written = count_written(run, row) if row is not None else None
     return written or (run.location(row) if row is not None else _cut_by_hand(run) or repeated_at(run)) or run.failed_at
+
+
+def _rows_sliced(run: Run) -> Location | None:
+    """The slice that took rows from the ids and not from the images, or the other way round."""
+    call = run.failed_row("forward", "generate")
+    by_label = {tensor.label: tensor for tensor in call.inputs} if call is not None else {}
+    ids, pixels = by_label.get("input_ids"), by_label.get("pixel_values")
+    if ids is None or pixels is None or ids.last[0] == pixels.last[0]:
+        return None
+    for tensor, other in ((ids, pixels), (pixels, ids)):
+        cut = next((hop for hop in follow(run, tensor, 0) if hop.changed and hop.row.op == "getitem"), None)
+        if cut is not None and cut.size_before == other.last[0]:
+            return run.location(cut.row)
+    return None
 
 
 def _cut_by_hand(run: Run) -> Location | None:

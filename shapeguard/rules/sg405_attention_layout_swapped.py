@@ -49,6 +49,7 @@ from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -67,6 +68,11 @@ def check(run: Run) -> Iterator[Finding]:
         return
     for call in swapped_calls(run):
         finding = _of_layer(run, call)
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding
+    for view in folded_heads(run):
+        finding = _of_folded(run, view)
         if finding.location not in told:
             told.add(finding.location)
             yield finding
@@ -258,6 +264,21 @@ def _of_layer(run: Run, call: SeqFirst) -> Finding:
         operands=(run.tensor(call.given, "", ("batch", "length", "features")),),
         mismatch=Mismatch("dim", (batch, length), 0),
         fix=Fix(f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`."),
+    )
+
+
+def _of_folded(run: Run, view: Row) -> Finding:
+    before, after = view.inputs[0].last, view.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{view.op}` of {format_shape(before)} to {format_shape(after)} folds {after[0] // before[0]} heads into the batch "
+        "without moving them in front of the positions: each head gets pieces of several positions.",
+        location=run.location(view),
+        operands=(run.tensor(view.inputs[0], "", ("batch", "length", "features")),),
+        mismatch=Mismatch("dim", (before[0], after[0]), 0),
+        fix=Fix("View as (batch, length, heads, head_dim), then `transpose(1, 2)`, and fold the heads after that."),
     )
 
 

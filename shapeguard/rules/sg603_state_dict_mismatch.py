@@ -37,10 +37,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written_trails
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
-from shapeguard.values.recording import FrameInfo
+from shapeguard.values.recording import FrameInfo, Row
 
 CODE, NAME = "SG603", "state-dict-mismatch"
 # torch collects all misfits and tells them in this one form; the tensors themselves are in none of the frames.
@@ -95,4 +96,12 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     built = [row for row in run.of_kind("construct") if set(shape) <= {n for n in row.args.values() if type(n) is int}]
     trails = written_trails(run, built[-1], size) if built and shape else ()
     computed = [spot for trail in trails for spot in trail if spot.node_text.startswith("len(")]
+    if computed and (apart := _built_apart(run, built[-1], built[:-1])) is not None:
+        return apart
     return run.place(computed[-1].file, computed[-1].line, computed[-1].function) if computed else None
+
+
+def _built_apart(run: Run, row: Row, earlier: list[Row]) -> Location | None:
+    """The call of the function that builds the model, where an earlier model was built by another call of the same line."""
+    places = (callers_part(run, row, other) for other in earlier)
+    return next((place for place in places if place is not None), None)

@@ -1,0 +1,37 @@
+"""Heads that a view folds into the batch without a transposition: (batch, length, heads * dim) as (batch * heads, length, dim)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row
+
+_PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"})
+_MOVES = frozenset({"transpose", "permute", "mul", "div", "truediv"})
+
+
+def folded_heads(run: Run) -> Iterator[Row]:
+    """Such views of both operands of a product of queries and keys."""
+    for row in run.of_kind("op", "attention"):
+        if row.op in _PRODUCTS and len(row.inputs) > 1 and not row.error:
+            views = [next(_views(run, tensor.origin), None) for tensor in row.inputs[:2]]
+            if views[0] is not None and views[1] is not None and views[0].id != views[1].id:
+                yield views[0]
+
+
+def _views(run: Run, origin: int | None) -> Iterator[Row]:
+    """The view behind a tensor, past what only turns or scales it."""
+    row = run.row(origin)
+    while row is not None and row.op in _MOVES and row.inputs:
+        row = run.row(row.inputs[0].origin)
+    if row is not None and row.op in ("view", "reshape") and row.inputs and row.outputs and _folds(row):
+        yield row
+
+
+def _folds(row: Row) -> bool:
+    before, after = row.inputs[0].last, row.outputs[0].last
+    if len(before) != 3 or len(after) != 3 or before[0] < 2:
+        return False
+    heads = after[0] // before[0]
+    return heads > 1 and after[0] == before[0] * heads and after[1] == before[1] > 1 and after[2] * heads == before[2]

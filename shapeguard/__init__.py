@@ -61,8 +61,16 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+        return getattr(_home(name), name)
     raise AttributeError(f"module 'shapeguard' has no attribute {name!r}")
+
+
+def _home(name: str) -> Any:
+    """The module a name lives in; without the libraries it needs, one line says so."""
+    from shapeguard.needing import needing
+
+    with needing(f"shapeguard.{name}"):
+        return importlib.import_module(_HOME[name])
 
 
 def __dir__() -> list[str]:

@@ -38,7 +38,10 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=number_type, **options)
     except Exception as error:  # a damaged file can make a reader raise anything
-        raise UsageError(f"{path_or_id}: no causal language model could be loaded ({first_line(error)})") from error
+        here = "" if Path(source).exists() else "no such folder here, and as a model on the Hub "
+        raise UsageError(
+            f"{path_or_id}: {here}no causal language model could be loaded ({first_line(error)})"
+        ) from error
     return model.to(where).eval(), tokenizer
 
 

@@ -47,6 +47,7 @@ _MOST_STEPS = 24
 _MOST_CALLS = 30
 # A backslash before these keeps a message from becoming markup or an HTML tag; an underscore inside a word is harmless.
 _MARKUP = re.compile(r"([\\`*{}\[\]<>#|~$&]|(?<!\w)_|_(?!\w))")
+_CODE_SPAN = re.compile(r"(?<!`)(`[^`\n]+`)(?!`)")
 _BARE_PIPE = re.compile(r"(?<!\\)\|")  # inside code too: GitHub splits a row into cells first
 
 
@@ -257,5 +258,6 @@ def _longest_backticks(text: str) -> int:
 
 
 def _prose(text: str) -> str:
-    """Text on one line with everything that Markdown, a table or GitHub would read as markup escaped."""
-    return _MARKUP.sub(r"\\\1", one_line(text))
+    """Text on one line: what stands in backticks as code, everything else that would be read as markup escaped."""
+    parts = _CODE_SPAN.split(one_line(text))
+    return "".join(code(part[1:-1]) if index % 2 else _MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts))

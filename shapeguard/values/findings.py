@@ -212,6 +212,19 @@ class Report(msgspec.Struct, frozen=True):
     verification: Verification | None = None
     schema: str = REPORT_SCHEMA
 
+    def __str__(self) -> str:
+        """The answer in a few lines, as ``print(report)`` is asked for it; ``shapeguard show`` tells all of it."""
+        said = [f"{self.outcome}, {len(self.findings) or 'no'} finding{'' if len(self.findings) == 1 else 's'}"]
+        if self.exception is not None:
+            said.append(
+                f"{self.exception.type}: {self.exception.message.splitlines()[0] if self.exception.message else ''}"
+            )
+        for finding in self.findings:
+            place = f"  at {finding.location.file}:{finding.location.line}" if finding.location is not None else ""
+            said += [f"{finding.code} {finding.name} ({finding.severity}){place}", f"  {finding.message}"]
+            said += [f"  fix: {finding.fix.summary}"] if finding.fix is not None else []
+        return "\n".join(said)
+
     def to_json(self) -> bytes:
         """The report as indented UTF-8 JSON, ``schema`` first."""
         fields = msgspec.to_builtins(self)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from shapeguard.errors import UsageError
+from shapeguard.needing import needing
 from shapeguard.values.findings import Report
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def verify(
             raise UsageError(f"expected a function and its rows, got {type(model).__name__} for the function")
         if hasattr(model, "generate") and callable(tokenizer):
             raise UsageError("expected verify(model, tokenizer, prompts): the prompts are missing")
-        from shapeguard.verifying.functions import verify_function
+        with needing("verify"):
+            from shapeguard.verifying.functions import verify_function
 
         return verify_function(model, tokenizer, tolerance)
     if isinstance(new_tokens, bool) or not isinstance(new_tokens, int) or new_tokens < 1:
@@ -74,6 +76,7 @@ def verify(
             f"expected a model with generate(), got {type(model).__name__}; any other is verified by "
             "verify(function, rows)"
         )
-    from shapeguard.verifying.models import verify_model
+    with needing("verify of a model"):
+        from shapeguard.verifying.models import verify_model
 
     return verify_model(model, tokenizer, prompts, new_tokens, attention_mask, tolerance)

@@ -15,6 +15,7 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
 _FAMILIES = frozenset({"broadcast", "reshape", "rnn", "concat", "loss", "matmul", "einsum", "subscript", "index"})
+_ROUNDING = frozenset({"istft", "fold", "unfold"})
 _LITERAL_KINDS = frozenset({"constant", "entry", "option", "default"})
 
 
@@ -35,6 +36,8 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
     last = other.hops[-1] if other.hops else None
     if last is not None and last.changed and last.size_before == side.size and last.row.op == "getitem":
         return None  # it was cut from what would have fitted
+    if last is not None and last.changed and last.row.op in _ROUNDING:
+        return None  # it is made of whole frames, of which the other's size is no multiple
     return side if side.dim in (0, 1, None) or failed.op in ("masked_fill", "add") else None
 
 

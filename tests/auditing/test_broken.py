@@ -106,6 +106,9 @@ BROKEN: dict[str, tuple[str, Broken]] = {
                              "inputs": {"input_ids": _batch()["input_ids"]}},
     ),
     "pad token behind the embedding": ("SG104", lambda at: {"model": llama(), "tokenizer": _pad_added(), "prompts": PROMPTS}),
+    "prompts of another vocabulary": (
+        "SG104", lambda at: {"model": llama(vocab_size=6), "tokenizer": _left(), "prompts": PROMPTS},
+    ),
     "id behind the embedding": ("SG104", lambda at: {"model": llama(), "inputs": {"input_ids": [[5, 24], [6, 7]]}}),
     "configured pad behind the embedding": ("SG104", lambda at: {"model": folder(at, pad_token_id=24)}),
     "rows of unequal length": ("SG105", lambda at: {"model": llama(), "inputs": {"input_ids": [[5, 6, 7], [8]]}}),

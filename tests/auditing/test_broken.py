@@ -107,7 +107,7 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     ),
     "pad token behind the embedding": ("SG104", lambda at: {"model": llama(), "tokenizer": _pad_added(), "prompts": PROMPTS}),
     "prompts of another vocabulary": (
-        "SG104", lambda at: {"model": llama(vocab_size=6), "tokenizer": _left(), "prompts": PROMPTS},
+        "SG104", lambda at: {"model": LlamaConfig(vocab_size=6), "tokenizer": _left(), "prompts": PROMPTS},
     ),
     "id behind the embedding": ("SG104", lambda at: {"model": llama(), "inputs": {"input_ids": [[5, 24], [6, 7]]}}),
     "configured pad behind the embedding": ("SG104", lambda at: {"model": folder(at, pad_token_id=24)}),
@@ -207,3 +207,8 @@ def test_a_broken_pipeline_is_named_by_its_code(name: str, tmp_path: Path) -> No
 def test_one_for_every_code_of_a_pipeline() -> None:
     assert len(BROKEN) >= 20
     assert len({code for code, _ in BROKEN.values()}) >= 20
+
+
+def test_prompts_beyond_the_rows_are_an_error_without_a_pad_token_too(tmp_path: Path) -> None:
+    report = audit(LlamaConfig(vocab_size=6), tokenizer(pad_token=None), PROMPTS)
+    assert ("SG104", "error") in [(finding.code, str(finding.severity)) for finding in report.findings]

@@ -209,6 +209,6 @@ def test_one_for_every_code_of_a_pipeline() -> None:
     assert len({code for code, _ in BROKEN.values()}) >= 20
 
 
-def test_prompts_beyond_the_rows_are_an_error_without_a_pad_token_too(tmp_path: Path) -> None:
-    report = audit(LlamaConfig(vocab_size=6), tokenizer(pad_token=None), PROMPTS)
+def test_prompts_beyond_the_rows_are_an_error_without_a_pad_token_too() -> None:
+    report = shapeguard.audit(LlamaConfig(vocab_size=6), tokenizer(pad_token=None), PROMPTS)
     assert ("SG104", "error") in [(finding.code, str(finding.severity)) for finding in report.findings]

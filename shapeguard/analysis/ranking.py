@@ -17,7 +17,11 @@ _CAUSES, _SYMPTOMS = "341", "25"  # a clash of plain sizes is only the symptom w
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
     """Most likely root cause first, each told once."""
-    unique = {(f.code, f.location, f.failed_at): f for f in findings}
+    unique: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:  # of two that say the same, the more severe
+        known = unique.setdefault((finding.code, finding.location, finding.failed_at), finding)
+        if finding.severity.rank < known.severity.rank:
+            unique[finding.code, finding.location, finding.failed_at] = finding
     return sorted(_without_symptoms(list(unique.values())), key=_key)
 
 

@@ -72,10 +72,10 @@ def encoded(tokenizer: Any, prompts: Sequence[Any] | str, given: Given | None, m
         return given._replace(batch=_compared(given.batch, lengths))
     marks, mask, ids = _padded(tokenizer, rows)
     batch = batch_facts(ids, mask, None, marks, _start(tokenizer))
-    largest = max((max(row) for row in rows if row), default=None)
     # A tokenizer without a pad token makes no batch at all; padding.no_pad_token names that.
-    batch = msgspec.structs.replace(batch, asked=lengths, ragged=False, largest=largest)
-    return Given(batch, picture(marks), given.cache if given else None)
+    return Given(
+        msgspec.structs.replace(batch, asked=lengths, ragged=False), picture(marks), given.cache if given else None
+    )
 
 
 def _encode(tokenizer: Any, texts: list[Any]) -> Rows:

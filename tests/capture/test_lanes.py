@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers.cache_utils import DynamicLayer
 
 import shapeguard
 from shapeguard.capture import lanes
@@ -98,6 +99,16 @@ def test_the_same_rows_with_and_without(name: str, monkeypatch: pytest.MonkeyPat
     assert along[0] >= 4
     monkeypatch.setattr(lanes.Lane, "goes_on", lambda *args: False)
     assert found == rows(PROGRAMS[name])
+
+
+def test_a_layer_of_the_cache_takes_what_it_took_before() -> None:
+    """Its third argument is no index, and need not be hashable."""
+    keys = torch.ones(1, 1, 2, 4)
+    with shapeguard.guard("user"):
+        layer = DynamicLayer()
+        for length in (2, 4):
+            kept, _ = layer.update(keys, keys, {"cache_position": [0, 1]})
+            assert kept.shape[2] == length
 
 
 def test_nothing_is_kept_alive() -> None:

@@ -38,7 +38,7 @@ def wrap_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             now = state.now
             if now.covered:
                 return original(self, *args, **kwargs)
-            if len(args) > 2:  # an update as the models make it, with the layer's index
+            if len(args) > 2 and type(args[2]) is int:  # an update as the models make it, with the layer's index
                 lane = lane_of(now, (id(self), args[2]))
                 if lane is not None and lane.goes_on(now, self, (*_kept(self, args[2]), *args[:2])):
                     return _along(lane, original, self, args, kwargs)

@@ -19,6 +19,7 @@ _POOLING = frozenset({"mean", "sum", "max", "min", "amax", "amin", "select"})
 _KEEPS = frozenset(
     {"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"}
 )
+MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
@@ -64,9 +65,6 @@ def turned_query(run: Run) -> tuple[Row, TensorArg, TensorArg] | None:
 def moved_to(run: Run, tensor: TensorArg) -> Row | None:
     """The transposition behind a tensor of three dimensions."""
     return next((row for row in ancestors(run, tensor) if row.op in MOVES and len(row.inputs[0].last) == 3), None)
-
-
-MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
 
 
 def _length_first(run: Run, built: Row) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import NamedTuple
 
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 Check = Callable[[Run], Iterable[Finding]]
 
@@ -39,3 +39,12 @@ def rule_of(module: ModuleType) -> Rule:
         raise TypeError(f"{module.__name__}: a rule needs a docstring (its page) and a function check(run)")
     code, _, name = page.split("\n", 1)[0].partition(" ")
     return Rule(code, name.strip(), page, check)
+
+
+def once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first finding of each place: a line that is run often, or by several layers, is told once."""
+    told: set[Location | None] = set()
+    for finding in findings:
+        if finding.location not in told:
+            told.add(finding.location)
+            yield finding

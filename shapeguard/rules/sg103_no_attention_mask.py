@@ -56,6 +56,7 @@ from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import crossed_padding, hidden_past, padded_source, pooled_over_padding, read_positions
 from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
@@ -73,25 +74,21 @@ def check(run: Run) -> Iterator[Finding]:
     for row in run.of_kind("forward"):
         if row.id not in started and not row.error:
             yield from _scored(run, row)
-    told: set[Location | None] = set()
+    yield from once(_beside(run))
+
+
+def _beside(run: Run) -> Iterator[Finding]:
+    """Padding that is seen although the model's own mask may be right, and masks that say the opposite."""
     for row in run.of_kind("forward"):
-        pooled = pooled_over_padding(run, row) if not row.error and padding_of(run, row).padded else None
-        if pooled is not None and run.location(pooled) not in told:
-            told.add(run.location(pooled))
+        if row.error:
+            continue
+        if padding_of(run, row).padded and (pooled := pooled_over_padding(run, row)) is not None:
             yield _pooled(run, row, pooled)
-        side = crossed_padding(run, row) if not row.error else None
-        if side is not None and run.location(row) not in told:
-            told.add(run.location(row))
+        if (side := crossed_padding(run, row)) is not None:
             yield _crossed(run, row, side)
-        zeros = hidden_past(run, row) if not row.error else None
-        if zeros is not None and run.location(zeros) not in told:
-            told.add(run.location(zeros))
+        if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
-    for found in inverted_masks(run):
-        finding = _inverted(run, found)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
+    yield from (_inverted(run, found) for found in inverted_masks(run))
 
 
 def _pooled(run: Run, row: Row, pooled: Row) -> Finding:

@@ -49,6 +49,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG307", "cache-kind-unsuited"
+# What caches raise for what they cannot do: unasked-for kinds, methods they lack or refuse, a library their kind needs.
 _REFUSALS = ("ValueError", "NotImplementedError", "TypeError", "AttributeError", "ImportError")
 _TAKING_BACK = ("crop", "reorder_cache", "batch_repeat_interleave", "batch_select_indices")
 

@@ -52,6 +52,7 @@ from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -61,36 +62,20 @@ CODE, NAME = "SG405", "attention-layout-swapped"
 
 def check(run: Run) -> Iterator[Finding]:
     """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
-    told: set[Location | None] = set()
     refused = _refused(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run)
     if refused is not None:
         yield refused
-        return
-    for call in swapped_calls(run):
-        finding = _of_layer(run, call)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
-    for view in folded_heads(run):
-        finding = _of_folded(run, view)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
-    for view in mixed_states(run):
-        finding = _of_states(run, view)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
-    for table in along_batch(run):
-        finding = _of_table(run, table)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
-    for swapped in swapped_heads(run):
-        finding = _of_heads(run, swapped)
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
+    else:
+        yield from once(_silent(run))
+
+
+def _silent(run: Run) -> Iterator[Finding]:
+    """Layouts that fit, and mean something else."""
+    yield from (_of_layer(run, call) for call in swapped_calls(run))
+    yield from (_of_folded(run, view) for view in folded_heads(run))
+    yield from (_of_states(run, view) for view in mixed_states(run))
+    yield from (_of_table(run, table) for table in along_batch(run))
+    yield from (_of_heads(run, swapped) for swapped in swapped_heads(run))
 
 
 def _refused(run: Run) -> Finding | None:

@@ -91,6 +91,7 @@ def _refused(run: Run) -> bool:
         or run.failed_row("op", "attention", "concat", "cache") is not None
     ):
         return False
+    # A kind that is unknown, not installed, refused by the kernel, or not written for this model.
     if failure.exception.type not in ("ValueError", "ImportError", "RuntimeError", "NotImplementedError"):
         return False
     text = failure.exception.message.lower()

@@ -45,6 +45,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.normalised import Wrong, over_one, wrongly_normalised
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.unit_norms import PartialNorm, normalized_places, partial_norms
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -58,11 +59,7 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_one(run, row, dim) for row, dim in over_one(run)]
     findings += [_partial(run, found) for found in partial_norms(run)]
     findings += [_places(run, row) for row in normalized_places(run)]
-    told: set[Location | None] = set()
-    for finding in findings:
-        if finding.location not in told:
-            told.add(finding.location)
-            yield finding
+    yield from once(findings)
 
 
 def _wrong(run: Run, found: Wrong) -> Finding:

@@ -14,6 +14,7 @@ from shapeguard.values.shapes import Shape
 SIZES = (1, 2, 3, 4)
 Tensors = Sequence[tuple[str, Shape]]
 Sampled = tuple[Call, Callable[[], Any]]
+# What torch raises for shapes that do not fit, from op to op; anything else is an error of the sample itself.
 _REFUSALS = (RuntimeError, IndexError, ValueError, AssertionError, NotImplementedError)
 
 

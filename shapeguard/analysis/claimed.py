@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from shapeguard.analysis.loading import in_default_collate
 from shapeguard.analysis.lookup import failed_lookup
 from shapeguard.analysis.overrun import overrun
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.placeholders import placeholders
 from shapeguard.analysis.ragged import ragged
-from shapeguard.analysis.run import Run
-
-_answers: WeakKeyDictionary[Run, bool] = WeakKeyDictionary()
+from shapeguard.analysis.run import Run, per_run
 
 
+@per_run
 def claimed(run: Run) -> bool:
     """Whether a token id, a position, a ragged row, a placeholder or a collation is what failed."""
-    if run not in _answers:
-        _answers[run] = _claimed(run)
-    return _answers[run]
-
-
-def _claimed(run: Run) -> bool:
     lookup = failed_lookup(run)
     if lookup is not None and lookup.role in ("token", "position"):
         return True

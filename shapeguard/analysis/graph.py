@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 MAX_ANCESTORS = 400
 
-_users: WeakKeyDictionary[Run, dict[int, list[Row]]] = WeakKeyDictionary()
-
 
 def users_of(run: Run, row: Row) -> list[Row]:
     """Rows that took a result of this row, as far as the last occurrence of each tells."""
-    table = _users.get(run)
-    if table is None:
-        table = _users[run] = _table(run)
-    return table.get(row.id, [])
+    return _users(run).get(row.id, [])
 
 
-def _table(run: Run) -> dict[int, list[Row]]:
+@per_run
+def _users(run: Run) -> dict[int, list[Row]]:
     table: dict[int, list[Row]] = {}
     for row in run.rows:
         for origin in dict.fromkeys(tensor.origin for tensor in row.inputs):

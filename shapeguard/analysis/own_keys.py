@@ -6,7 +6,7 @@ import ast
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import failed_op
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import sides
 from shapeguard.values.findings import Location
@@ -22,6 +22,7 @@ class LeftKeys(NamedTuple):
     test: Location
 
 
+@per_run
 def left_keys(run: Run) -> LeftKeys | None:
     """A failed clash between what is new and what is kept with it: of several new positions, as a prompt has them."""
     failed = failed_op(run)

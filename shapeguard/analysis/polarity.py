@@ -24,11 +24,15 @@ _MAX_STEPS = 16
 
 
 class Inverted(NamedTuple):
-    """An attention whose mask marks the opposite of what it is taken for, and the row that made the mask."""
+    """An attention whose mask marks the opposite of what it is taken for, the row that made the mask, and whether that is known.
+
+    A mask that was compared with an id is only taken for a mask of the padding: that id may be any token's.
+    """
 
     row: Row
     mask: TensorArg
     made: Row
+    certain: bool
 
 
 def inverted_masks(run: Run) -> Iterator[Inverted]:
@@ -38,9 +42,9 @@ def inverted_masks(run: Run) -> Iterator[Inverted]:
             wanted = _wanted(row, mask)
             if wanted is None or mask.dtype != "bool":
                 continue
-            made, marks = marked(run, mask)
+            made, marks, certain = marked(run, mask)
             if made is not None and marks == _OTHER[wanted]:
-                yield Inverted(row, mask, made)
+                yield Inverted(row, mask, made, certain)
 
 
 def _wanted(row: Row, mask: TensorArg) -> Marks | None:
@@ -50,31 +54,31 @@ def _wanted(row: Row, mask: TensorArg) -> Marks | None:
     return "padding" if mask.label.endswith("key_padding_mask") else None
 
 
-def marked(run: Run, mask: TensorArg) -> tuple[Row | None, Marks | None]:
-    """The row in which a mask was last compared or turned round (else made), and what it marks; None where that is open."""
+def marked(run: Run, mask: TensorArg) -> tuple[Row | None, Marks | None, bool]:
+    """The row in which a mask was last compared or turned round (else made), what it marks, and whether a tokenizer said so."""
     turned = False
     decided: Row | None = None
     tensor = mask
     for _ in range(_MAX_STEPS):
         row = run.row(tensor.origin)
         if row is None:
-            return None, None
+            return None, None, False
         if row.kind == "tokenizer":
             index = next((i for i, out in enumerate(row.outputs) if out.label == "attention_mask"), None)
             known = index is not None and decided is not None
-            return (decided, "padding" if turned else "tokens") if known else (None, None)
+            return (decided, "padding" if turned else "tokens", True) if known else (None, None, False)
         told = _compared(run, row)
         if told is not None:
-            return decided or row, _OTHER[told] if turned else told
+            return decided or row, _OTHER[told] if turned else told, _names_padding(run, row)
         if _turns(row):
             turned = not turned
             decided = decided or row
         elif row.op not in _KEEPING and not (row.op in ("eq", "ne") and _number(row) in (0, 1)):
-            return None, None
+            return None, None, False
         if not row.inputs:
-            return None, None
+            return None, None, False
         tensor = row.inputs[0]
-    return None, None
+    return None, None, False
 
 
 def _number(row: Row) -> object:
@@ -93,6 +97,19 @@ def _compared(run: Run, row: Row) -> Marks | None:
     if _is_mask(run, row.inputs[0]):
         return None
     return "tokens" if row.op == "ne" else "padding"
+
+
+def _names_padding(run: Run, row: Row) -> bool:
+    """Whether the id compared with is known to be the padding's: by its name, by a tokenizer, a config or an embedding."""
+    if "pad" in run.expression(row).lower():
+        return True
+    number = _number(row)
+    told = (
+        other.args.get(name)
+        for other in run.of_kind("construct", "tokenizer")
+        for name in ("pad_token_id", "padding_idx")
+    )
+    return isinstance(number, int) and number in told
 
 
 def _is_mask(run: Run, tensor: TensorArg) -> bool:

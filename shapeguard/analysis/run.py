@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, wraps
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from shapeguard.analysis.source import Sources
 from shapeguard.values.findings import Location, OperandView
@@ -11,6 +13,7 @@ from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recordin
 
 CACHE_DIMS = ("batch", "kv_heads", "past", "head_dim")
 NEW_DIMS = ("batch", "kv_heads", "seq", "head_dim")
+_Answer = TypeVar("_Answer")
 
 
 class Run:
@@ -131,3 +134,16 @@ class Run:
         """The user's line in which a row made its result."""
         row = self.row(origin)
         return self.location(row) if row is not None else None
+
+
+def per_run(question: Callable[[Run], _Answer]) -> Callable[[Run], _Answer]:
+    """A question to a run that several rules ask: worked out once."""
+    answers: WeakKeyDictionary[Run, _Answer] = WeakKeyDictionary()
+
+    @wraps(question)
+    def asked(run: Run) -> _Answer:
+        if run not in answers:
+            answers[run] = question(run)
+        return answers[run]
+
+    return asked

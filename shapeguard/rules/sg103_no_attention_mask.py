@@ -136,11 +136,12 @@ def _inverted(run: Run, found: Inverted) -> Finding:
     attends = found.row.op == "scaled_dot_product_attention"
     given = "true on the padding" if attends else "true on the tokens"
     meant = "take part" if attends else "are left out"
+    sees = "it attends to the padding alone" if found.certain else "it attends to the padding alone, if that id is its"
     return Finding(
         CODE,
         NAME,
-        Severity.ERROR,
-        f"The mask is {given}, and `{found.row.op}` reads it as the positions that {meant}: it attends to the padding alone.",
+        Severity.ERROR if found.certain else Severity.WARNING,
+        f"The mask is {given}, and `{found.row.op}` reads it as the positions that {meant}: {sees}.",
         location=run.location(found.made) or run.location(found.row),
         operands=(run.tensor(found.mask),),
         fix=Fix("Turn the mask round (`~mask`), or compare the other way (`!=` for `==`)."),

@@ -1,0 +1,265 @@
+"""Batch, length and heads in an order other than the one a call takes: refused by it, or fitting and meaning something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.counted_along import AlongBatch, along_batch
+from shapeguard.analysis.final_states import mixed_states
+from shapeguard.analysis.head_layout import Swapped, swapped_heads
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.merged_views import folded_heads
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
+from shapeguard.values.findings import Location, OperandView
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
+
+_BUILD_OR_TURN = "Build the layer with `batch_first=True`, or transpose batch and length before it."
+
+
+class Layout(NamedTuple):
+    """Dimensions in the wrong order: what is said of them, where, the operands, the two sizes that changed places, the repair."""
+
+    text: str
+    location: Location | None
+    operands: tuple[OperandView, ...]
+    sizes: tuple[int, int]
+    dim: int | None
+    fix: str
+
+
+def refused_layout(run: Run) -> Layout | None:
+    """The order that a failed call did not take."""
+    return _masked(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run)
+
+
+def fitting_layouts(run: Run) -> Iterator[Layout]:
+    """Orders that fit, and mean something else."""
+    yield from (_of_layer(run, call) for call in swapped_calls(run))
+    yield from (_of_folded(run, view) for view in folded_heads(run))
+    yield from (_of_states(run, view) for view in mixed_states(run))
+    yield from (_of_table(run, table) for table in along_batch(run))
+    yield from (_of_heads(run, swapped) for swapped in swapped_heads(run))
+
+
+# -- refused -----------------------------------------------------------------------------------------------------------
+
+
+def _masked(run: Run) -> Layout | None:
+    """A failed nn.MultiheadAttention whose padding mask shows that batch and length are swapped."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor.last for tensor in row.inputs}
+        mask = by_label.get("key_padding_mask")
+        key = by_label.get("key") or by_label.get("src") or by_label.get("query")
+        batch_first = row.args.get("batch_first")
+        if mask is None or key is None or len(mask) != 2 or len(key) != 3 or not isinstance(batch_first, bool):
+            continue
+        wanted = key[:2] if batch_first else (key[1], key[0])
+        if mask != (wanted[1], wanted[0]) or mask == wanted:
+            continue
+        order = "(batch, length, features)" if batch_first else "(length, batch, features)"
+        return Layout(
+            f"The padding mask is {format_shape(mask)}, the keys are {format_shape(key)}, and the layer takes {order}: "
+            "batch and length are swapped.",
+            _length_first_mask(run) or (None if batch_first else _built(run)) or _failing(run, row),
+            tuple(run.tensor(tensor) for tensor in row.inputs),
+            (mask[0], mask[1]),
+            0,
+            _BUILD_OR_TURN,
+        )
+    return None
+
+
+def _crossed(run: Run) -> Layout | None:
+    """A failed nn.MultiheadAttention whose queries and keys have equal rows first and unequal lengths second, read as the batch."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor.last for tensor in row.inputs}
+        query, key = by_label.get("query"), by_label.get("key")
+        if row.op != "MultiheadAttention" or query is None or key is None or len(query) != 3 or len(key) != 3:
+            continue
+        if row.args.get("batch_first") is not False or query[0] != key[0] or query[1] == key[1]:
+            continue
+        owned = next((other for other in run.failed_rows if other.owner is not None and other.kind != "forward"), None)
+        built = run.row(owned.owner) if owned is not None else None
+        return Layout(
+            f"The queries are {format_shape(query)}, the keys {format_shape(key)}: the batch stands first ({query[0]}), and the "
+            f"layer takes (length, batch, features), so it reads {query[1]} and {key[1]} positions as rows.",
+            (run.location(built) if built is not None else None) or _failing(run, row),
+            tuple(run.tensor(tensor) for tensor in row.inputs),
+            (query[1], key[1]),
+            1,
+            _BUILD_OR_TURN,
+        )
+    return None
+
+
+def _turned(run: Run) -> Layout | None:
+    """A failed nn.MultiheadAttention with a square mask of the size of what it reads as the batch."""
+    found = turned_query(run)
+    if found is None:
+        return None
+    row, query, mask = found
+    batch_first = row.args.get("batch_first") is True
+    moved = moved_to(run, query)
+    order = "(batch, length, features)" if batch_first else "(length, batch, features)"
+    return Layout(
+        f"The input is {format_shape(query.last)} and the layer takes {order}; the mask is for {mask.last[0]} positions, which "
+        "is what it reads as the batch: batch and length are swapped.",
+        (run.location(moved) if moved is not None else _built(run)) or _failing(run, row),
+        tuple(run.tensor(tensor) for tensor in row.inputs),
+        (mask.last[0], query.last[1 if batch_first else 0]),
+        0,
+        f"Give the layer {order}"
+        + (": leave the transposition out." if moved is not None else ", or build it for the other order."),
+    )
+
+
+def _packed(run: Run) -> Layout | None:
+    """A failed ``pack_padded_sequence`` that took the padded length for the batch, whose lengths are as many as the rows."""
+    row = run.failed_rows[0] if run.failed_rows else None
+    if row is None or row.op.strip("_") != "pack_padded_sequence" or len(row.inputs) < 2 or len(row.inputs[0].last) < 2:
+        return None
+    given, lengths = row.inputs[0], row.inputs[1].last
+    if row.args.get("batch_first", row.args.get("arg2")) is not False or len(lengths) != 1:
+        return None
+    if not given.last[0] == lengths[0] != given.last[1]:
+        return None
+    return Layout(
+        f"`pack_padded_sequence` takes (length, batch, ...) and is given {format_shape(given.last)} with {lengths[0]} lengths: "
+        "the batch stands first.",
+        _failing(run, row),
+        (run.tensor(given), run.tensor(row.inputs[1])),
+        (lengths[0], given.last[1]),
+        0,
+        "Pass `batch_first=True`.",
+    )
+
+
+def _cut_to_batch(run: Run) -> Layout | None:
+    """A failed elementwise op on a table of positions that was cut to as many entries as the other operand has rows."""
+    row = run.failed_rows[0] if run.failed_rows else None
+    if row is None or row.op not in ("mul", "add", "mul_", "add_") or len(row.inputs) != 2:
+        return None
+    for states, table in (row.inputs, row.inputs[::-1]):
+        cut = run.row(table.origin)
+        if cut is None or cut.op != "getitem" or not cut.inputs or len(table.last) >= len(states.last):
+            continue
+        batch, length = states.last[:2]
+        laid = len(table.last) > 1 and table.last[1] == 1 and table.last[-1] == states.last[-1]
+        if laid and len(states.last) > 3 and table.last[0] == batch < cut.inputs[0].last[0] == length:
+            return Layout(
+                f"The table {format_shape(cut.inputs[0].last)} has an entry for each of {length} positions and is cut to "
+                f"{batch}, the rows of {format_shape(states.last)}: the function takes (length, batch, ...).",
+                run.location(cut),
+                (run.tensor(states), run.tensor(table)),
+                (length, batch),
+                1,
+                "Cut the table to the length, `x.shape[1]`, and lay it along it: (1, length, 1, features).",
+            )
+    return None
+
+
+def _failing(run: Run, row: Row) -> Location | None:
+    return run.location(row) or run.failed_at
+
+
+def _built(run: Run) -> Location | None:
+    """Where the failed layer was chosen to take the length first."""
+    owned = next((other for other in run.failed_rows if other.kind == "module" and other.owner is not None), None)
+    built = chosen(run, owned) if owned is not None else None
+    return run.location(built) if built is not None else None
+
+
+def _length_first_mask(run: Run) -> Location | None:
+    """Where the padding mask was made, if its first dimension counts positions: then it is the mask that is turned."""
+    for failed in run.failed_rows:
+        for mask in failed.inputs:
+            made = run.row(mask.origin) if mask.label.endswith("key_padding_mask") else None
+            hops = follow(run, mask, 0) if made is not None else []
+            if made is not None and hops and hops[-1].row.op == "arange":
+                return run.location(made)
+    return None
+
+
+# -- fitting -----------------------------------------------------------------------------------------------------------
+
+
+def _of_layer(run: Run, call: SeqFirst) -> Layout:
+    batch, length = call.given.last[:2]
+    return Layout(
+        f"{call.call.op} takes (length, batch, features) and is given {format_shape(call.given.last)} with the batch first: "
+        f"{call.evidence}. It works across the {batch} rows of the batch instead of along {length} positions.",
+        run.location(call.built) or run.location(call.call),
+        (run.tensor(call.given, "", ("batch", "length", "features")),),
+        (batch, length),
+        0,
+        f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`.",
+    )
+
+
+def _of_folded(run: Run, view: Row) -> Layout:
+    before, after = view.inputs[0].last, view.outputs[0].last
+    return Layout(
+        f"`{view.op}` of {format_shape(before)} to {format_shape(after)} folds {after[0] // before[0]} heads into the batch "
+        "without moving them in front of the positions: each head gets pieces of several positions.",
+        run.location(view),
+        (run.tensor(view.inputs[0], "", ("batch", "length", "features")),),
+        (before[0], after[0]),
+        0,
+        "View as (batch, length, heads, head_dim), then `transpose(1, 2)`, and fold the heads after that.",
+    )
+
+
+def _of_states(run: Run, view: Row) -> Layout:
+    states, result = view.inputs[0].last, view.outputs[0].last
+    return Layout(
+        f"Final states are (layers * directions, batch, features), here {format_shape(states)}; `{view.op}` to "
+        f"{format_shape(result)} puts the states of neighbouring rows side by side. `batch_first` does not move their batch.",
+        run.location(view),
+        (run.tensor(view.inputs[0], "", ("layers * directions", "batch", "features")),),
+        (states[0], states[1]),
+        0,
+        "Bring the batch to the front first: `h_n.transpose(0, 1).flatten(1)`.",
+    )
+
+
+def _of_table(run: Run, found: AlongBatch) -> Layout:
+    batch, length = found.states.last[:2]
+    return Layout(
+        f"A table of positions {format_shape(found.table.last)} is added to {format_shape(found.states.last)}, whose batch stands "
+        f"first (`{found.layer.op}` is built so): all {length} positions of a row get the same entry, chosen by the row.",
+        run.location(found.cut),
+        (run.tensor(found.states, "", ("batch", "length", "features")), run.tensor(found.table)),
+        (length, batch),
+        1,
+        "Cut the table to the length and lay it along it: (1, length, features), `pe[:, :x.size(1)]`.",
+    )
+
+
+def _of_heads(run: Run, swapped: Swapped) -> Layout:
+    row = swapped.row
+    return Layout(
+        f"`{row.op}` {swapped.what}: {format_shape(row.inputs[0].last)} with {swapped.heads} heads and {swapped.length} positions.",
+        swapped.location or _adapter_called(run, row) or run.location(row),
+        tuple(run.tensor(tensor) for tensor in row.inputs),
+        (swapped.length, swapped.heads),
+        None,
+        "Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back.",
+    )
+
+
+def _adapter_called(run: Run, row: Row) -> Location | None:
+    """The call of a function that moves the heads itself before the attention: it was given them moved already."""
+    moved = run.row(row.inputs[0].origin) if row.inputs else None
+    if moved is None or moved.op not in MOVES:
+        return None
+    ours, theirs = run.recording.chains[row.chain].sites, run.recording.chains[moved.chain].sites
+    theirs = theirs[1:] if _in_comprehension(run, moved) else theirs
+    return run.location(row, 1) if len(ours) > 1 and ours[1:] == theirs[1:] else None
+
+
+def _in_comprehension(run: Run, row: Row) -> bool:
+    function = run.recording.sites[run.recording.chains[row.chain].sites[0]].function
+    return function.endswith(("<genexpr>", "<listcomp>"))

@@ -8,6 +8,7 @@ when it last passed; else the side that the program changed, else the one that w
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,7 @@ from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
-from shapeguard.analysis.written import whole_trails, written
+from shapeguard.analysis.written import whole_trails, written, written_spot
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -138,6 +139,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return Cause(
             _here(run), "here", both[0]
         )  # both were made of one number: not that is wrong, what was made of it
+    if (multiplied := _multiplied(run, causes)) is not None:
+        return Cause(_here(run), "here", both[1 - multiplied])
     call = called_rightly_elsewhere(run)
     if call is not None and is_weight(both[0]) != is_weight(both[1]):
         given = both[int(is_weight(both[0]))]
@@ -168,6 +171,20 @@ def _of_one_number(run: Run, causes: list[Cause]) -> bool:
     place = causes[0].location
     ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
     return place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
+
+
+def _multiplied(run: Run, causes: list[Cause]) -> int | None:
+    """The side whose size the code made by multiplying the other one's, as beams multiply rows: the other did not follow."""
+    for index, found in enumerate(causes):
+        ours, other = found.side, causes[1 - index].side
+        if found.how != "written" or not ours.hops or other.size < 2 or ours.size == other.size or ours.size % other.size:
+            continue
+        last = ours.hops[-1]
+        spot = written_spot(run, last.row, ours.size, last.after)
+        match ast.parse(spot.node_text, mode="eval").body if spot is not None and spot.kind == "assign" else None:
+            case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):
+                return index
+    return None
 
 
 def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
@@ -230,6 +247,8 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     row = found.side.hops[-1].row
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
+    if apart is None and found.location == other.location and other.how == found.how:
+        return found._replace(location=_here(run), how="here")  # one statement made both: it is their meeting that is wrong
     return found._replace(location=apart) if apart is not None else found
 
 
@@ -250,7 +269,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     row = _construct_row(run, failed)
     if row is None:
         return None
-    return written(run, row, of.size) or run.location(row)
+    sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
+    return written(run, row, of.size) or (run.location(row) if sized else None)
 
 
 def _construct_row(run: Run, failed: FailedOp) -> Row | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -116,16 +117,26 @@ def _renamed(use: Use, names: dict[int, frozenset[int]]) -> dict[int, frozenset[
 def _reshaped(
     use: Use, names: dict[int, frozenset[int]], renamed: dict[int, frozenset[int]]
 ) -> dict[int, frozenset[int]]:
-    """Dims that a view split keep their name in each part: (batch * queries, keys) to (batch, queries, keys)."""
+    """Dims that a view split keep their name in each part, dims that it merged give theirs to the whole.
+
+    (batch * queries, keys) to (batch, queries, keys); (batch * beams, words) to (batch, beams * words).
+    """
     left, full = list(use.operand.last), list(use.row.outputs[0].last)
-    at, rest = 0, 1
+    at, rest = 0, left[0] if left else 1  # the dim that is being given away, and how much of it is left
     for out, size in enumerate(full):
-        if out not in renamed and at < len(left):
-            renamed[out] = names.get(at, frozenset())
-        rest *= size
-        while at < len(left) and rest >= left[at] and rest % left[at] == 0:
-            rest //= left[at]
-            at += 1
+        parts: frozenset[int] = frozenset()
+        while size > 1 and at < len(left):
+            if rest == 1:
+                at += 1
+                rest = left[at] if at < len(left) else 1
+                continue
+            parts |= names.get(at, frozenset())
+            taken = math.gcd(size, rest)
+            if taken == 1:  # sizes that do not divide one another: what follows may be of any dim
+                return renamed
+            size, rest = size // taken, rest // taken
+        if out not in renamed:
+            renamed[out] = parts
     return renamed
 
 

@@ -177,7 +177,13 @@ def _multiplied(run: Run, causes: list[Cause]) -> int | None:
     """The side whose size the code made by multiplying the other one's, as beams multiply rows: the other did not follow."""
     for index, found in enumerate(causes):
         ours, other = found.side, causes[1 - index].side
-        if found.how != "written" or not ours.hops or other.size < 2 or ours.size == other.size or ours.size % other.size:
+        if (
+            found.how != "written"
+            or not ours.hops
+            or other.size < 2
+            or ours.size == other.size
+            or ours.size % other.size
+        ):
             continue
         last = ours.hops[-1]
         spot = written_spot(run, last.row, ours.size, last.after)
@@ -248,7 +254,9 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if apart is None and found.location == other.location and other.how == found.how:
-        return found._replace(location=_here(run), how="here")  # one statement made both: it is their meeting that is wrong
+        return found._replace(
+            location=_here(run), how="here"
+        )  # one statement made both: it is their meeting that is wrong
     return found._replace(location=apart) if apart is not None else found
 
 

@@ -81,7 +81,7 @@ def parting(run: Run) -> Parting | None:
 def alone(run: Run) -> tuple[int, int] | None:
     """(collectives this rank entered, those of another), where this rank's last one met a rank that was done already."""
     row = run.failed_row("collective")
-    if row is None or "group" in row.args or parting(run) is not None:
+    if row is None or "number" not in row.args or "group" in row.args or parting(run) is not None:
         return None
     done = [rank for rank in ranks(run).values() if rank.failure is None and rank.recording.outcome == "completed"]
     counts = [max((_span(entered)[1] + 1 for entered in _entered(rank)), default=0) for rank in done]

@@ -36,6 +36,23 @@ def softmaxes(run: Run) -> Iterator[tuple[Row, int]]:
     for row in run.of_kind("op", "module"):
         if row.op in SOFTMAX and row.inputs and row.outputs and row.inputs[0].last and not row.error:
             yield row, dim_of(run, row)
+        elif row.op == "Sequential" and (last := last_softmax(run, row)) is not None:
+            given, made = row.inputs[0].last, row.outputs[0].last
+            # Of what goes into the last layer only the rows are known: they are those that went in.
+            if last.args.get("dim") in (0, -len(made)) and len(given) == len(made) and given[0] == made[0]:
+                yield row, 0
+
+
+def last_softmax(run: Run, row: Row) -> Row | None:
+    """The softmax that a container ends in: the last thing that was built before the container, in the same function."""
+    built = run.row(row.owner)
+    if built is None or built.op != "Sequential" or row.error or not row.inputs or not row.outputs:
+        return None
+    last = run.row(built.id - 1)
+    if last is None or last.kind != "construct" or last.op not in SOFTMAX:
+        return None
+    ours, theirs = run.location(built), run.location(last)
+    return last if ours is not None and theirs is not None and ours.function == theirs.function else None
 
 
 def dim_of(run: Run, row: Row) -> int:

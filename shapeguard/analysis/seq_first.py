@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -70,12 +71,16 @@ def moved_to(run: Run, tensor: TensorArg) -> Row | None:
 def _length_first(run: Run, built: Row) -> bool:
     """Whether a layer was built for (length, batch, features), which is the default.
 
-    A recurrent layer hides its defaults behind ``*args``: there the call must be seen to say nothing of it.
+    A recurrent layer hides its defaults behind ``*args``: there the call must be seen to say nothing of it, and arguments
+    that are unpacked into it must have been seen.
     """
     if "batch_first" in built.args or built.op not in _RECURRENT:
         return built.args.get("batch_first") is False
     node = call_node(run, built)
-    return node is not None and len(node.args) < 5 and all(k.arg not in ("batch_first", None) for k in node.keywords)
+    if node is None or len(node.args) > 4 or any(k.arg == "batch_first" for k in node.keywords):
+        return False
+    unpacked = any(k.arg is None for k in node.keywords) or any(isinstance(arg, ast.Starred) for arg in node.args)
+    return not unpacked or "input_size" in built.args
 
 
 def chosen(run: Run, row: Row) -> Row | None:

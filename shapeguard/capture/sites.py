@@ -353,4 +353,11 @@ SITES: tuple[PatchSite, ...] = (
         )
         for name in COLLECTIVES
     ),
+    PatchSite(
+        "torch.nn.parallel:DistributedDataParallel",
+        "__init__",
+        "collective",
+        "collective:wrap_replicated",
+        "which rank builds it, before the comparison of the ranks' parameters that may hang",
+    ),
 )

@@ -39,14 +39,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import cause
+from shapeguard.analysis.blame import Cause, cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import made_in_constructor
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side
-from shapeguard.analysis.written import written
+from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 
@@ -76,7 +76,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen),
+        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen) or _state(run, found, state),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -103,3 +103,16 @@ def _table(run: Run, frozen: Side | None) -> Location | None:
         return None
     made = made_in_constructor(run, last.row)
     return (written(run, last.row, frozen.size, last.after) or made) if made is not None else None
+
+
+def _state(run: Run, found: Cause, state: bool) -> Location | None:
+    """Where a state was made for the batch size that an object was told once: the object may be told so, its state may not."""
+    last = found.side.hops[-1] if found.side.hops else None
+    if not state or last is None or found.how != "written":
+        return None
+    for trail in whole_trails(run, last.row, found.side.size, last.after):
+        told = next((number for number, spot in enumerate(trail) if spot.kind == "attribute"), None)
+        if told:
+            spot = trail[told - 1]
+            return run.place(spot.file, spot.line, spot.function)
+    return None

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.normalised import Wrong, over_one, wrongly_normalised
+from shapeguard.analysis.normalised import Wrong, last_softmax, over_one, wrongly_normalised
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.unit_norms import PartialNorm, normalized_places, partial_norms
 from shapeguard.rules.base import once
@@ -63,15 +63,16 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def _wrong(run: Run, found: Wrong) -> Finding:
-    shape = found.row.inputs[0].last
+    last = last_softmax(run, found.row)
+    shape = found.row.outputs[0].last
     return Finding(
         CODE,
         NAME,
         Severity.ERROR if found.sure else Severity.WARNING,
-        f"`{found.row.op}` of {format_shape(shape)} sums to one along dim {found.dim} (size {shape[found.dim]}), and "
+        f"`{(last or found.row).op}` of {format_shape(shape)} sums to one along dim {found.dim} (size {shape[found.dim]}), and "
         f"`{found.use.op}` then goes along dim {found.needed} (size {shape[found.needed]}).",
         location=_where(run, found.row),
-        operands=(run.tensor(found.row.inputs[0]),),
+        operands=() if last is not None else (run.tensor(found.row.inputs[0]),),
         fix=Fix(f"Normalise along the dim that is summed or chosen along: dim {found.needed - len(shape)}."),
     )
 
@@ -119,5 +120,5 @@ def _places(run: Run, row: Row) -> Finding:
 
 def _where(run: Run, row: Row) -> Location | None:
     """The line that chose the dim: of a softmax layer the one that built it."""
-    built = run.row(row.owner) if row.kind == "module" else None
+    built = last_softmax(run, row) or (run.row(row.owner) if row.kind == "module" else None)
     return (run.location(built) if built is not None and built.kind == "construct" else None) or run.location(row)

@@ -34,9 +34,11 @@ model.load_state_dict(fitting, strict=False)
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
+from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written_trails
@@ -98,7 +100,28 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     computed = [spot for trail in trails for spot in trail if spot.node_text.startswith("len(")]
     if computed and (apart := _built_apart(run, built[-1], built[:-1])) is not None:
         return apart
-    return run.place(computed[-1].file, computed[-1].line, computed[-1].function) if computed else None
+    if not computed:
+        return None
+    return _counted_made(run, built[-1], computed[-1]) or run.place(
+        computed[-1].file, computed[-1].line, computed[-1].function
+    )
+
+
+def _counted_made(run: Run, row: Row, computed: Spot) -> Location | None:
+    """Where the object was made, outside of the model, whose length was taken: a tokenizer built from other texts, say."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites][computed.depth or 0 :]
+    counted = next(
+        (n.args[0] for n in ast.walk(ast.parse(computed.node_text)) if isinstance(n, ast.Call) and n.args), None
+    )
+    while isinstance(counted, ast.Attribute | ast.Subscript):
+        counted = counted.value
+    for trail in climbs(run.sources, sites, counted, whole=True) if isinstance(counted, ast.Name) and sites else ():
+        handed = [spot for spot in trail.spots if spot.kind == "argument"]
+        after = trail.spots[trail.spots.index(handed[-1]) + 1 :] if handed else ()
+        made = next((spot for spot in after if spot.kind in ("assign", "attribute") and "(" in spot.node_text), None)
+        if made is not None:
+            return run.place(made.file, made.line, made.function)
+    return None
 
 
 def _built_apart(run: Run, row: Row, earlier: list[Row]) -> Location | None:

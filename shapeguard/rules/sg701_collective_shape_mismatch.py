@@ -63,7 +63,9 @@ from shapeguard.analysis.children import is_passed_on
 from shapeguard.analysis.collective_splits import UnevenSplit, argument_made, uneven_split
 from shapeguard.analysis.collectives import Brought, Parting, own_operand, parting, places, ranks
 from shapeguard.analysis.lineage import birth, follow, steps
+from shapeguard.analysis.rank_models import BuiltApart, built_apart
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -83,6 +85,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if failed is not None and (split := uneven_split(failed)) is not None:
         yield _split(run, failed, split)
+        return
+    if (apart := built_apart(run)) is not None:
+        yield _models(run, apart)
         return
     found = parting(run)
     if found is None or found.left.shape is None or found.right.shape is None or not found.same_op:
@@ -122,6 +127,23 @@ def _split(run: Run, row: Row, split: UnevenSplit) -> Finding:
     found = _finding(run, row, told, where, (split.total,), (split.rows,), split.tensor)
     return msgspec.structs.replace(
         found, fix=Fix("Count the split sizes from the very rows that are sent, so that they add up to them.")
+    )
+
+
+def _models(run: Run, found: BuiltApart) -> Finding:
+    """Parameters of other shapes on the ranks: each built its model from what it alone has."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.row.op}` has {found.name} {found.mine} on rank {found.rank} and {found.theirs} on rank {found.other}; "
+        "`DistributedDataParallel` needs the same parameters on all ranks.",
+        location=written(run, found.row, found.mine) or run.location(found.row),
+        failed_at=run.failed_at,
+        mismatch=Mismatch("dim", (found.mine, found.theirs), 0),
+        fix=Fix(
+            "Work the size out from what all ranks have, or on one rank and broadcast it, before the model is built."
+        ),
     )
 
 

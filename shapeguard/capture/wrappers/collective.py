@@ -69,18 +69,44 @@ def wrap_collective(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return wrap
 
 
+def wrap_replicated(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The constructor of ``DistributedDataParallel``: it compares the parameters of all ranks, in C++, and may never return."""
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if idle():
+            original(self, *args, **kwargs)
+            return
+        frame = sys._getframe(1)
+        given = _members(kwargs.get("process_group"))
+        _record("DistributedDataParallel", given, frame)
+        try:
+            original(self, *args, **kwargs)
+        except BaseException as error:
+            _record("DistributedDataParallel", given, frame, failed(error))
+            raise
+
+    return __init__
+
+
+def _members(group: Any) -> dict[str, Any]:
+    """Who this is among how many, and the name of a group that is not that of all; empty where there is no group."""
+    try:
+        name = str(getattr(group, "group_name", "")) if group is not None else ""
+        members: dict[str, Any] = {"rank": dist.get_rank(group), "world_size": dist.get_world_size(group)}
+    except Exception:  # no process group: the call itself will say so
+        return {}
+    return {**members, "group": name} if name else members
+
+
 def _given(names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments that matter by name, and who this is among how many."""
     given = {**dict(zip(names, args, strict=False)), **{name: kwargs[name] for name in names if name in kwargs}}
-    try:
-        group = kwargs.get("group")
-        name = str(getattr(group, "group_name", "")) if group is not None else ""
-        given.update(rank=dist.get_rank(group), world_size=dist.get_world_size(group))
-        if name:
-            given["group"] = name
-        given["number"] = _entered[name] = _entered.get(name, -1) + 1
-    except Exception:  # no process group: the call itself will say so
-        given.pop("number", None)
+    members = _members(kwargs.get("group"))
+    if members:
+        name = members.get("group", "")
+        _entered[name] = _entered.get(name, -1) + 1
+        given.update(members, number=_entered[name])
     return given
 
 

@@ -1,0 +1,47 @@
+"""Models that the ranks built apart: DistributedDataParallel wants the same parameters on all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapeguard.analysis.collectives import ranks
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row
+
+
+class BuiltApart(NamedTuple):
+    """The first layer that this rank built with another number than some other rank."""
+
+    row: Row
+    name: str
+    mine: int
+    rank: int
+    other: int
+    theirs: int
+
+
+def built_apart(run: Run) -> BuiltApart | None:
+    """The layer in which the models of two ranks differ, where their comparison failed."""
+    failed = run.failed_row("collective")
+    if failed is None or failed.op != "DistributedDataParallel":
+        return None
+    members = ranks(run)
+    rank = next((number for number, process in members.items() if process is run), None)
+    for other, process in sorted(members.items()) if rank is not None else ():
+        found = _difference(run, process) if other != rank else None
+        if found is not None and rank is not None:
+            row, name, mine, theirs = found
+            return BuiltApart(row, name, mine, rank, other, theirs)
+    return None
+
+
+def _difference(run: Run, other: Run) -> tuple[Row, str, int, int] | None:
+    """The first thing, in the order of construction, that was built with another number."""
+    for ours, theirs in zip(run.of_kind("construct"), other.of_kind("construct"), strict=False):
+        if ours.op != theirs.op or run.location(ours) != other.location(theirs):
+            return None
+        for name, mine in ours.args.items():
+            number = theirs.args.get(name)
+            if type(mine) is int and type(number) is int and mine != number:
+                return ours, name, mine, number
+    return None

@@ -94,9 +94,27 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     if last is not None and last.changed and last.row.kind == "op":
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
+    if replaced is None and split.heads_there is not None and _splits_wider(run, row):
+        return run.location(
+            row
+        )  # the heads are right for the projection before: this one has fewer, and needs its own count
     if split.width % split.heads == 0 and split.width % split.head_dim:
         return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+
+
+def _splits_wider(run: Run, row: Row) -> bool:
+    """Whether the very view split another projection just before, in the same call of the module: queries, then keys."""
+    before = next((other for other in reversed(run.rows[: row.id]) if other.op == row.op), None)
+    same = before is not None and before.args == row.args and run.location(before) == run.location(row)
+    ours, theirs = (run.row(one.inputs[0].origin) if one is not None and one.inputs else None for one in (row, before))
+    return (
+        same
+        and ours is not None
+        and theirs is not None
+        and ours.kind == theirs.kind == "module"
+        and ours.id != theirs.id
+    )
 
 
 def _computed(run: Run, row: Row, dim: int, size: int) -> Location | None:

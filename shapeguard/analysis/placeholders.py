@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climb, climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, Site, TensorArg
 
 _TOKENS = re.compile(r"(^|_)(num|n)_.*tokens?$|placeholder_(count|tokens)")
 _FEATURES = re.compile(r"(features|embeds|embeddings)$")
@@ -142,14 +142,31 @@ def count_written(run: Run, row: Row) -> Location | None:
 
 
 def repeated_at(run: Run) -> Location | None:
-    """The user's statement that repeats a placeholder: ``[IMAGE] * n``. None where there is none, or more than one."""
+    """Where the user's code says how often a placeholder is repeated: ``[IMAGE] * n``, or the function of theirs that counts n.
+
+    None where there is no such statement, or more than one.
+    """
     found = [
-        (file, statement.lineno)
+        (file, statement)
         for file in run.recording.sources
         for statement in ast.walk(run.sources[file].tree or ast.Module([], []))
         if isinstance(statement, ast.stmt) and not hasattr(statement, "body") and _repeats_placeholder(statement)
     ]
-    return run.place(*found[0]) if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    file, statement = found[0]
+    return _counted_in(run, file, statement) or run.place(file, statement.lineno)
+
+
+def _counted_in(run: Run, file: str, statement: ast.stmt) -> Location | None:
+    """The statement of a function that returns how many placeholders there are."""
+    site = Site(0, file, statement.lineno, statement.end_lineno or statement.lineno)
+    for count in _repeated(statement):
+        trail = climb(run.sources, [site], count) if isinstance(count, ast.Call) else []
+        spot = next((spot for spot in trail if spot.kind == "return" and spot.line), None)
+        if spot is not None:
+            return run.place(spot.file, spot.line, spot.function)
+    return None
 
 
 def _repeats_placeholder(statement: ast.stmt) -> bool:
@@ -158,7 +175,7 @@ def _repeats_placeholder(statement: ast.stmt) -> bool:
     return any(_PLACEHOLDER.search(ast.unparse(item)) for one in lists for item in one.elts)
 
 
-def _repeated(node: ast.expr) -> Iterator[ast.expr]:
+def _repeated(node: ast.AST) -> Iterator[ast.expr]:
     """The counts in ``[IMAGE] * n`` and ``"<image>" * n``."""
     for part in ast.walk(node):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):

@@ -43,11 +43,23 @@ def _spot(run: Run, sites: list[Site], call: ast.Call, field: str, value: int) -
     if isinstance(given.get(field), ast.Constant):
         return Spot(sites[0].file, sites[0].line, sites[0].function, str(value), "argument")
     for node in _carriers(call, given, field):
-        for trail in climbs(run.sources, sites, node, value=value):
-            last = trail.spots[-1]
-            if last.kind in _ENDS and last.line and len(trail.spots) > 1 and _says(last, field, value):
-                return last
+        told = [
+            trail.spots
+            for trail in climbs(run.sources, sites, node, value=value)
+            if (last := trail.spots[-1]).kind in _ENDS
+            and last.line
+            and len(trail.spots) > 1
+            and _says(last, field, value)
+        ]
+        if told:
+            return _common(told)
     return None
+
+
+def _common(told: list[tuple[Spot, ...]]) -> Spot:
+    """The place that says the setting; of several that say the same, as entries of a registry do, the one they come through."""
+    together = [spots[0] for spots in zip(*told, strict=False) if len(set(spots)) == 1]
+    return told[0][-1] if len(together) < 2 or told[0][-1] in together else together[-1]
 
 
 def _carriers(call: ast.Call, given: dict[str, ast.expr], field: str) -> Iterator[ast.expr]:

@@ -39,8 +39,11 @@ class SourceFile:
         return self._statements.get(line)
 
     def first_line(self, line: int) -> int:
-        """First line of the innermost statement that covers this line."""
+        """First line of the innermost statement that covers this line; a decorator is one by itself."""
         statement = self.statement(line)
+        for part in getattr(statement, "decorator_list", ()):
+            if part.lineno <= line <= part.end_lineno:
+                return int(part.lineno)
         return statement.lineno if statement is not None else line
 
     def line(self, line: int) -> str:

@@ -114,6 +114,9 @@ class Code:
     def line_of(self, node: ast.AST | None) -> int:
         """First line of the innermost statement that holds the node; 0 where it stands in no file."""
         statement = self.statement_of(node)
+        if isinstance(statement, Definition | ast.ClassDef) and node is not None:
+            chain = [node, *(parent for _, parent in self.ancestors(node))]
+            return next((part.lineno for part in statement.decorator_list if part in chain), statement.lineno)
         return statement.lineno if statement is not None else 0
 
     def qualname(self, frame: ast.AST) -> str:

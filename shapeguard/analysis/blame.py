@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.climb import climbs, named_at
+from shapeguard.analysis.climb import Spot, climbs, named_at
 from shapeguard.analysis.contents import brought_in, loader_of, mask_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
@@ -34,6 +35,7 @@ DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
+REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
 
 
@@ -69,9 +71,9 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(location, "data", of)
-    read = _read_from(run, last.row, of.size, last.after)
-    if read is not None:
-        return cause(run, failed, of._replace(hops=(*of.hops, *follow(run, *read))))
+    read = read_through(run, of)
+    if read is not of:
+        return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
 
@@ -83,22 +85,41 @@ def _own_number(run: Run, failed: FailedOp, of: Side) -> Location | None:
 
 
 def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int] | None:
-    """The tensor of the same function, and its dim, whose size an op was given: ``torch.eye(labels.shape[0])``."""
+    """The tensor, and its dim, whose size an op was given: ``torch.eye(labels.shape[0])``, ``torch.eye(len(self.pairs))``."""
     trail = next(iter(whole_trails(run, row, size, dim)), [])
     sites = run.recording.chains[row.chain].sites
-    if len(trail) != 2 or trail[-1].kind != "data" or not trail[-1].node_text.isidentifier() or not sites:
+    if len(trail) != 2 or trail[-1].kind != "data" or not sites:
+        return None
+    text = trail[-1].node_text
+    if not text.replace(".", "_").isidentifier():
         return None
     chain = [run.recording.sites[number] for number in sites]
-    named = climbs(run.sources, chain, trail[-1].node_text, whole=True)
-    place = next((t.spots[1] for t in named if len(t.spots) > 1 and t.spots[1].kind == "assign"), None)
+    named = climbs(run.sources, chain, text, whole=True)
+    kind = "assign" if text.isidentifier() else "attribute"
+    place = next((t.spots[1] for t in named if len(t.spots) > 1 and t.spots[1].kind == kind), None)
     for other in reversed(run.rows[: row.id] if place is not None else ()):
-        ours = run.recording.chains[other.chain].sites
-        here = run.recording.sites[ours[0]] if ours else None
-        made = here is not None and place is not None and here.line == place.line and ours[1:] == sites[1:]
-        if made and other.outputs and size in other.outputs[0].last:
+        made = place is not None and other.outputs and size in other.outputs[0].last
+        if made and place is not None and _stands_at(run, other, place, sites if kind == "assign" else None):
             out = msgspec.structs.replace(other.outputs[0], origin=other.id)
             return out, out.last.index(size)
     return None
+
+
+def _stands_at(run: Run, row: Row, place: Spot, sites: Sequence[int] | None) -> bool:
+    """Whether a row was made by a statement: in the same call of its function, or, for an attribute, at any time."""
+    ours = run.recording.chains[row.chain].sites
+    if sites is not None:
+        return bool(ours) and run.recording.sites[ours[0]].line == place.line and ours[1:] == sites[1:]
+    return any((site := run.recording.sites[number]).line == place.line and site.file == place.file for number in ours)
+
+
+def read_through(run: Run, of: Side) -> Side:
+    """The side with its life before the tensor whose size an op was told."""
+    last = of.hops[-1] if of.hops else None
+    if last is None or not last.changed or last.size_before is not None or not _is_written_call(run, last.row):
+        return of
+    read = _read_from(run, last.row, of.size, last.after)
+    return of._replace(hops=(*of.hops, *follow(run, *read))) if read is not None else of
 
 
 def _by_layer(run: Run, hop: Hop) -> Location | None:
@@ -109,11 +130,11 @@ def _by_layer(run: Run, hop: Hop) -> Location | None:
     if built.op.startswith("Adaptive") and hop.size_after == 1:
         return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
     if built.op == "Sequential":
-        built = _part(run, built, hop.size_after) or built
+        built = part_of(run, built, hop.size_after) or built
     return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
 
 
-def _part(run: Run, container: Row, size: int) -> Row | None:
+def part_of(run: Run, container: Row, size: int) -> Row | None:
     """The layer of a container whose output has this size: the last one built before the container for as many."""
     for row in reversed(run.rows[max(0, container.id - _PARTS) : container.id]):
         if row.kind == "construct" and size in (row.args.get("out_channels"), row.args.get("out_features")):
@@ -229,9 +250,7 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
 def _told_number(found: Cause) -> bool:
     """Whether an op multiplied a size by a number it was given: what the data did not bring, the code did."""
     last = found.side.hops[-1] if found.side.hops else None
-    return (
-        found.how == "changed" and last is not None and last.row.op in ("repeat", "repeat_interleave", "expand", "tile")
-    )
+    return found.how == "changed" and last is not None and last.row.op in REPEATING
 
 
 def _loaded(run: Run, of: Side) -> bool:

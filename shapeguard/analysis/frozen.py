@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.blame import DATA
+from shapeguard.analysis.blame import DATA, REPEATING, read_through
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
@@ -49,10 +49,17 @@ def made_in_constructor(run: Run, row: Row) -> Location | None:
     return None
 
 
+def kept_since_built(run: Run, side: Side) -> Location | None:
+    """The line of an ``__init__`` that had the tensor made which gave a side its size, from numbers alone."""
+    last = read_through(run, side).hops[-1] if side.hops else None
+    numbers = last is not None and last.changed and (last.source is None or last.row.op in REPEATING)
+    return made_in_constructor(run, last.row) if last is not None and numbers else None
+
+
 def is_frozen(run: Run, side: Side) -> bool:
-    """Whether the size was born in an op from an argument that is written down as a number."""
+    """Whether the size was born in an op from an argument that is written down as a number, or in a constructor."""
     last = side.hops[-1] if side.hops else None
-    if last is not None and last.source is None and last.changed and made_in_constructor(run, last.row) is not None:
+    if kept_since_built(run, side) is not None:
         return True
     if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
         return False

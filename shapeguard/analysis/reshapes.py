@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause
+from shapeguard.analysis.blame import cause, part_of
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import side
-from shapeguard.analysis.written import decided, without_shared_constant
+from shapeguard.analysis.written import decided, without_shared_constant, written
 from shapeguard.values.findings import Location, Mismatch
 from shapeguard.values.recording import FrameInfo
 from shapeguard.values.shapes import numel
@@ -84,11 +84,19 @@ def _split(run: Run, failed: FailedOp, sizes: list[int], given: tuple[int, ...])
         return None
     of = side(run, failed, "input", front, middle[0])
     decided = cause(run, failed, of)
-    if decided.how != "built":
+    place = decided.location if decided.how == "built" else _layer_before(run, middle[0])
+    if place is None:
         return None
-    place = decided.location
     spot = Spot(place.file, place.line, place.function, str(middle[0]), "constant")
     return WrongSize(Mismatch("dim", (middle[0], numel(parts)), front), spot, False)
+
+
+def _layer_before(run: Run, size: int) -> Location | None:
+    """Where the layer was built that gives this size to the next one in a container of layers, which hands it on unseen."""
+    owners = (run.row(frame.owner) for frame in reversed(run.frames) if not frame.user)
+    container = next((row for row in owners if row is not None and row.op == "Sequential"), None)
+    layer = part_of(run, container, size) if container is not None else None
+    return (written(run, layer, size) or run.location(layer)) if layer is not None else None
 
 
 def _batch(

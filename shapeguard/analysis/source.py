@@ -34,12 +34,23 @@ class SourceFile:
                         found[line] = node
         return found
 
+    @cached_property
+    def _texts(self) -> frozenset[int]:
+        """The lines inside of texts of several lines, the first line left out."""
+        nodes = (
+            (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant)) if self.tree is not None else ()
+        )
+        texts = (node for node in nodes if isinstance(node.value, str) and (node.end_lineno or 0) > node.lineno)
+        return frozenset(n for node in texts for n in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1))
+
     def statement(self, line: int) -> ast.stmt | None:
         """The innermost statement that covers this line."""
         return self._statements.get(line)
 
     def first_line(self, line: int) -> int:
-        """First line of the innermost statement that covers this line; a decorator is one by itself."""
+        """First line of the innermost statement that covers this line; a decorator is one, and a line of a text is one."""
+        if line in self._texts:
+            return line
         statement = self.statement(line)
         for part in getattr(statement, "decorator_list", ()):
             if part.lineno <= line <= part.end_lineno:

@@ -152,7 +152,7 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
         return run.location(resized if resized is not None else added)
     fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
-        return run.location(fill)
+        return _filled(run, fill, lookup.odd)
     if lookup.odd < 0 and (fed_at := made_at(run, lookup.ids)) is not None:
         return fed_at  # no table has a row for it: it is the ids that are wrong
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
@@ -161,6 +161,16 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
         return written(run, config, lookup.rows) or run.location(config)
     return suspect(run, lookup.failed).location
+
+
+def _filled(run: Run, fill: Row, odd: int) -> Location | None:
+    """Where the id is written that was filled in; in a helper that is told it from afar, the lookup that does not know it."""
+    text = str(odd)
+    if text in run.expression(fill).replace(" ", ""):
+        return run.location(fill)
+    ends = (trail[-1] for trail in whole_trails(run, fill, odd) if trail)
+    told = next((spot for spot in ends if spot.node_text == text), None)
+    return run.place(told.file, told.line, told.function) if told is not None else here(run)
 
 
 def _message(lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:

@@ -34,8 +34,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.contents import brought_in, made_at
+from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lookup import of_types
 from shapeguard.analysis.run import Run
@@ -51,7 +52,7 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
     index, size = crash.clash.sizes
-    table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run)
+    table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run) and not _painted(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
@@ -64,9 +65,20 @@ def check(run: Run) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def _painted(crash: Crash) -> bool:
+    """Whether the indices are a mask of pixels with values far beyond the classes: grey values, not numbers of classes."""
+    target = dict(crash.failed.call.tensors).get(crash.clash.left, ())
+    index, size = crash.clash.sizes
+    return crash.family == "loss" and len(target) > 2 and index >= 2 * size
+
+
 def _computed(run: Run, crash: Crash) -> Location | None:
     """Where the indices were computed."""
     index = crash.failed.operands.get(crash.clash.left)
     if index is None:
         return None
+    if _painted(crash):
+        taken = next((row for row in ancestors(run, index) if row.op in FROM_OUTSIDE and not row.inputs), None)
+        if taken is not None and (where := run.location(taken)) is not None:
+            return where  # the picture as it was taken over, sample by sample
     return (made_at(run, index) if of_types(run) else None) or brought_in(run, index)

@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.blame import Cause, cause
 from shapeguard.analysis.crash import Crash, crash_of
-from shapeguard.analysis.frozen import made_in_constructor
+from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
@@ -98,11 +98,11 @@ def _kept(run: Run, crash: Crash, kept: Kept) -> Finding:
 
 def _table(run: Run, frozen: Side | None) -> Location | None:
     """Where the table was kept whose size does not follow the data."""
-    last = frozen.hops[-1] if frozen is not None and frozen.hops else None
-    if frozen is None or last is None or last.source is not None:
+    made = kept_since_built(run, frozen) if frozen is not None else None
+    if frozen is None or made is None:
         return None
-    made = made_in_constructor(run, last.row)
-    return (written(run, last.row, frozen.size, last.after) or made) if made is not None else None
+    last = frozen.hops[-1]
+    return (written(run, last.row, frozen.size, last.after) if last.source is None else None) or made
 
 
 def _state(run: Run, found: Cause, state: bool) -> Location | None:

@@ -48,7 +48,9 @@ def _of_user(climber: Climber, want: Want, node: ast.Call) -> list[Hop] | None:
     found: list[Hop] = []
     for callee in entered:
         if callee.frame is not None:
-            text = libraries.text_entries(climber, want, node) if want.path and isinstance(want.path[0], str) else []
+            text = (
+                libraries.text_entries(climber, want, node) if any(isinstance(part, str) for part in want.path) else []
+            )
             scope = Scope(callee.file, callee.frame, call=callee.call, this=callee.this)
             found += text or returned(climber, callee.frame, scope, want.path, want.value)
         elif callee.this is not None and want.path:

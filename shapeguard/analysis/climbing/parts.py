@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ def project(climber: Climber, want: Want) -> list[Hop]:
         case ast.Dict():
             return _of_dict(climber, want, want.node)
         case ast.ListComp(elt=elt) | ast.SetComp(elt=elt) | ast.GeneratorExp(elt=elt) if not isinstance(first, str):
-            return [_entry(want, elt, rest)]
+            return [_nth(want, want.node, first, rest) or _entry(want, elt, rest)]
         case ast.DictComp(key=key, value=value):
             return [_entry(want, key if first is EACH else value, rest)]
         case ast.BinOp(left=left, right=right):
@@ -113,6 +114,27 @@ def project(climber: Climber, want: Want) -> list[Hop]:
         case ast.ClassDef() if isinstance(first, str):
             return field_hops(climber, want, [Instance(want.scope.file, want.node)])
     return []
+
+
+def _nth(want: Want, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, first: int | Each, rest: Path) -> Hop | None:
+    """The n-th element of a comprehension over a literal, with the literal's n-th entry in the place of the loop's name."""
+    match node.generators:
+        case [ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple(elts=elts) | ast.List(elts=elts), ifs=[])]:
+            if isinstance(first, int) and -len(elts) <= first < len(elts) and isinstance(elts[first], ast.Constant):
+                element = _Named(name, elts[first]).visit(copy.deepcopy(node.elt))
+                return Hop(None, replace(want, node=element, scope=replace(want.scope, at=node), path=rest))
+    return None
+
+
+class _Named(ast.NodeTransformer):
+    """Puts a value in the place of a name."""
+
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self.name = name
+        self.value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.value if node.id == self.name else node
 
 
 def _entry(want: Want, node: ast.AST, path: Path) -> Hop:
@@ -179,7 +201,7 @@ def _of_operation(want: Want, left: ast.expr, right: ast.expr) -> list[Hop]:
 def _of_text(climber: Climber, want: Want, node: ast.Constant) -> list[Hop]:
     """The line of a yaml or json text in which an entry stands."""
     code = climber.base[want.scope.file]
-    line = texts.entry_line(code, node, want.path)
+    line = texts.entry_line(code, node, want.path, want.value)
     if line is None:
         return []
     function = code.qualname(code.frame_of(node))

@@ -10,11 +10,17 @@ from shapeguard.analysis.climbing.code import Code
 from shapeguard.analysis.climbing.scopes import Path
 
 
-def entry_line(code: Code, node: ast.Constant, path: Path) -> int | None:
-    """The line, inside a text literal, of the entry at this path: its keys are looked for one after the other."""
+def entry_line(code: Code, node: ast.Constant, path: Path, value: int | None = None) -> int | None:
+    """The line, inside a text literal, of the entry at this path: its keys are looked for one after the other.
+
+    Of the blocks of a text, that the path does not tell apart, it is the first in which the entry has the value.
+    """
     if not isinstance(node.value, str):
         return None
     lines = code.source.lines[node.lineno - 1 : node.end_lineno]
+    if path and not isinstance(path[0], str) and isinstance(path[-1], str):
+        numbers = range(node.lineno, node.lineno + len(lines))
+        return next((n for n in numbers if value is not None and entry_value(code, n, path[-1]) == value), None)
     row = -1
     for key in (key for key in path if isinstance(key, str)):
         pattern = re.compile(rf"""(^|[\s"'{{,\[-]){re.escape(key)}["']?\s*[:=]""")

@@ -138,5 +138,21 @@ def multi_margin(call: Bound) -> Axes:
     return _reduced(call, target.axes)
 
 
+@register("ctc_loss", "CTCLoss", params="log_probs targets input_lengths target_lengths blank= reduction=")
+def ctc(call: Bound) -> Axes:
+    """Scores (length, batch, classes) with targets (batch, longest) or one after another, and two lengths for each row."""
+    scores, targets = call.tensor("log_probs"), call.tensor("targets")
+    must_have_rank(scores, 2, 3)
+    if scores.rank == 2:
+        return _reduced(call, [])
+    for name in ("input_lengths", "target_lengths"):
+        lengths = call.find(name)
+        if lengths is not None:
+            must_equal(scores.side(1), lengths.side(0) if lengths.rank else Side(lengths.label, None, 1), "batch", 1)
+    if targets.rank == 2:
+        must_equal(scores.side(1), targets.side(0), "batch", 1)
+    return _reduced(call, [scores.axes[1]])
+
+
 def _reduced(call: Bound, axes: Axes) -> Axes:
     return axes if call.text("reduction", "mean") == "none" else []

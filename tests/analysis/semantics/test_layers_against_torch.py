@@ -179,6 +179,25 @@ def _pair(op: str, *weights: str) -> Make:
     return make
 
 
+def _ctc(s: Sampler) -> Sampled:
+    rows = s.choice((1, 2, 3))
+    reduction = s.choice(("mean", "none"))
+    rows_of = [rows if s.maybe(0.8) else s.choice((1, 2, 3)) for _ in range(3)]
+    shapes: list[tuple[str, Shape]] = [
+        ("log_probs", (4, rows, 3)),
+        ("targets", (rows_of[0], 2)),
+        ("input_lengths", (rows_of[1],)),
+        ("target_lengths", (rows_of[2],)),
+    ]
+
+    def run() -> Any:
+        scores, targets, given, wanted = (shape for _, shape in shapes)
+        numbers = (torch.ones(targets).long(), torch.full(given, 4), torch.ones(wanted).long())
+        return F.ctc_loss(tensor(scores), *numbers, reduction=reduction)
+
+    return Call("ctc_loss", shapes, {"reduction": reduction}), run
+
+
 def _cosine(s: Sampler) -> Sampled:
     shape = s.shape(1, 3)
     tensors = [("x1", shape), ("x2", s.near(shape))]
@@ -324,6 +343,7 @@ CASES: dict[str, Make] = {
     **{op: _pair(op) for op in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div")},
     "binary_cross_entropy": _pair("binary_cross_entropy", "weight"),
     "binary_cross_entropy_with_logits": _pair("binary_cross_entropy_with_logits", "weight", "pos_weight"),
+    "ctc_loss": _ctc,
     "cosine_similarity": _cosine,
     "scaled_dot_product_attention": _sdpa,
     "MultiheadAttention": _multihead,

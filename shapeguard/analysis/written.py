@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, Site
 
 _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
@@ -37,7 +37,35 @@ def _says_otherwise(trail: list[Spot], size: int) -> bool:
 
 def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is at fault."""
-    return (without_shared_constant(run, trail) for trail in whole_trails(run, row, size, dim))
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    return (without_shared_constant(run, _by_key(run, sites, trail)) for trail in whole_trails(run, row, size, dim))
+
+
+def _by_key(run: Run, sites: list[Site], trail: list[Spot]) -> list[Spot]:
+    """The trail of the key where a number was looked up in a table of numbers: they are facts, the choice is the program's."""
+    if len(trail) < 2 or not _is_table(trail[-1]):
+        return trail
+    for spot in reversed(trail[:-1]):
+        match _parsed(spot):
+            case ast.Subscript(slice=ast.Name() | ast.Attribute() as key) if 0 <= spot.depth < len(sites):
+                chosen = climb(run.sources, sites[spot.depth :], key)
+                return [*trail[:-1], *chosen[1:]] if chosen and chosen[-1].kind in _WRITTEN_KINDS else trail
+    return trail
+
+
+def _is_table(spot: Spot) -> bool:
+    """Whether a spot is a dict of several numbers."""
+    match _parsed(spot):
+        case ast.Dict(values=[_, _, *_] as values):
+            return all(isinstance(value, ast.Constant) and type(value.value) is int for value in values)
+    return False
+
+
+def _parsed(spot: Spot) -> ast.expr | None:
+    try:
+        return ast.parse(spot.node_text, mode="eval").body
+    except SyntaxError:
+        return None
 
 
 def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
@@ -67,11 +95,7 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
 
 def _read_name(spot: Spot) -> str | None:
     """The entry that a spot reads: of ``cfg.batch_size`` and ``cfg["batch_size"]`` it is batch_size."""
-    try:
-        node = ast.parse(spot.node_text, mode="eval").body
-    except SyntaxError:
-        return None
-    match node:
+    match _parsed(spot):
         case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
             return name
     return None
@@ -110,10 +134,7 @@ def decided(trail: list[Spot]) -> Spot | None:
 
 
 def _computes(spot: Spot) -> bool:
-    try:
-        return isinstance(ast.parse(spot.node_text, mode="eval").body, ast.BinOp)
-    except SyntaxError:
-        return False
+    return isinstance(_parsed(spot), ast.BinOp)
 
 
 def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:

@@ -12,6 +12,10 @@ cosines and sines of rotary embeddings have the length of queries and keys.
 The length is a constant, or comes from a tensor before it was shifted, cropped or joined; the image is of another size than
 the one the table was made for. Or the positions of each step are counted from 0 again while the keys of earlier steps are kept.
 
+With padding on the left, positions counted from the first column are not those of the tokens: the first real token of a short
+row must be at position 0, as it is alone. Rotary models shift all of a row alike and hardly notice; a learned table (GPT-2)
+gives other vectors, and the row another text. Count from the mask: `(attention_mask.cumsum(-1) - 1).clamp(min=0)`.
+
 ## Example
 
 ```python
@@ -43,6 +47,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.counted_along import Restarted, restarted
@@ -51,7 +57,9 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
+from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
@@ -74,9 +82,42 @@ def check(run: Run) -> Iterator[Finding]:
         if not told:
             told = True
             yield _from_nothing(run, found_again)
+    for counted in () if told else _counting_padding(run):
+        told = True
+        yield counted
     failed = failed_op(run)
     if not told and failed is not None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
+
+
+def _counting_padding(run: Run) -> Iterator[Finding]:
+    """Positions that count the padding in front: made by hand for a generation, or left to a model that counts columns."""
+    for finding in at_the_door(run):
+        if finding.code == CODE:
+            yield msgspec.structs.replace(finding, location=_made_at(run, finding.location))
+    row = next(shifted_calls(run), None)
+    if row is not None:
+        ids = named(row, "input_ids", "inputs_embeds")
+        yield _finding(
+            run,
+            f"The rows are padded on the left and {row.op} is given no position ids: it counts columns, so the first real "
+            "token of a short row does not stand at position 0.",
+            run.location(row),
+            (run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+            None,
+            (),
+            "Pass `position_ids=(attention_mask.cumsum(-1) - 1).clamp(min=0)`, and the next number at every cached step.",
+            False,
+        )
+
+
+def _made_at(run: Run, call: Location | None) -> Location | None:
+    """Where the position ids of a generation were made; where that was not seen, the call."""
+    for row in run.of_kind("generate"):
+        positions = named(row, "position_ids")
+        if positions is not None and run.location(row) == call:
+            return run.birth(positions.origin) or call
+    return call
 
 
 def _ids_against_positions(run: Run, row: Row) -> Finding | None:
@@ -186,7 +227,7 @@ def _finding(
     message: str,
     location: Location | None,
     operands: tuple[OperandView, ...],
-    mismatch: Mismatch,
+    mismatch: Mismatch | None,
     lineage: tuple[LineageStep, ...],
     fix: str,
     failed: bool,

@@ -169,9 +169,9 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "odd heads": ("SG404", lambda at: {"model": _config(at, head_dim=7)}),
     "flash attention in float32": ("SG406", lambda at: {"model": _flash()}),
     "positions count padding": (
-        "SG407", lambda at: {"model": _gpt2(), "inputs": {**_batch(), "position_ids": torch.arange(6).expand(2, 6)}},
+        "SG403", lambda at: {"model": _gpt2(), "inputs": {**_batch(), "position_ids": torch.arange(6).expand(2, 6)}},
     ),
-    "left padding for an encoder that counts columns": ("SG407", lambda at: {"model": _bart(), "tokenizer": _left(), "prompts": PROMPTS}),
+    "left padding for an encoder that counts columns": ("SG403", lambda at: {"model": _bart(), "tokenizer": _left(), "prompts": PROMPTS}),
     "config of another checkpoint": ("SG603", lambda at: {"model": _config(at, num_key_value_heads=4)}),
 }  # fmt: skip
 

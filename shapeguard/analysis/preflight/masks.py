@@ -104,4 +104,4 @@ def positions_value(pipeline: Pipeline) -> Iterator[Problem]:
 
 def _counted(severity: Severity, message: str) -> Problem:
     fix = "Count them from the mask: `(attention_mask.cumsum(-1) - 1).clamp(min=0)`; for encoders pad on the right."
-    return Problem("SG407", severity, message, fix, ("position_ids", "padding_side"))
+    return Problem("SG403", severity, message, fix, ("position_ids", "padding_side"))

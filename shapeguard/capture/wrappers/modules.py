@@ -144,8 +144,19 @@ def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
         return {}
     config = getattr(model, "config", None)
     pads = [getattr(config, "pad_token_id", None)]
+    masked = "absent" if mask is None else mask_side(mask)
     return {
         "ids padded": ids_side(ids, pads),
-        "mask padded": "absent" if mask is None else mask_side(mask),
+        "mask padded": masked,
+        **({"counts columns": _counts_columns(model)} if masked in ("left", "both") else {}),
         "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
     }
+
+
+def _counts_columns(model: Any) -> bool:
+    """Whether a decoder looks positions up in a plain table, by column: tables of classes of their own read the mask."""
+    try:
+        tables = (getattr(part, "wpe", None) for part in (model, getattr(model, "base_model", None)))
+        return any(type(table) is torch.nn.Embedding for table in tables)
+    except Exception:
+        return False

@@ -86,7 +86,7 @@ CASES: dict[Check, tuple[str, str, Pipeline, Pipeline]] = {
         "SG403", "error", _with(batch={"positions_shape": (2, 4)}), _with(batch={"positions_shape": (1, 5)}),
     ),
     masks.positions_value: (
-        "SG407", "error", _with(batch={"positions": "padding"}, model={"learned_positions": True}),
+        "SG403", "error", _with(batch={"positions": "padding"}, model={"learned_positions": True}),
         _with(batch={"positions": "counted"}, model={"learned_positions": True}),
     ),
     vocabulary.batch_ids: ("SG104", "error", _with(batch={"largest": 100}), _with(batch={"largest": 99})),

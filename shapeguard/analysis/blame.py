@@ -272,11 +272,17 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     row = found.side.hops[-1].row
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
-    if apart is None and found.location == other.location and other.how == found.how:
+    if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
         return found._replace(
             location=_here(run), how="here"
         )  # one statement made both: it is their meeting that is wrong
     return found._replace(location=apart) if apart is not None else found
+
+
+def _two_models(found: Cause, other: Cause) -> bool:
+    """Whether one line made both sizes by calling two layers: which of them is the right one, nobody said."""
+    owners = [side.hops[-1].row.owner for side in (found.side, other.side) if side.hops]
+    return found.how == "data" and len(owners) == 2 and None not in owners and owners[0] != owners[1]
 
 
 def _swapped(both: list[Side]) -> int | None:

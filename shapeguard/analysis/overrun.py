@@ -11,6 +11,8 @@ from shapeguard.analysis.lookup import failed_lookup
 from shapeguard.analysis.models import Limit, limit_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.analysis.written import whole_trails
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
 _FED = frozenset({"input_ids", "labels", "decoder_input_ids", "inputs_embeds", "decoder_inputs_embeds"})
@@ -26,6 +28,7 @@ class Overrun(NamedTuple):
     failed: FailedOp | None
     limit: Limit | None
     table: Hop | None  # the slice that found less than it asked for
+    capped: Location | None = None  # where a buffer's length was limited, and the text's was not
 
 
 def overrun(run: Run) -> Overrun | None:
@@ -34,7 +37,13 @@ def overrun(run: Run) -> Overrun | None:
         return None
     call = run.failed_row("forward") or run.failed_row("generate")
     limit = limit_of(run, call)
-    return _lookup(run, call, limit) or _clipped(run) or _config(run, call, limit) or _refused(run, call, limit)
+    return (
+        _lookup(run, call, limit)
+        or _clipped(run)
+        or _capped(run)
+        or _config(run, call, limit)
+        or _refused(run, call, limit)
+    )
 
 
 def outgrown(run: Run) -> Overrun | None:
@@ -67,6 +76,25 @@ def _clipped(run: Run) -> Overrun | None:
         cut = next((hop for hop in hops if hop.row.op == "getitem" and asked_for(hop) == other > own), None)
         if cut is not None and _is_buffer(run, cut):
             return Overrun(other, own, other, failed, None, cut)
+    return None
+
+
+def _capped(run: Run) -> Overrun | None:
+    """A text that is written into a buffer as long as it may be at most: ``min(limit, prompt + new)``, and the prompt is longer."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "dim" or failed.op not in ("setitem", "copy_"):
+        return None
+    clash = failed.clash
+    value = failed.operands.get(clash.left)
+    allowed, needed = clash.sizes
+    hops = follow(run, value, clash.left_dim) if value is not None and clash.left_dim is not None else []
+    if not hops or hops[-1].row.op not in _BUILDERS or hops[-1].row.inputs or needed <= allowed:
+        return None
+    for trail in whole_trails(run, hops[-1].row, allowed, hops[-1].after):
+        limited = next((spot for spot in trail if spot.kind == "assign" and spot.node_text.startswith("min(")), None)
+        if limited is not None:
+            place = run.place(limited.file, limited.line, limited.function)
+            return Overrun(needed, allowed, needed, failed, None, None, place)
     return None
 
 

@@ -97,6 +97,8 @@ def _crash(run: Run, found: Overrun) -> Finding:
 
 
 def _message(found: Overrun) -> str:
+    if found.capped is not None:
+        return f"A sequence of {found.length} positions is written into a buffer whose length was limited to {found.allowed}."
     said = f"A sequence of {found.length} positions goes into a model that has {found.allowed}"
     if found.needed != found.length:
         return f"{said}: it counts positions from an offset and needs {found.needed} rows."
@@ -105,6 +107,8 @@ def _message(found: Overrun) -> str:
 
 def _location(run: Run, found: Overrun) -> Location | None:
     """Where the length was chosen; where it came with the data, the place that limits the positions."""
+    if found.capped is not None:
+        return found.capped
     if found.length > found.allowed and not _of_map(run, found):
         chosen = _generated(run, found) or fed_where(run, found.length, found.allowed)
         if chosen is not None:

@@ -41,11 +41,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, repeated_at, tokenized, was_cut
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 
 CODE, NAME = "SG107", "placeholder-feature-mismatch"
@@ -88,7 +90,11 @@ def _location(run: Run) -> Location | None:
     if (sliced := _rows_sliced(run)) is not None:
         return sliced
     written = count_written(run, row) if row is not None else None
-    return written or (run.location(row) if row is not None else _cut_by_hand(run) or repeated_at(run)) or run.failed_at
+    return (
+        written
+        or (run.location(row) if row is not None else _cut_by_hand(run) or _gathered(run) or repeated_at(run))
+        or run.failed_at
+    )
 
 
 def _rows_sliced(run: Run) -> Location | None:
@@ -102,6 +108,22 @@ def _rows_sliced(run: Run) -> Location | None:
         cut = next((hop for hop in follow(run, tensor, 0) if hop.changed and hop.row.op == "getitem"), None)
         if cut is not None and cut.size_before == other.last[0]:
             return run.location(cut.row)
+    return None
+
+
+def _gathered(run: Run) -> Location | None:
+    """Where the images were collected, one after the other, that go in together: each was to bring its placeholders."""
+    call = run.failed_row("forward", "generate")
+    pixels = next((t for t in call.inputs if t.label == "pixel_values"), None) if call is not None else None
+    joined = run.row(pixels.origin) if pixels is not None else None
+    node = call_of(run.expression(joined)) if joined is not None and joined.kind == "concat" else None
+    if joined is None or node is None or not node.args or len(joined.inputs) < 2:
+        return None
+    sites = [run.recording.sites[number] for number in run.recording.chains[joined.chain].sites]
+    for trail in climbs(run.sources, sites, node.args[0], whole=True):
+        last = trail.spots[-1]
+        if last.kind == "attribute" and last.line and last.function != sites[0].function:
+            return run.place(last.file, last.line, last.function)
     return None
 
 

@@ -71,7 +71,7 @@ def check(run: Run) -> Iterator[Finding]:
             told.add(row.chain)
             yield _finding(run, row, severity, _before(row))
     for row in run.of_kind("generate"):
-        if too_long(row) and row.chain not in told:
+        if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
 
@@ -120,7 +120,10 @@ def _finding(run: Run, row: Row, severity: Severity, cached: tuple[int, int]) ->
     keys, ids = given_cache(row), named(row, "input_ids", "inputs_embeds")
     new = (lengths(row) or (0, 0))[1]
     text = (
-        f"The cache holds {cached[1]} positions, the ids given with it are {new}: it is left from an earlier call."
+        f"The cache holds {cached[1]} positions of another text than the ids begin with; they are taken for its beginning, and "
+        f"of the {new} ids only those behind them are read."
+        if row.kind == "generate" and not too_long(row)
+        else f"The cache holds {cached[1]} positions, the ids given with it are {new}: it is left from an earlier call."
         if row.kind == "generate"
         else f"Each of these calls finds the tokens of the one before in its cache: {cached[0]} positions at first, "
         f"{cached[1]} at last."

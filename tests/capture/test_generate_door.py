@@ -181,3 +181,33 @@ def test_facts_of_a_loop_fold_into_one_row() -> None:
         for length in range(2, 12):
             model.generate(torch.full((1, length), 5), attention_mask=torch.ones(1, length).long(), max_new_tokens=1)
     assert [row.count for row in guard.recording.rows if row.kind == "generate"] == [10]
+
+
+def _answered(prompts: list[torch.Tensor], continued: bool) -> list[str]:
+    """Codes told of generations on one cache, each given its prompt alone or behind all that was said before."""
+    model = llama()
+    cache, said = None, torch.zeros(1, 0, dtype=torch.long)
+    guard = shapeguard.guard()
+    with guard:
+        for prompt in prompts:
+            said = torch.cat([said, prompt], dim=1) if continued else prompt
+            made = model.generate(
+                said,
+                attention_mask=torch.ones_like(said),
+                past_key_values=cache,
+                max_new_tokens=3,
+                min_new_tokens=3,
+                return_dict_in_generate=True,
+            )
+            cache, said = made.past_key_values, made.sequences
+    return [finding.code for finding in guard.report.findings if finding.severity.value == "error"]
+
+
+def test_a_cache_of_another_text_is_named() -> None:
+    prompts = [torch.tensor([[5, 6, 7]]), torch.tensor([[5, 9, 8, 7, 6, 5, 4, 3, 4, 5]])]
+    assert _answered(prompts, continued=False) == ["SG306"]
+
+
+def test_a_conversation_goes_on_with_its_cache() -> None:
+    prompts = [torch.tensor([[5, 6, 7]]), torch.tensor([[9, 8, 7]]), torch.tensor([[3]])]
+    assert _answered(prompts, continued=True) == []

@@ -17,8 +17,10 @@ from shapeguard.capture.paths import path_of
 from shapeguard.capture.preflight.batch import batch_facts, marks_of, without_marks
 from shapeguard.capture.preflight.cache import cache_facts
 from shapeguard.capture.preflight.ids import doomed, extremes
+from shapeguard.capture.preflight.kept import of_another_text, remember
 from shapeguard.capture.preflight.model import model_facts, settings_of
 from shapeguard.capture.state import state
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import idle, watched
 from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable
 from shapeguard.values.pipeline import BatchFacts, Settings, flat
@@ -73,7 +75,13 @@ class _Call:
         self._positional, self._kwargs = None, {}
         if doom:
             raise IndexError(doom)
-        return original(model, *args, **kwargs)
+        cache = kwargs.get("past_key_values")
+        result = original(model, *args, **kwargs)
+        try:
+            remember(cache, result)
+        except Exception as trouble:
+            own_trouble(trouble)
+        return result
 
     def labelled(self) -> dict[str, Any]:
         """The arguments by their names, the settings in force, and the facts that the checks of an audit ask for."""
@@ -111,8 +119,12 @@ class _Call:
             if found is not None:
                 batch = msgspec.structs.replace(batch, smallest=found[0], largest=found[1])
             facts |= flat(batch, "batch")
-        cache = cache_facts(self._kwargs.get("past_key_values"))
-        return facts | (flat(cache, "cache") if cache is not None else {})
+        given = self._kwargs.get("past_key_values")
+        cache = cache_facts(given)
+        if cache is None:
+            return facts
+        other = of_another_text(given, cache.length, rows)
+        return facts | flat(cache, "cache") | ({"another text": True} if other else {})
 
 
 def _given_ids(kwargs: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import msgspec
 from shapeguard.analysis.calls import call_of_row
 from shapeguard.analysis.layers import with_weight
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import dim_sources, known, output_shape
+from shapeguard.analysis.semantics import dim_sources, family, known, output_shape
 from shapeguard.values.findings import LineageStep
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -98,12 +98,20 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         call = with_weight(call_of_row(row, built=run.row(row.owner)))
         sources = [(by_label[label], before) for label, before in dim_sources(row.op, call, dim) if label in by_label]
         same = next(((source, before) for source, before in sources if source.last[before] == size), None)
+        if same is not None and same != sources[0] and _of_later(row, dim, size, same[1]):
+            same = None
         if same is not None or sources:
             source, before = same or sources[0]
             return Hop(row, source, before, dim, source.last[before], size, tuple(sources))
         if output_shape(row.op, call) is not None:
             return Hop(row, None, None, dim, None, size)  # made from an argument, or by the numbers of a layer
     return _by_size(row, dim, size)
+
+
+def _of_later(row: Row, dim: int, size: int, before: int) -> bool:
+    """Whether a later dim of a reshape's result has the same size, so that the source's dim is that one's: channels are kept."""
+    shape = row.outputs[0].last if row.outputs else ()
+    return family(row.op) == "reshape" and before != dim and size in shape[dim + 1 :]
 
 
 def _by_size(row: Row, dim: int, size: int) -> Hop:

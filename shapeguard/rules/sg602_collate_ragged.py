@@ -50,17 +50,22 @@ for batch in DataLoader(Clips(), batch_size=2):
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import in_default_collate, loader_built, user_remote_frame
+from shapeguard.analysis.overrun import asked_for
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
-from shapeguard.values.recording import NamedValue
+from shapeguard.values.recording import NamedValue, Row
 
 CODE, NAME = "SG602", "collate-ragged"
+_CUTTING = frozenset({"narrow", "pad", "interpolate", "slice"})
 
 
 class _Odd(NamedTuple):
@@ -151,13 +156,32 @@ def _message(odd: _Odd | None) -> str:
 def _made(run: Run, hops: list[Hop]) -> Location | None:
     """The line of the dataset that gave a sample its odd size, or handed it on last."""
     ops = [hop for hop in hops if hop.source is not None and hop.row.kind == "op"]
-    cuts = [hop for hop in ops if hop.row.op in ("getitem", "narrow", "pad", "interpolate", "slice")]
+    cuts = [hop for hop in hops if hop.row.op in _CUTTING or (hop in ops and hop.row.op == "getitem" and _cuts(hop))]
     changed = [
         hop for hop in ops if hop.changed and hop.row.inputs[0].first == hop.row.inputs[0].last
     ]  # others are samples only
     turned = [hop for hop in ops if hop.before is not None and hop.before != hop.after]  # sides changed places
     chosen = next(iter(cuts or turned or changed or ops), None)
-    return run.location(chosen.row) if chosen is not None else None
+    return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
+
+
+def _cuts(hop: Hop) -> bool:
+    """Whether an index takes a slice of the very dim; what picks one entry of another leaves it as it was."""
+    return hop.changed or asked_for(hop) is not None
+
+
+def _computed(run: Run, row: Row) -> Location | None:
+    """Where the size to which a sample is resized was computed from the sample, in the same function."""
+    node = call_of(run.expression(row)) if row.op in ("interpolate", "resize") else None
+    size = (
+        next((keyword.value for keyword in node.keywords if keyword.arg == "size"), None) if node is not None else None
+    )
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    for trail in climbs(run.sources, sites, size, whole=True) if isinstance(size, ast.Name) and sites else ():
+        made = trail.spots[1] if len(trail.spots) > 1 else None
+        if made is not None and made.kind == "assign" and any(sign in made.node_text for sign in "*/"):
+            return run.place(made.file, made.line, made.function)
+    return None
 
 
 def _loaded(run: Run) -> Location | None:

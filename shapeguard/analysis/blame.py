@@ -19,13 +19,14 @@ from shapeguard.analysis.climb import Spot, climbs, named_at
 from shapeguard.analysis.contents import brought_in, loader_of, mask_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
-from shapeguard.analysis.written import whole_trails, written, written_spot
+from shapeguard.analysis.written import shared_parameter, whole_trails, written, written_spot
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -160,6 +161,10 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return Cause(
             _here(run), "here", both[0]
         )  # both were made of one number: not that is wrong, what was made of it
+    if (grown := _grown_back(both)) is not None and (
+        place := run.location(both[grown[0]].hops[grown[1]].row)
+    ) is not None:
+        return causes[grown[0]]._replace(location=place, how="changed")
     if (multiplied := _multiplied(run, causes)) is not None:
         return Cause(_here(run), "here", both[1 - multiplied])
     call = called_rightly_elsewhere(run)
@@ -171,6 +176,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
+    if (left := _not_lengthened(run, failed, both, causes, index)) is not None:
+        return causes[1 - index]._replace(location=left, how="here")
     if (named := _alike(run, failed, both, causes, index)) is not None:
         return causes[index]._replace(location=named, how="here")
     extra = extra_change(run, *both)
@@ -192,6 +199,47 @@ def _of_one_number(run: Run, causes: list[Cause]) -> bool:
     place = causes[0].location
     ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
     return place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
+
+
+def _grown_back(both: list[Side]) -> tuple[int, int] | None:
+    """(side, hop) of a map that was made larger again, where halving an odd size had lost a line before.
+
+    It is there that a skip connection is met again: what is enlarged has to get the size of what it is joined with.
+    """
+    for index, side in enumerate(both[:2]):
+        other = both[1 - index]
+        grown, shrunk = _last_change(side), _last_change(other)
+        if grown is None or shrunk is None or side.dim is None or side.dim < 2:
+            continue
+        up, down = side.hops[grown], other.hops[shrunk]
+        if (up.size_before or up.size_after) >= up.size_after or up.row.kind == "concat":
+            continue
+        factor = up.size_after // (up.size_before or 1)
+        if (down.size_before or 0) > down.size_after and 0 < other.size - side.size < factor:
+            return index, grown
+    return None
+
+
+def _last_change(side: Side) -> int | None:
+    return next((number for number, hop in enumerate(side.hops) if hop.changed), None)
+
+
+def _not_lengthened(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function takes the operand that did not follow, when another function put a prefix before the other one."""
+    frame, found, other = run.user_frame, causes[index], causes[1 - index]
+    joined = found.side.hops[-1].row if found.how == "changed" and found.side.hops else None
+    if frame is None or joined is None or joined.kind != "concat" or other.how != "data":
+        return None
+    if found.location.function == frame.function or not _is_learned(run, joined.inputs[0]):
+        return None
+    views = {view.label: view.expression for view in failed.views(run)}
+    name = views.get(both[1 - index].label, "")
+    return named_at(run, frame, name) if name.isidentifier() else None
+
+
+def _is_learned(run: Run, part: TensorArg) -> bool:
+    """Whether a tensor is a parameter, laid out for the batch at most."""
+    return all(row.op in REPEATING or row.op == "unsqueeze" for row in ancestors(run, part))
 
 
 def _multiplied(run: Run, causes: list[Cause]) -> int | None:
@@ -302,8 +350,22 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     row = _construct_row(run, failed)
     if row is None:
         return None
+    if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
+        return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
     return written(run, row, of.size) or (run.location(row) if sized else None)
+
+
+def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
+    """Whether the other side was made by a layer that the very same call of a constructor built."""
+    sites = run.recording.chains[row.chain].sites
+    for other in sides(run, failed):
+        last = other.hops[-1] if other.hops and other.label != of.label else None
+        built = run.row(last.row.owner) if last is not None and last.row.kind == "module" else None
+        theirs = run.recording.chains[built.chain].sites if built is not None else ()
+        if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
+            return True
+    return False
 
 
 def _construct_row(run: Run, failed: FailedOp) -> Row | None:

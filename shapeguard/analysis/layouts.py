@@ -32,7 +32,7 @@ class Layout(NamedTuple):
 
 def refused_layout(run: Run) -> Layout | None:
     """The order that a failed call did not take."""
-    return _masked(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run)
+    return _masked(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run) or _state(run)
 
 
 def fitting_layouts(run: Run) -> Iterator[Layout]:
@@ -135,6 +135,36 @@ def _packed(run: Run) -> Layout | None:
         0,
         "Pass `batch_first=True`.",
     )
+
+
+def _state(run: Run) -> Layout | None:
+    """A failed recurrent layer whose state has as many rows as the input has in the dim that the layer takes for the length."""
+    for row in run.failed_rows:
+        by_label = {tensor.label: tensor for tensor in row.inputs}
+        given, state = by_label.get("input"), by_label.get("hx[0]") or by_label.get("hx")
+        built = run.row(row.owner)
+        if row.op not in ("LSTM", "GRU", "RNN") or given is None or state is None or built is None:
+            continue
+        if len(given.last) != 3 or len(state.last) != 3:
+            continue
+        batch_first = built.args.get("batch_first") is True
+        rows, length = given.last[:2] if batch_first else given.last[1::-1]
+        moved = moved_to(run, given) if batch_first else None
+        if not state.last[1] == length != rows or (batch_first and moved is None):
+            continue
+        order = "(batch, length, features)" if batch_first else "(length, batch, features)"
+        return Layout(
+            f"`{row.op}` takes {order} and reads {rows} rows in {format_shape(given.last)}; the state is for {length}, the other "
+            "dim: batch and length are swapped.",
+            run.location(moved if moved is not None else built) or _failing(run, row),
+            (run.tensor(given), run.tensor(state)),
+            (rows, length),
+            1,
+            "Leave the transposition out."
+            if moved is not None
+            else f"Build it with `batch_first=True`: `{built.op}(..., batch_first=True)`.",
+        )
+    return None
 
 
 def _cut_to_batch(run: Run) -> Layout | None:

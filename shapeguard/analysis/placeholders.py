@@ -99,10 +99,19 @@ def marks_ids(run: Run, mask: TensorArg | NamedValue) -> bool:
 
 def tokenized(run: Run) -> Row | None:
     """The tokenizer call behind the ids of the failed call, else the latest one."""
+    near = next((row for row in _behind(run) if row.kind == "tokenizer"), None)
+    return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
+
+
+def behind_ids(run: Run, row: Row) -> bool:
+    """Whether a tokenizer call is known to have made the ids of the failed call: lists of ids leave no trace."""
+    return any(other.id == row.id for other in _behind(run))
+
+
+def _behind(run: Run) -> Iterator[Row]:
     call = run.failed_row("forward", "generate")
     ids = next((t for t in call.inputs if t.label in ("input_ids", "inputs")), None) if call is not None else None
-    near = next((row for row in ancestors(run, ids) if row.kind == "tokenizer"), None) if ids is not None else None
-    return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
+    return ancestors(run, ids) if ids is not None else iter(())
 
 
 def was_cut(row: Row) -> bool:

@@ -47,6 +47,13 @@ class SourceFile:
         """The innermost statement that covers this line."""
         return self._statements.get(line)
 
+    def function_at(self, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """The innermost function whose body covers this line."""
+        nodes = ast.walk(self.tree) if self.tree is not None else ()
+        functions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        return max(around, key=lambda node: node.lineno, default=None)
+
     def first_line(self, line: int) -> int:
         """First line of the innermost statement that covers this line; a decorator is one, and a line of a text is one."""
         if line in self._texts:

@@ -13,6 +13,7 @@ from shapeguard.values.recording import Row, Site
 _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
+_NOT_OF_IT = 2
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -24,15 +25,53 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
     """The place at which the number was decided that gave a row its size."""
-    trails = list(written_trails(run, row, size, dim))
-    ordered = sorted(trails, key=lambda trail: _says_otherwise(trail, size))
+    told = [(_says_otherwise(trail, size), trail) for trail in written_trails(run, row, size, dim)]
+    ordered = [trail for other, trail in sorted(told, key=lambda pair: pair[0]) if other < _NOT_OF_IT]
     return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
 
 
-def _says_otherwise(trail: list[Spot], size: int) -> bool:
-    """Whether a trail ends at another number, with nothing computed on the way: it is not this one's."""
+def _says_otherwise(trail: list[Spot], size: int) -> int:
+    """How far a trail is from being this number's: it ends at another one with nothing computed on the way.
+
+    1 where the size is a multiple of it, as that of both directions of a recurrent layer is, or may be another of several
+    that were handed on together; 2 where it is none of it.
+    """
     text = trail[-1].node_text.lstrip("-") if trail else ""
-    return text.isdecimal() and int(text) != size and not any(_computes(spot) for spot in trail)
+    if not text.isdecimal() or int(text) == size or any(_computes(spot) for spot in trail):
+        return 0
+    one_of_several = any(isinstance(_parsed(spot), ast.Tuple | ast.List) for spot in trail)
+    return 1 if one_of_several or (int(text) and size % int(text) == 0) else _NOT_OF_IT
+
+
+def shared_parameter(run: Run, row: Row, size: int) -> bool:
+    """Whether a size was handed to a function under a name that several of its calls read: one use is wrong, not the number."""
+    place = run.location(row)
+    frame = run.sources[place.file].function_at(place.line) if place is not None else None
+    if place is None or frame is None:
+        return False
+    parameters = {arg.arg for arg in [*frame.args.args, *frame.args.kwonlyargs]} - {"self"}
+    for argument in _arguments(run, row, None):
+        names = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} & parameters
+        if names and _gives(run, row, argument, size):
+            return any(_uses(frame, name) > 1 for name in names)
+    return False
+
+
+def _gives(run: Run, row: Row, argument: ast.expr, size: int) -> bool:
+    """Whether an argument can have given a size: its trail does not end at another number."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    trail = climb(run.sources, sites, argument, value=size)
+    return bool(trail) and _says_otherwise(trail, size) == 0
+
+
+def _uses(frame: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> int:
+    """How many calls of a function's body are handed a name."""
+    return sum(
+        any(isinstance(node, ast.Name) and node.id == name for given in [*call.args, *(k.value for k in call.keywords)]
+            for node in ast.walk(given) if not isinstance(given, ast.Call))
+        for call in ast.walk(frame)
+        if isinstance(call, ast.Call)
+    )  # fmt: skip
 
 
 def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
@@ -128,9 +167,17 @@ def decided(trail: list[Spot]) -> Spot | None:
             ends.append(spot)
         if _computes(spot):
             return ends[-1] if ends else None
-    if trail and trail[-1].kind == "data":
-        ends = [spot for spot in ends if spot.kind != "assign"]
+    if trail and (trail[-1].kind == "data" or _asked_for(trail[-1])):
+        ends = [spot for spot in ends if spot.kind not in ("assign", "call")]
     return ends[-1] if ends else None
+
+
+def _asked_for(spot: Spot) -> bool:
+    """Whether a number is what an object said when it was asked, a file's number of channels: nobody wrote it."""
+    match _parsed(spot):
+        case ast.Call(func=ast.Attribute(), args=[], keywords=[]):
+            return spot.kind in ("call", "assign")
+    return False
 
 
 def _computes(spot: Spot) -> bool:

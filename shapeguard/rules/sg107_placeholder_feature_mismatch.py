@@ -45,7 +45,15 @@ from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
-from shapeguard.analysis.placeholders import Placeholders, count_written, placeholders, repeated_at, tokenized, was_cut
+from shapeguard.analysis.placeholders import (
+    Placeholders,
+    behind_ids,
+    count_written,
+    placeholders,
+    repeated_at,
+    tokenized,
+    was_cut,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -90,11 +98,12 @@ def _location(run: Run) -> Location | None:
     if (sliced := _rows_sliced(run)) is not None:
         return sliced
     written = count_written(run, row) if row is not None else None
-    return (
-        written
-        or (run.location(row) if row is not None else _cut_by_hand(run) or _gathered(run) or repeated_at(run))
-        or run.failed_at
-    )
+    if written is not None:
+        return written
+    by_hand = repeated_at(run) if row is None or not behind_ids(run, row) else None
+    if row is not None:
+        return by_hand or run.location(row)
+    return _cut_by_hand(run) or _gathered(run) or by_hand or run.failed_at
 
 
 def _rows_sliced(run: Run) -> Location | None:

@@ -37,6 +37,7 @@ head(features(torch.randn(4, 3, 25, 25)))
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
@@ -57,6 +58,10 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if joined_elsewhere(run, crash) is not None:
         return
+    unmerged = _unmerged(crash)
+    if unmerged:
+        yield _not_flattened(run, crash, unmerged)
+        return
     turned = _not_transposed(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -67,6 +72,29 @@ def check(run: Run) -> Iterator[Finding]:
         f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
         "not from a separate calculation.",
         location=(_reduced(run, crash) or here(run)) if turned else None,
+    )  # fmt: skip
+
+
+def _unmerged(crash: Crash) -> tuple[int, ...]:
+    """The last dims of the input, the batch left out, that multiply to the features the layer was built for; () where none do."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[:1]]
+    given, wanted = shapes[0] if shapes else (), crash.clash.sizes[1]
+    products = ((given[dim:], math.prod(given[dim:])) for dim in range(1, len(given) - 1))
+    return next((dims for dims, product in products if product == wanted and min(dims) > 0), ())
+
+
+def _not_flattened(run: Run, crash: Crash, dims: tuple[int, ...]) -> Finding:
+    given = crash.failed.call.tensors[0][1]
+    handed = run.user_frame.operands if run.user_frame is not None else ()
+    name = next((value.expression for value in handed if value.shape == given), "input")
+    made = " * ".join(map(str, dims))
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` takes {crash.clash.sizes[1]} features, and `{name}` has them in {len(dims)} dims, {made}: they were "
+        "not flattened.",
+        crash.suspect,
+        f"Flatten them before the layer: `.flatten({-len(dims)})`.",
+        location=here(run),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
 from shapeguard.analysis.written import shared_parameter, whole_trails, written, written_spot
@@ -37,6 +39,7 @@ DATA = frozenset(
 )
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
 REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
+_NEAR = 12  # ops behind an operand among which the layer before is looked for
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
 
 
@@ -172,16 +175,25 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
     index = _to_blame(run, failed, both, causes) if alone is None else alone
+    if index == _swapped(both) and _made_here(run, both[index]):
+        return causes[index]._replace(location=_here(run), how="here")  # laid out so by a layer of this function
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
-    if (left := _not_lengthened(run, failed, both, causes, index)) is not None:
+    left = _not_lengthened(run, failed, both, causes, index) or _not_split(run, failed, both, causes, index)
+    if left is not None:
         return causes[1 - index]._replace(location=left, how="here")
     if (named := _alike(run, failed, both, causes, index)) is not None:
         return causes[index]._replace(location=named, how="here")
     extra = extra_change(run, *both)
-    if extra is not None and extra[0] == index and (place := _by_layer(run, extra[1])) is not None:
+    own = {hop.row.id for hop in both[index].hops}
+    if (
+        extra is not None
+        and extra[0] == index
+        and extra[1].row.id in own
+        and (place := _by_layer(run, extra[1])) is not None
+    ):
         return causes[index]._replace(location=place, how="built")
     return _at_its_caller(run, causes[index], causes[1 - index])
 
@@ -209,13 +221,14 @@ def _grown_back(both: list[Side]) -> tuple[int, int] | None:
     for index, side in enumerate(both[:2]):
         other = both[1 - index]
         grown, shrunk = _last_change(side), _last_change(other)
-        if grown is None or shrunk is None or side.dim is None or side.dim < 2:
+        if grown is None or side.dim is None or side.dim < 2:
             continue
-        up, down = side.hops[grown], other.hops[shrunk]
+        up, down = side.hops[grown], other.hops[shrunk] if shrunk is not None else None
         if (up.size_before or up.size_after) >= up.size_after or up.row.kind == "concat":
             continue
         factor = up.size_after // (up.size_before or 1)
-        if (down.size_before or 0) > down.size_after and 0 < other.size - side.size < factor:
+        halved = down is None or down.size_before is None or down.size_before > down.size_after
+        if halved and 0 < other.size - side.size < factor:
             return index, grown
     return None
 
@@ -235,6 +248,37 @@ def _not_lengthened(run: Run, failed: FailedOp, both: list[Side], causes: list[C
     views = {view.label: view.expression for view in failed.views(run)}
     name = views.get(both[1 - index].label, "")
     return named_at(run, frame, name) if name.isidentifier() else None
+
+
+def _not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function takes the operand that it did not put through the helper which folds dims of the others."""
+    frame, found, other = run.user_frame, causes[index], causes[1 - index]
+    folded = found.side.hops[-1] if found.how == "changed" and found.side.hops else None
+    if frame is None or folded is None or len(folded.merged) < 2 or other.how != "data":
+        return None
+    if family(folded.row.op) != "reshape" or found.location.function == frame.function:
+        return None
+    alike = [
+        row for row in run.rows[: failed.row.id if failed.row is not None else None] if _same_line(run, row, folded.row)
+    ]
+    if folded.row.count + sum(row.count for row in alike if row.id != folded.row.id) < 2:
+        return None
+    views = {view.label: view.expression for view in failed.views(run)}
+    name = views.get(both[1 - index].label, "")
+    return named_at(run, frame, name) if name.isidentifier() else None
+
+
+def _same_line(run: Run, row: Row, other: Row) -> bool:
+    chains = run.recording.chains
+    return row.op == other.op and chains[row.chain].sites[:1] == chains[other.chain].sites[:1]
+
+
+def _made_here(run: Run, side: Side) -> bool:
+    """Whether the failing function made the operand itself, with a layer."""
+    row = run.row(side.hops[0].row.id) if side.hops else None
+    place = run.location(row) if row is not None and row.kind == "module" else None
+    frame = run.user_frame
+    return place is not None and frame is not None and place.file == frame.file and place.function == frame.function
 
 
 def _is_learned(run: Run, part: TensorArg) -> bool:
@@ -360,11 +404,17 @@ def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
     """Whether the other side was made by a layer that the very same call of a constructor built."""
     sites = run.recording.chains[row.chain].sites
     for other in sides(run, failed):
-        last = other.hops[-1] if other.hops and other.label != of.label else None
-        built = run.row(last.row.owner) if last is not None and last.row.kind == "module" else None
-        theirs = run.recording.chains[built.chain].sites if built is not None else ()
-        if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
-            return True
+        if other.label == of.label or other.value is None:
+            continue
+        for made in islice(ancestors(run, other.value), _NEAR):
+            built = (
+                run.row(made.owner)
+                if made.kind == "module" and made.outputs and other.size in made.outputs[0].last
+                else None
+            )
+            theirs = run.recording.chains[built.chain].sites if built is not None else ()
+            if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
+                return True
     return False
 
 

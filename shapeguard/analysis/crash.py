@@ -39,3 +39,11 @@ def crash_of(run: Run) -> Crash | None:
 def causes(run: Run, crash: Crash) -> list[Cause]:
     """Where each of the two sizes was decided."""
     return [cause(run, crash.failed, side) for side in sides(run, crash.failed)]
+
+
+def lacks_channel(crash: Crash) -> bool:
+    """Whether a convolution for one channel was given rows of images without an axis for it: they are taken for channels."""
+    shapes = dict(crash.failed.call.tensors)
+    weight, given = shapes.get("weight", ()), shapes.get("input", ())
+    alone = crash.family == "conv" and crash.clash.role == "channel" and len(given) == len(weight) - 1 > 1
+    return alone and crash.clash.kind == "dim" and weight[1] == 1 < given[0]

@@ -63,7 +63,7 @@ def _masked(run: Run) -> Layout | None:
         return Layout(
             f"The padding mask is {format_shape(mask)}, the keys are {format_shape(key)}, and the layer takes {order}: "
             "batch and length are swapped.",
-            _length_first_mask(run) or (None if batch_first else _built(run)) or _failing(run, row),
+            _length_first_mask(run) or (_moved_mask(run) if batch_first else _built(run)) or _failing(run, row),
             tuple(run.tensor(tensor) for tensor in row.inputs),
             (mask[0], mask[1]),
             0,
@@ -209,6 +209,16 @@ def _length_first_mask(run: Run) -> Location | None:
             made = run.row(mask.origin) if mask.label.endswith("key_padding_mask") else None
             hops = follow(run, mask, 0) if made is not None else []
             if made is not None and hops and hops[-1].row.op == "arange":
+                return run.location(made)
+    return None
+
+
+def _moved_mask(run: Run) -> Location | None:
+    """Where a padding mask of rows and positions was transposed."""
+    for failed in run.failed_rows:
+        for mask in failed.inputs:
+            made = run.row(mask.origin) if mask.label.endswith("key_padding_mask") else None
+            if made is not None and (made.op in MOVES or made.op in ("t", "T")):
                 return run.location(made)
     return None
 

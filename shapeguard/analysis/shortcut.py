@@ -30,6 +30,15 @@ def condition_of_shortcut(run: Run, failed: FailedOp) -> Location | None:
     return run.place(*found[0]) if found else None
 
 
+def lacks_projection(run: Run, failed: FailedOp) -> bool:
+    """Whether a residual sum adds what went into a block as it is to what came out with other channels and another resolution."""
+    shapes = [shape for _, shape in failed.call.tensors[:2]]
+    if failed.op not in _SUMS or len(shapes) != 2 or not len(shapes[0]) == len(shapes[1]) > 2:
+        return False
+    one, other = shapes
+    return one[0] == other[0] and one[1] != other[1] and one[2:] != other[2:] and _is_residual(run, failed)
+
+
 def _is_residual(run: Run, failed: FailedOp) -> bool:
     """Whether one operand is what the other was made of."""
     values = [failed.operands.get(label) for label in ("input", "other")]

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
@@ -85,7 +85,12 @@ def check(run: Run) -> Iterator[Finding]:
         yield refused
         return
     crash = crash_of(run)
-    if crash is None or crash.family not in ("conv", "norm") or crash.clash.kind not in ("dim", "divides"):
+    if (
+        crash is None
+        or crash.family not in ("conv", "norm")
+        or crash.clash.kind not in ("dim", "divides")
+        or lacks_channel(crash)
+    ):
         return
     yield clash_finding(
         run, crash.failed, CODE, NAME,

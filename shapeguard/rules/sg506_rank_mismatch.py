@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of
-from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import bare_squeeze, handed_in
 from shapeguard.analysis.run import Run
@@ -57,14 +57,17 @@ def check(run: Run) -> Iterator[Finding]:
         yield extra
         return
     crash = crash_of(run)
-    if crash is None or crash.clash.kind != "rank" or crash.family in ("concat", "loss", "state_dict"):
+    channel = crash is not None and lacks_channel(crash)
+    if crash is None or not (channel or crash.clash.kind == "rank") or crash.family in ("concat", "loss", "state_dict"):
         return
     line = _squeezed(run, crash) or _wrong_layer(run, crash) or _handed_in(run, crash)
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` of {shapes}: {crash.clash.text}.",
+        f"`{crash.failed.op}` of {shapes}: "
+        + ("the input has no axis for its one channel, and its rows are taken for channels." if channel else f"{crash.clash.text}."),
         crash.suspect,
+        "Give the images their channel: `x.unsqueeze(1)`." if channel else
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip

@@ -76,7 +76,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen) or _state(run, found, state),
+        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from shapeguard.analysis.blame import Cause, cause, suspect
+from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import Cause, cause, suspect
+from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side

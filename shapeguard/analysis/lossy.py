@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import DATA
+from shapeguard.analysis.causes import DATA
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.loading import loop_at
 from shapeguard.analysis.run import Run

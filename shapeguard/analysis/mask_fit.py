@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause
+from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors

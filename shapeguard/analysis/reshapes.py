@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause, part_of
+from shapeguard.analysis.causes import cause, part_of
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run

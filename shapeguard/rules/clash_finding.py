@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.blame import Cause
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash

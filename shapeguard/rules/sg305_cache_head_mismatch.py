@@ -46,8 +46,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.heads import read_at
 from shapeguard.analysis.lineage import Hop, follow, steps

@@ -49,8 +49,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shapeguard.analysis.blame import cause
 from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.causes import cause
 from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors

@@ -34,7 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import Cause, suspect
+from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size

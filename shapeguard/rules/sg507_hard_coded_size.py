@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.blame import Cause, cause
+from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand

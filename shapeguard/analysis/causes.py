@@ -1,0 +1,187 @@
+"""Where a size was decided.
+
+An op of the user's code changed it (a slice, a squeeze, a concatenation, a view), it was written down as a number (an
+argument, a constant, a config entry: found by climbing the source), the layer was built whose weight has it, or the data
+came in with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from shapeguard.analysis.climb import Spot, climbs
+from shapeguard.analysis.contents import brought_in, mask_of
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.written import shared_parameter, whole_trails, written
+from shapeguard.values.findings import LineageStep, Location
+from shapeguard.values.recording import Row, TensorArg
+
+How = Literal["counted", "changed", "written", "built", "data", "here"]
+DATA = frozenset(
+    {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
+)
+_NEAR = 12  # ops behind an operand among which the layer before is looked for
+_PARTS = 64  # rows before a container's construction in which its parts are looked for
+
+
+class Cause(NamedTuple):
+    """Where a size was decided."""
+
+    location: Location
+    how: How
+    side: Side
+
+    def lineage(self, run: Run) -> tuple[LineageStep, ...]:
+        """The life of the size, oldest first."""
+        return steps(run, list(self.side.hops))
+
+
+def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
+    """Where the size of a side was decided; at worst the failing statement itself."""
+    last = of.hops[-1] if of.hops else None
+    if last is None and (number := _own_number(run, failed, of)) is not None:
+        return Cause(number, "written", of)
+    if last is None:
+        built = built_at(run, failed, of)
+        return Cause(built, "built", of) if built is not None else Cause(statement_here(run), "here", of)
+    location = run.location(last.row) or statement_here(run)
+    if not last.changed:
+        return Cause(location, "data", of)
+    if (mask := mask_of(last.row)) is not None:
+        return Cause(brought_in(run, mask) or location, "counted", of)
+    if (made := by_layer(run, last)) is not None:
+        return Cause(made, "built", of)
+    if last.size_before is not None:
+        natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role in ("inner", "channel")
+        return Cause(location, "data" if natural else "changed", of)
+    if last.row.op in DATA or not _is_written_call(run, last.row):
+        return Cause(location, "data", of)
+    read = read_through(run, of)
+    if read is not of:
+        return cause(run, failed, read)
+    direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
+    return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _own_number(run: Run, failed: FailedOp, of: Side) -> Location | None:
+    """Where the number is written that the failed op itself was given: ``k`` of ``topk``."""
+    named = of.value is None and failed.row is not None and failed.row.args.get(of.label) == of.size
+    return written(run, failed.row, of.size) if named and failed.row is not None else None
+
+
+def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int] | None:
+    """The tensor, and its dim, whose size an op was given: ``torch.eye(labels.shape[0])``, ``torch.eye(len(self.pairs))``."""
+    trail = next(iter(whole_trails(run, row, size, dim)), [])
+    sites = run.recording.chains[row.chain].sites
+    if len(trail) != 2 or trail[-1].kind != "data" or not sites:
+        return None
+    text = trail[-1].node_text
+    if not text.replace(".", "_").isidentifier():
+        return None
+    chain = [run.recording.sites[number] for number in sites]
+    named = climbs(run.sources, chain, text, whole=True)
+    kind = "assign" if text.isidentifier() else "attribute"
+    place = next((t.spots[1] for t in named if len(t.spots) > 1 and t.spots[1].kind == kind), None)
+    for other in reversed(run.rows[: row.id] if place is not None else ()):
+        made = place is not None and other.outputs and size in other.outputs[0].last
+        if made and place is not None and _stands_at(run, other, place, sites if kind == "assign" else None):
+            out = msgspec.structs.replace(other.outputs[0], origin=other.id)
+            return out, out.last.index(size)
+    return None
+
+
+def _stands_at(run: Run, row: Row, place: Spot, sites: Sequence[int] | None) -> bool:
+    """Whether a row was made by a statement: in the same call of its function, or, for an attribute, at any time."""
+    ours = run.recording.chains[row.chain].sites
+    if sites is not None:
+        return bool(ours) and run.recording.sites[ours[0]].line == place.line and ours[1:] == sites[1:]
+    return any((site := run.recording.sites[number]).line == place.line and site.file == place.file for number in ours)
+
+
+def read_through(run: Run, of: Side) -> Side:
+    """The side with its life before the tensor whose size an op was told."""
+    last = of.hops[-1] if of.hops else None
+    if last is None or not last.changed or last.size_before is not None or not _is_written_call(run, last.row):
+        return of
+    read = _read_from(run, last.row, of.size, last.after)
+    return of._replace(hops=(*of.hops, *follow(run, *read))) if read is not None else of
+
+
+def by_layer(run: Run, hop: Hop) -> Location | None:
+    """Where the layer was built that changed or made a size: its numbers did it, not the line that calls it."""
+    built = run.row(hop.row.owner)
+    if hop.row.kind != "module" or built is None or built.kind != "construct":
+        return None
+    if built.op.startswith("Adaptive") and hop.size_after == 1:
+        return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
+    if built.op == "Sequential":
+        built = part_of(run, built, hop.size_after) or built
+    return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
+
+
+def part_of(run: Run, container: Row, size: int) -> Row | None:
+    """The layer of a container whose output has this size: the last one built before the container for as many."""
+    for row in reversed(run.rows[max(0, container.id - _PARTS) : container.id]):
+        if row.kind == "construct" and size in (row.args.get("out_channels"), row.args.get("out_features")):
+            return row
+    return None
+
+
+def _is_written_call(run: Run, row: Row) -> bool:
+    """Whether the op is what the user's expression calls, and not something a library did for it (``torch.load``)."""
+    return row.op.strip("_") in run.expression(row)
+
+
+def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
+    """The user's line that decided the size of a layer's weight: the constructor's argument climbed to where it is written."""
+    row = _construct_row(run, failed)
+    if row is None:
+        return None
+    if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
+        return run.location(row)
+    sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
+    return written(run, row, of.size) or (run.location(row) if sized else None)
+
+
+def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
+    """Whether the other side was made by a layer that the very same call of a constructor built."""
+    sites = run.recording.chains[row.chain].sites
+    for other in sides(run, failed):
+        if other.label == of.label or other.value is None:
+            continue
+        for made in islice(ancestors(run, other.value), _NEAR):
+            built = (
+                run.row(made.owner)
+                if made.kind == "module" and made.outputs and other.size in made.outputs[0].last
+                else None
+            )
+            theirs = run.recording.chains[built.chain].sites if built is not None else ()
+            if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
+                return True
+    return False
+
+
+def _construct_row(run: Run, failed: FailedOp) -> Row | None:
+    """The row in which the failing layer was built: by the failed call itself, else by the innermost frame that is a layer's."""
+    numbers = [failed.row.owner if failed.row is not None else None]
+    for frame in reversed(run.frames):
+        if frame.user:
+            break
+        numbers.append(frame.owner)
+    rows = (run.row(number) for number in numbers)
+    return next((row for row in rows if row is not None and row.kind == "construct"), None)
+
+
+def statement_here(run: Run) -> Location:
+    """The statement that was running in the user's code."""
+    frame = run.user_frame or run.inner_frame
+    return run.statement_of(frame) if frame is not None else Location("", 0)

@@ -1,0 +1,103 @@
+"""The side of a clash that did not follow: the other was changed on purpose, and nobody changed this one with it."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import Side
+from shapeguard.analysis.written import written_spot
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, TensorArg
+
+REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
+
+
+def multiplied(run: Run, causes: list[Cause]) -> int | None:
+    """The side whose size the code made by multiplying the other one's, as beams multiply rows: the other did not follow."""
+    for index, found in enumerate(causes):
+        ours, other = found.side, causes[1 - index].side
+        if (
+            found.how != "written"
+            or not ours.hops
+            or other.size < 2
+            or ours.size == other.size
+            or ours.size % other.size
+        ):
+            continue
+        last = ours.hops[-1]
+        spot = written_spot(run, last.row, ours.size, last.after)
+        match ast.parse(spot.node_text, mode="eval").body if spot is not None and spot.kind == "assign" else None:
+            case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):
+                return index
+    return None
+
+
+def grown_back(both: list[Side]) -> tuple[int, int] | None:
+    """(side, hop) of a map that was made larger again, where halving an odd size had lost a line before.
+
+    It is there that a skip connection is met again: what is enlarged has to get the size of what it is joined with.
+    """
+    for index, side in enumerate(both[:2]):
+        other = both[1 - index]
+        grown, shrunk = _last_change(side), _last_change(other)
+        if grown is None or side.dim is None or side.dim < 2:
+            continue
+        up, down = side.hops[grown], other.hops[shrunk] if shrunk is not None else None
+        if (up.size_before or up.size_after) >= up.size_after or up.row.kind == "concat":
+            continue
+        factor = up.size_after // (up.size_before or 1)
+        halved = down is None or down.size_before is None or down.size_before > down.size_after
+        if halved and 0 < other.size - side.size < factor:
+            return index, grown
+    return None
+
+
+def _last_change(side: Side) -> int | None:
+    return next((number for number, hop in enumerate(side.hops) if hop.changed), None)
+
+
+def not_lengthened(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function takes the operand that did not follow, when another function put a prefix before the other one."""
+    frame, found, other = run.user_frame, causes[index], causes[1 - index]
+    joined = found.side.hops[-1].row if found.how == "changed" and found.side.hops else None
+    if frame is None or joined is None or joined.kind != "concat" or other.how != "data":
+        return None
+    if found.location.function == frame.function or not _is_learned(run, joined.inputs[0]):
+        return None
+    views = {view.label: view.expression for view in failed.views(run)}
+    name = views.get(both[1 - index].label, "")
+    return named_at(run, frame, name) if name.isidentifier() else None
+
+
+def _is_learned(run: Run, part: TensorArg) -> bool:
+    """Whether a tensor is a parameter, laid out for the batch at most."""
+    return all(row.op in REPEATING or row.op == "unsqueeze" for row in ancestors(run, part))
+
+
+def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function takes the operand that it did not put through the helper which folds dims of the others."""
+    frame, found, other = run.user_frame, causes[index], causes[1 - index]
+    folded = found.side.hops[-1] if found.how == "changed" and found.side.hops else None
+    if frame is None or folded is None or len(folded.merged) < 2 or other.how != "data":
+        return None
+    if family(folded.row.op) != "reshape" or found.location.function == frame.function:
+        return None
+    alike = [
+        row for row in run.rows[: failed.row.id if failed.row is not None else None] if _same_line(run, row, folded.row)
+    ]
+    if folded.row.count + sum(row.count for row in alike if row.id != folded.row.id) < 2:
+        return None
+    views = {view.label: view.expression for view in failed.views(run)}
+    name = views.get(both[1 - index].label, "")
+    return named_at(run, frame, name) if name.isidentifier() else None
+
+
+def _same_line(run: Run, row: Row, other: Row) -> bool:
+    chains = run.recording.chains
+    return row.op == other.op and chains[row.chain].sites[:1] == chains[other.chain].sites[:1]

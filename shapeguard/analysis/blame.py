@@ -125,7 +125,21 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     if changed is not None:
         return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
-    return min((0, 1), key=lambda i: (_ORDER.index(causes[i].how), len(causes[i].side.hops)))
+    owner = _owner(run)
+    return min(
+        (0, 1),
+        key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
+    )
+
+
+def _owner(run: Run) -> str:
+    """The class whose method failed; "" where it was a plain function."""
+    return run.user_frame.function.rpartition(".")[0] if run.user_frame is not None else ""
+
+
+def _within(found: Cause, owner: str) -> bool:
+    """Whether a size was decided in the class that failed, and not by what was handed to it."""
+    return bool(owner) and found.location.function.startswith(f"{owner}.")
 
 
 def _told_number(found: Cause) -> bool:

@@ -8,6 +8,7 @@ came in with it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -21,7 +22,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.written import shared_parameter, whole_trails, written
+from shapeguard.analysis.written import shared_parameter, sums, whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -60,6 +61,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return Cause(brought_in(run, mask) or location, "counted", of)
     if (made := by_layer(run, last)) is not None:
         return Cause(made, "built", of)
+    if (number := _of_whole_number(run, last, of.size)) is not None:
+        return Cause(number, "written", of)
     if last.size_before is not None:
         natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role in ("inner", "channel")
         return Cause(location, "data" if natural else "changed", of)
@@ -70,6 +73,21 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _of_whole_number(run: Run, last: Hop, size: int) -> Location | None:
+    """Where the number is written of which a table was counted out in parts that were put together again.
+
+    ``arange(0, dim, 2)`` twice is ``dim`` long: what joined the halves did not choose the size.
+    """
+    if last.row.kind != "concat" or last.source is None or last.before is None:
+        return None
+    root = next(
+        (hop.row for hop in follow(run, last.source, last.before) if hop.row.op in ("arange", "linspace")), None
+    )
+    if root is None or root.inputs or size not in [n for n in root.args.values() if type(n) is int]:
+        return None
+    return written(run, root, size)
 
 
 def _own_number(run: Run, failed: FailedOp, of: Side) -> Location | None:
@@ -146,10 +164,26 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     row = _construct_row(run, failed)
     if row is None:
         return None
+    if (term := _odd_term(run, failed, of, row)) is not None:
+        return term
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
     return written(run, row, of.size) or (run.location(row) if sized else None)
+
+
+def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:
+    """Where the term of a sum is written that is not among the sizes which were joined: ``obs + act`` for (11, 3) as 11 + 1."""
+    joined = next((side.hops[-1].row for side in sides(run, failed) if side.label != of.label and side.hops), None)
+    if joined is None or joined.kind != "concat" or not joined.inputs:
+        return None
+    parts = Counter(tensor.last[-1] for tensor in joined.inputs if tensor.last)
+    for terms in sums(run, row, of.size):
+        left = Counter(value for _, value in terms) - parts
+        odd = [spot for spot, value in terms if left[value]]
+        if left.total() == 1 and (parts - Counter(value for _, value in terms)).total() == 1 and odd:
+            return run.place(odd[0].file, odd[0].line, odd[0].function)
+    return None
 
 
 def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:

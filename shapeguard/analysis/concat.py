@@ -20,6 +20,7 @@ from shapeguard.analysis.sides import sides
 from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
+_KEYS_RANK, _KEYS_LENGTH = 4, 2
 
 
 class FailedConcat(NamedTuple):
@@ -141,7 +142,10 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     if concat.failed_dim is not None and _wanted_together(run, concat):
         return False
     if are_pieces(run, concat):
-        return batch_dim(run, concat) == along
+        keys = (
+            len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
+        )  # (batch, heads, length, head_dim), call by call
+        return keys or batch_dim(run, concat) == along
     return not is_batch_dim(concat)
 
 

@@ -14,6 +14,7 @@ _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
 _NOT_OF_IT = 2
+_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -25,22 +26,43 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
     """The place at which the number was decided that gave a row its size."""
-    told = [(_says_otherwise(trail, size), trail) for trail in written_trails(run, row, size, dim)]
+    told = [
+        (_says_otherwise(trail, size, row.op in _RECURRENT), trail) for trail in written_trails(run, row, size, dim)
+    ]
     ordered = [trail for other, trail in sorted(told, key=lambda pair: pair[0]) if other < _NOT_OF_IT]
     return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
 
 
-def _says_otherwise(trail: list[Spot], size: int) -> int:
+def _says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> int:
     """How far a trail is from being this number's: it ends at another one with nothing computed on the way.
 
-    1 where the size is a multiple of it, as that of both directions of a recurrent layer is, or may be another of several
-    that were handed on together; 2 where it is none of it.
+    1 where the size is twice of it, as that of a recurrent layer of both directions is, or may be another of several numbers
+    that were handed on together; 2 where it is not of it.
     """
     text = trail[-1].node_text.lstrip("-") if trail else ""
     if not text.isdecimal() or int(text) == size or any(_computes(spot) for spot in trail):
         return 0
     one_of_several = any(isinstance(_parsed(spot), ast.Tuple | ast.List) for spot in trail)
-    return 1 if one_of_several or (int(text) and size % int(text) == 0) else _NOT_OF_IT
+    return 1 if one_of_several or (both_ways and size == 2 * int(text)) else _NOT_OF_IT
+
+
+def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
+    """Sums of names among the arguments of a call that come to a size: where each term is written, and what it is."""
+    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    for argument in _arguments(run, row, None):
+        terms = list(_terms(argument))
+        ends = [climb(run.sources, sites, term) for term in terms] if len(terms) > 1 else []
+        told = [(trail[-1], int(trail[-1].node_text)) for trail in ends if trail and trail[-1].node_text.isdecimal()]
+        if len(told) == len(terms) > 1 and sum(value for _, value in told) == size:
+            yield told
+
+
+def _terms(node: ast.expr) -> Iterator[ast.expr]:
+    """The names that a sum adds up; nothing where it is none, or has other terms."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() as right):
+            yield from (left,) if isinstance(left, ast.Name) else _terms(left)
+            yield right
 
 
 def shared_parameter(run: Run, row: Row, size: int) -> bool:

@@ -51,6 +51,7 @@ import msgspec
 
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.causes import cause
+from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
@@ -66,6 +67,7 @@ from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mism
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 CODE, NAME = "SG403", "position-length-mismatch"
+_FEW = 2  # class and distillation tokens
 _ADDING = frozenset({"add", "add_", "iadd"})
 _ROTATING = frozenset({"mul", "mul_", "imul"})
 _WAVES = frozenset({"cos", "sin", "polar", "cos_", "sin_"})
@@ -203,7 +205,8 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
     return _finding(
         run,
         f"The sequence has {length} positions, the table of positions {table.size}.",
-        (_built_at(run, table) if decided.how == "here" else None) or decided.location,
+        (_short_by_few(run, failed, table, length) or _built_at(run, table) if decided.how == "here" else None)
+        or decided.location,
         failed.views(run),
         Mismatch("dim", (length, table.size), found.dim),
         steps(run, list(table.hops)),
@@ -211,6 +214,18 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         "interpolate it.",
         True,
     )
+
+
+def _short_by_few(run: Run, failed: FailedOp, table: Side, length: int) -> Location | None:
+    """Where a table that a module keeps was made, which forgot a class token: then it is the count that is wrong."""
+    expression = {view.label: view.expression for view in failed.views(run)}.get(table.label, "")
+    if abs(length - table.size) > _FEW or not expression.startswith("self.") or run.user_frame is None:
+        return None
+    for trail in climbs(run.sources, chain_of_frames(run, run.user_frame), expression, whole=True):
+        made = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
+        if made is not None:
+            return run.place(made.file, made.line, made.function)
+    return None
 
 
 def _built_at(run: Run, table: Side) -> Location | None:

@@ -45,9 +45,9 @@ from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side
+from shapeguard.analysis.sides import Side, shape_of
 from shapeguard.analysis.written import whole_trails, written
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 
 CODE, NAME = "SG507", "hard-coded-size"
@@ -76,7 +76,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _table(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
+        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -103,6 +103,22 @@ def _table(run: Run, frozen: Side | None) -> Location | None:
         return None
     last = frozen.hops[-1]
     return (written(run, last.row, frozen.size, last.after) if last.source is None else None) or made
+
+
+def _uncut(run: Run, crash: Crash) -> Location | None:
+    """Where a square table is used that a constructor made for the longest sequence: it is to be cut for a shorter one."""
+    side = crash.frozen
+    shape = (shape_of(side.value) or ()) if side is not None else ()
+    if (
+        side is None
+        or not side.hops
+        or len(shape) < 2
+        or not shape[-1] == shape[-2] == side.size == max(crash.clash.sizes)
+    ):
+        return None
+    sites = run.recording.chains[side.hops[-1].row.chain].sites
+    kept = any(run.recording.sites[number].function.endswith(".__init__") for number in sites)
+    return here(run) if kept else None
 
 
 def _state(run: Run, found: Cause, state: bool) -> Location | None:

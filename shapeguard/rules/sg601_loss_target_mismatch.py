@@ -65,8 +65,17 @@ def check(run: Run) -> Iterator[Finding]:
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else
         "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
-        location=here(run) if classes_last else _weighed(run, crash) or _item_made(run, crash),
+        location=here(run) if classes_last else _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _not_pooled(run: Run, crash: Crash) -> Location | None:
+    """Where scores for every position were made, which are compared with one label a row."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
+    if crash.clash.kind != "rank" or [len(shape) for shape in shapes] != [3, 1] or shapes[0][0] != shapes[1][0]:
+        return None
+    scores = crash.failed.operands.get(crash.failed.call.tensors[0][0])
+    return run.birth(scores.origin) if scores is not None else None
 
 
 def _weighed(run: Run, crash: Crash) -> Location | None:

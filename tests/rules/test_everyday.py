@@ -11,8 +11,12 @@ import shapeguard
 _FOLDER = Path(__file__).parent.parent / "everyday"
 # The code, and a piece of the line.
 _EXPECTED = {
+    "adapter_back_to_the_input": ("SG502", "self.b = nn.Linear("),
     "batch_first_forgotten": ("SG405", "nn.LSTM("),
+    "cache_joined_along_heads": ("SG203", "self.cache[0], k"),
+    "causal_mask_not_cut": ("SG507", "self.tril == 0"),
     "classifier_for_other_images": ("SG501", "nn.Linear(32 * 8 * 8"),
+    "critic_for_one_action": ("SG501", "Critic(env"),
     "embedding_into_conv1d": ("SG505", "self.conv(x)"),
     "encoder_takes_length_first": ("SG405", "TransformerEncoderLayer("),
     "features_not_flattened": ("SG501", "self.fc(x)"),
@@ -22,9 +26,11 @@ _EXPECTED = {
     "norm_of_the_inner_width": ("SG505", "LayerNorm("),
     "padding_mask_transposed": ("SG405", "transpose(0, 1)"),
     "residual_without_projection": ("SG502", "(out + x)"),
+    "rotary_table_of_the_width": ("SG502", "rope_tables(seq, hidden)"),
     "skip_of_an_odd_side": ("SG202", "self.up(b)"),
     "state_repeated_along_rows": ("SG201", "hidden.repeat("),
     "states_for_one_direction": ("SG507", "torch.zeros(self.layers"),
+    "table_without_class_token": ("SG403", "self.pos = nn.Parameter"),
     "values_not_split": ("SG502", "self.v(kv)"),
 }
 

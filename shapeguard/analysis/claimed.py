@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.loading import in_default_collate
 from shapeguard.analysis.lookup import failed_lookup
 from shapeguard.analysis.overrun import overrun
@@ -17,6 +18,8 @@ def claimed(run: Run) -> bool:
     lookup = failed_lookup(run)
     if lookup is not None and lookup.role in ("token", "position"):
         return True
-    return in_default_collate(run) or any(
-        found(run) is not None for found in (overrun, ragged, placeholders, left_keys)
+    return (
+        in_default_collate(run)
+        or unbatched_call(run) is not None
+        or any(found(run) is not None for found in (overrun, ragged, placeholders, left_keys))
     )

@@ -57,6 +57,22 @@ def called_rightly_elsewhere(run: Run) -> Location | None:
     return None
 
 
+def unbatched_call(run: Run) -> tuple[Row, Location] | None:
+    """(failed layer, call) of a model that was given one sample where its other calls gave it a batch of them."""
+    calls = [row for row in run.failed_rows if row.kind == "module" and row.owner is not None and row.inputs]
+    for failed in reversed(calls):
+        given = failed.inputs[0].last
+        sites = run.recording.chains[failed.chain].sites
+        for row in run.rows[: failed.id]:
+            same = row.kind == "module" and not row.error and (row.owner, row.op) == (failed.owner, failed.op)
+            theirs = run.recording.chains[row.chain].sites
+            if same and row.inputs and row.inputs[0].last[1:] == given and theirs != sites and len(given) > 1:
+                step = next((i for i, (a, b) in enumerate(zip(sites, theirs, strict=False)) if a != b), 0)
+                place = run.location(failed, step)
+                return (failed, place) if place is not None else None
+    return None
+
+
 def passed_before(run: Run, row: Row) -> Row | None:
     """The latest row of the same op, of the same layer where it is one's, at the same place that did not fail."""
     sites = run.recording.chains[row.chain].sites[:1]

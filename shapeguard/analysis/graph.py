@@ -35,4 +35,4 @@ def ancestors(run: Run, tensor: TensorArg | NamedValue) -> Iterator[Row]:
             continue
         seen.add(row.id)
         yield row
-        waiting += [source.origin for source in row.inputs]
+        waiting += [origin for source in row.inputs for origin in (source.origin, source.first_origin)]

@@ -79,13 +79,16 @@ def located(run: Run, spot: Spot | None) -> Location | None:
 
 
 def built_size(run: Run, row: Row, size: int) -> Spot | None:
-    """Where the number is written that a constructor was given as one of its arguments and kept under some name."""
+    """Where the number is written that a constructor was given as one of its arguments and kept under some name.
+
+    Of numbers of which the size was computed, a default that nobody has looked at comes before what was chosen.
+    """
     node = call_node(run, row)
+    told: list[Spot] = []
     for argument in [*node.args, *(keyword.value for keyword in node.keywords)] if node is not None else []:
         if isinstance(argument, ast.Constant) and argument.value != size:
             continue
-        for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size):
-            last = trail.spots[-1]
-            if last.kind in _WRITTEN and last.node_text != "None":
-                return last
-    return None
+        trails = climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)
+        ends = [trail.spots[-1] for trail in trails]
+        told += [last for last in ends if last.kind in _WRITTEN and last.node_text != "None"]
+    return min(told, key=lambda last: (last.node_text != str(size), last.kind != "default"), default=None)

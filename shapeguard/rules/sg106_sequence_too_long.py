@@ -135,7 +135,9 @@ def _generated(run: Run, found: Overrun) -> Location | None:
 
 def _table(run: Run, found: Overrun) -> Location | None:
     if found.limit is not None:
-        return written(run, found.limit.config, found.allowed) or run.location(found.limit.config)
+        config = found.limit.config
+        named = setting_written(run, config, (found.limit.name,))
+        return named or written(run, config, found.allowed) or run.location(config)
     if found.failed is not None:
         side = Side("weight", None, 0, found.allowed, ())
         return built_at(run, found.failed, side) or suspect(run, found.failed).location

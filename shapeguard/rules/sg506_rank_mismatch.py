@@ -39,12 +39,14 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
+from shapeguard.analysis.departures import unbatched_call
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import bare_squeeze, handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
-from shapeguard.values.recording import TensorArg
+from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG506", "rank-mismatch"
@@ -55,6 +57,9 @@ def check(run: Run) -> Iterator[Finding]:
     extra = _extra_axis(run)
     if extra is not None:
         yield extra
+        return
+    if (alone := unbatched_call(run)) is not None:
+        yield _unbatched(run, *alone)
         return
     crash = crash_of(run)
     channel = crash is not None and lacks_channel(crash)
@@ -71,6 +76,25 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _unbatched(run: Run, row: Row, call: Location) -> Finding:
+    given = row.inputs[0].last
+    failed = failed_op(run)
+    clash = failed.clash if failed is not None else None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` is given {format_shape(given)} here, and a batch of such in its other calls: the axis of the batch is missing.",
+        location=call,
+        failed_at=run.failed_at,
+        operands=(run.tensor(row.inputs[0]),),
+        mismatch=Mismatch("dim", clash.sizes, clash.dim)
+        if clash is not None and clash.kind == "dim"
+        else Mismatch("rank", (len(given), len(given) + 1)),
+        fix=Fix("Put the single sample into a batch of one: `sample.unsqueeze(0)`."),
+    )
 
 
 def _extra_axis(run: Run) -> Finding | None:

@@ -128,7 +128,8 @@ def _state(run: Run, found: Cause, state: bool) -> Location | None:
         return None
     for trail in whole_trails(run, last.row, found.side.size, last.after):
         told = next((number for number, spot in enumerate(trail) if spot.kind == "attribute"), None)
-        if told and all(spot.line != found.location.line for spot in trail[:told]):
+        decided_at = [number for number, spot in enumerate(trail) if spot.line == found.location.line]
+        if told and decided_at and decided_at[0] > told:
             spot = trail[told - 1]
             return run.place(spot.file, spot.line, spot.function)
     return None

@@ -92,7 +92,8 @@ def check(run: Run) -> Iterator[Finding]:
         NAME,
         Severity.ERROR,
         _message(odd),
-        location=_made(run, hops)
+        location=_collated_elsewhere(run, odd)
+        or _made(run, hops)
         or _padded_apart(run, odd)
         or (run.birth(odd.odd.origin) if odd is not None else None)
         or _loaded(run)
@@ -119,6 +120,22 @@ def _odd(run: Run) -> _Odd | None:
     one, other = usual.shape or (), odd.shape or ()
     dims = [dim for dim, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
     return _Odd(usual, odd, dims[0] if len(one) == len(other) and dims else None)
+
+
+def _collated_elsewhere(run: Run, odd: _Odd | None) -> Location | None:
+    """Where the loader was built, if another one delivers such samples unstacked: it has the collation that this one lacks."""
+    shapes = {odd.usual.shape, odd.odd.shape} if odd is not None else set()
+    for row in run.of_kind("loader") if shapes else ():
+        if shapes <= {tensor.last for tensor in row.outputs} | {tensor.first for tensor in row.outputs}:
+            return _never_delivered(run) or loader_built(run)
+    return None
+
+
+def _never_delivered(run: Run) -> Location | None:
+    """Where the one loader was built that has not given a batch yet."""
+    delivered = {row.owner for row in run.of_kind("loader")}
+    others = [row for row in run.of_kind("construct") if row.op == "DataLoader" and row.id not in delivered]
+    return run.location(others[0]) if len(others) == 1 else None
 
 
 def _padded_apart(run: Run, odd: _Odd | None) -> Location | None:

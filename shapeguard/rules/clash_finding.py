@@ -45,7 +45,7 @@ def told(found: Cause) -> str:
     line = f"line {where.line} (`{where.source}`)" if where.source else f"line {where.line}"
     return {
         "counted": f" The {size} is how many entries of a mask were true; what the mask was made of came in at {line}.",
-        "changed": f" {line.capitalize()} made it {size}.",
+        "changed": f" {line[:1].upper()}{line[1:]} made it {size}.",
         "written": f" The {size} is written at {line}.",
         "built": f" The {size} was built in at {line}." if is_weight(found.side) or found.side.hops else "",
         "data": f" The {size} comes from the data, last seen at {line}.",
@@ -67,8 +67,8 @@ def operands_text(run: Run, failed: FailedOp) -> str:
 
 
 def both_sizes(clash: Clash) -> str:
-    """``576 against 256``."""
-    return f"{clash.sizes[0]} against {clash.sizes[1]}"
+    """``576 against 256``; of numbers of dims, what is wanted and what is there."""
+    return clash.text if clash.kind == "rank" else f"{clash.sizes[0]} against {clash.sizes[1]}"
 
 
 def here(run: Run) -> Location | None:

@@ -63,10 +63,23 @@ def check(run: Run) -> Iterator[Finding]:
         + (" The classes stand last; they belong in dim 1." if classes_last else ""),
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
-        if classes_last else
-        "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them.",
+        if classes_last else _fix(crash),
         location=here(run) if classes_last else _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _fix(crash: Crash) -> str:
+    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
+    if crash.clash.kind == "rank" and len(shapes) == 2:
+        given, target = shapes
+        if given == target:
+            return "The target is one-hot: give the numbers of the classes, `target.argmax(1)`, or probabilities, `target.float()`."
+        for dim in (dim for dim, size in enumerate(target) if size == 1 and len(target) > len(given) - 1 > 0):
+            if (*given[:1], *given[2:]) == target[:dim] + target[dim + 1 :]:
+                return f"The target has an axis too many: `target.squeeze({dim})`."
+        if len(given) == len(target) + 1 and given[-1] == 1:
+            return "Give prediction and target one shape: `prediction.squeeze(-1)`, or `target.unsqueeze(-1)`."
+    return "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them."
 
 
 def _not_pooled(run: Run, crash: Crash) -> Location | None:

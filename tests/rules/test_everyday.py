@@ -22,8 +22,10 @@ _EXPECTED = {
     "features_not_flattened": ("SG501", "self.fc(x)"),
     "head_for_one_direction": ("SG501", "nn.Linear(hidden, 5)"),
     "images_without_channel": ("SG506", "net(x)"),
+    "labels_with_an_axis": ("SG601", "criterion(model(x), y)"),
     "norm_of_the_channels_before": ("SG505", "BatchNorm2d("),
     "norm_of_the_inner_width": ("SG505", "LayerNorm("),
+    "one_hot_labels": ("SG601", "criterion(F.log_softmax"),
     "padding_mask_transposed": ("SG405", "transpose(0, 1)"),
     "residual_without_projection": ("SG502", "(out + x)"),
     "rotary_table_of_the_width": ("SG502", "rope_tables(seq, hidden)"),
@@ -32,6 +34,11 @@ _EXPECTED = {
     "states_for_one_direction": ("SG507", "torch.zeros(self.layers"),
     "table_without_class_token": ("SG403", "self.pos = nn.Parameter"),
     "values_not_split": ("SG502", "self.v(kv)"),
+}
+_FIXES = {
+    "labels_with_an_axis": "target.squeeze(1)",
+    "one_hot_labels": "target.argmax(1)",
+    "features_not_flattened": ".flatten(-3)",
 }
 
 
@@ -50,3 +57,5 @@ def test_the_cause_and_the_line_are_named(name: str) -> None:
     assert first.code == code
     assert first.location is not None
     assert text in first.location.source
+    assert first.fix is not None
+    assert _FIXES.get(name, "") in first.fix.summary

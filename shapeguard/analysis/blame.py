@@ -6,8 +6,7 @@ the one that was written down, else the one built. Where one side was changed on
 
 from __future__ import annotations
 
-from shapeguard.analysis.causes import Cause, How, by_layer, cause, statement_here
-from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
@@ -16,7 +15,7 @@ from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
-from shapeguard.analysis.unfollowed import REPEATING, grown_back, multiplied, not_lengthened, not_split
+from shapeguard.analysis.unfollowed import grown_back, multiplied, not_lengthened, not_split, taken_at
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -33,13 +32,12 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if replaced is not None:
         return causes[replaced[0]]._replace(location=replaced[1], how="here")
     if _of_one_number(run, causes):
-        return Cause(
-            statement_here(run), "here", both[0]
-        )  # both were made of one number: not that is wrong, what was made of it
-    if (grown := grown_back(both)) is not None and (
-        place := run.location(both[grown[0]].hops[grown[1]].row)
-    ) is not None:
-        return causes[grown[0]]._replace(location=place, how="changed")
+        # Both were made of one number: not that is wrong, what was made of it.
+        return Cause(statement_here(run), "here", both[0])
+    grown = grown_back(both)
+    enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
+    if grown is not None and enlarged is not None:
+        return causes[grown[0]]._replace(location=enlarged, how="changed")
     if (product := multiplied(run, causes)) is not None:
         return Cause(statement_here(run), "here", both[1 - product])
     call = called_rightly_elsewhere(run)
@@ -48,9 +46,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return Cause(call, "here", given)
     index = _to_blame(run, failed, both, causes) if alone is None else alone
     if index == _swapped(both) and _made_here(run, both[index]):
-        return causes[index]._replace(
-            location=statement_here(run), how="here"
-        )  # laid out so by a layer of this function
+        # It was laid out so by a layer of this very function.
+        return causes[index]._replace(location=statement_here(run), how="here")
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
@@ -74,8 +71,7 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
 
 def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
     """The side that is an attribute which somebody set from outside, where the other is none."""
-    views = {view.label: view.expression for view in failed.views(run)}
-    places = [set_from_outside(run, views.get(side.label, "")) for side in both]
+    places = [set_from_outside(run, failed.expression(run, side.label)) for side in both]
     known = [(index, place) for index, place in enumerate(places) if place is not None]
     return known[0] if len(known) == 1 else None
 
@@ -89,7 +85,7 @@ def _of_one_number(run: Run, causes: list[Cause]) -> bool:
 
 def _made_here(run: Run, side: Side) -> bool:
     """Whether the failing function made the operand itself, with a layer."""
-    row = run.row(side.hops[0].row.id) if side.hops else None
+    row = side.hops[0].row if side.hops else None
     place = run.location(row) if row is not None and row.kind == "module" else None
     frame = run.user_frame
     return place is not None and frame is not None and place.file == frame.file and place.function == frame.function
@@ -100,9 +96,7 @@ def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], in
     frame = run.user_frame
     if frame is None or any(found.how != "changed" or found.location.function == frame.function for found in causes):
         return None
-    views = {view.label: view.expression for view in failed.views(run)}
-    name = views.get(both[index].label, "")
-    return named_at(run, frame, name) if name.isidentifier() else None
+    return taken_at(run, failed, both[index].label)
 
 
 def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:
@@ -168,9 +162,8 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
-        return found._replace(
-            location=statement_here(run), how="here"
-        )  # one statement made both: it is their meeting that is wrong
+        # One statement made both: it is their meeting that is wrong.
+        return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
 
 

@@ -30,6 +30,7 @@ How = Literal["counted", "changed", "written", "built", "data", "here"]
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
+REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 _NEAR = 12  # ops behind an operand among which the layer before is looked for
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
 

@@ -14,7 +14,7 @@ from shapeguard.analysis.run import Run, per_run
 
 @per_run
 def claimed(run: Run) -> bool:
-    """Whether a token id, a position, a ragged row, a placeholder or a collation is what failed."""
+    """Whether a token id, a position, a ragged row, a placeholder, a collation or one sample for a batch is what failed."""
     lookup = failed_lookup(run)
     if lookup is not None and lookup.role in ("token", "position"):
         return True

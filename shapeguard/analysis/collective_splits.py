@@ -36,7 +36,7 @@ def uneven_split(row: Row) -> UnevenSplit | None:
 
 def argument_made(run: Run, row: Row, name: str) -> Location | None:
     """Where the split sizes were made."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     try:
         node = ast.parse(run.expression(row), mode="eval").body
     except SyntaxError:

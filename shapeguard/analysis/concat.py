@@ -142,9 +142,8 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     if concat.failed_dim is not None and _wanted_together(run, concat):
         return False
     if are_pieces(run, concat):
-        keys = (
-            len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
-        )  # (batch, heads, length, head_dim), call by call
+        # (batch, heads, length, head_dim), made call by call
+        keys = len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
         return keys or batch_dim(run, concat) == along
     return not is_batch_dim(concat)
 

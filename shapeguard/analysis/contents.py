@@ -68,7 +68,7 @@ def loader_of(run: Run, row: Row) -> Row | None:
 
 def made_outside(run: Run, row: Row) -> Location | None:
     """The line of another function of the user's that made what a row took over from outside of torch."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     try:
         node = ast.parse(run.expression(row), mode="eval").body
     except SyntaxError:

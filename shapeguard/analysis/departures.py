@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -57,6 +57,7 @@ def called_rightly_elsewhere(run: Run) -> Location | None:
     return None
 
 
+@per_run
 def unbatched_call(run: Run) -> tuple[Row, Location] | None:
     """(failed layer, call) of a model that was given one sample where its other calls gave it a batch of them."""
     calls = [row for row in run.failed_rows if row.kind == "module" and row.owner is not None and row.inputs]

@@ -35,6 +35,10 @@ class FailedOp(NamedTuple):
         labels = dict.fromkeys([*first, *self.operands])
         return tuple(self._view(run, label) for label in labels)
 
+    def expression(self, run: Run, label: str) -> str:
+        """The user's expression of an operand; "" where it has none."""
+        return {view.label: view.expression for view in self.views(run)}.get(label, "")
+
     def _view(self, run: Run, label: str) -> OperandView:
         value = self.operands[label]
         if isinstance(value, NamedValue):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.causes import DATA, read_through
+from shapeguard.analysis.causes import DATA, REPEATING, read_through
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.unfollowed import REPEATING
 from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row

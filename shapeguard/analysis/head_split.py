@@ -13,7 +13,7 @@ from shapeguard.analysis.heads import configs, query_heads
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sizing import call_node, chain_of, located, size_argument
+from shapeguard.analysis.sizing import call_node, located, size_argument
 from shapeguard.analysis.written import decided
 from shapeguard.values.findings import FactValue, Location
 from shapeguard.values.recording import NamedValue, Row
@@ -95,9 +95,8 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
     if replaced is None and split.heads_there is not None and _splits_wider(run, row):
-        return run.location(
-            row
-        )  # the heads are right for the projection before: this one has fewer, and needs its own count
+        # The heads are right for the projection before: this one has fewer, and needs its own count.
+        return run.location(row)
     if split.width % split.heads == 0 and split.width % split.head_dim:
         return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
@@ -120,7 +119,7 @@ def _splits_wider(run: Run, row: Row) -> bool:
 def _computed(run: Run, row: Row, dim: int, size: int) -> Location | None:
     """Where a size of the view was computed from other numbers; else where it is written."""
     argument = size_argument(run, row, dim) or _from_end(run, row, dim)
-    trails = climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size) if argument is not None else []
+    trails = climbs(run.sources, run.chain(row), ast.unparse(argument), value=size) if argument is not None else []
     spot = decided(list(trails[0].spots)) if trails else None
     return located(run, spot) if spot is not None else None
 
@@ -136,7 +135,7 @@ def _written(run: Run, row: Row, dim: int, size: int) -> Location | None:
     argument = size_argument(run, row, dim) or _from_end(run, row, dim)
     if argument is None:
         return None
-    for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size):
+    for trail in climbs(run.sources, run.chain(row), ast.unparse(argument), value=size):
         spot = trail.spots[-1]
         if any(spot.kind == "loop" for spot in trail.spots):
             return None  # one of many numbers that are tried: each is as good as the others
@@ -160,7 +159,7 @@ def _replaced_at(run: Run, hops: list[Hop]) -> Location | None:
     )
     if layer is None:
         return None
-    for step, site in enumerate(chain_of(run, layer)):
+    for step, site in enumerate(run.chain(layer)):
         if site.function.rpartition(".")[2] == "__init__":
             return None
         if _keeps(run, site.file, site.line):
@@ -206,9 +205,7 @@ def _of_call(run: Run, row: Row, size: int) -> Location | None:
         else []
     )
     for argument in named:
-        spots = [
-            trail.spots[-1] for trail in climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)
-        ]
+        spots = [trail.spots[-1] for trail in climbs(run.sources, run.chain(row), ast.unparse(argument), value=size)]
         written: Spot | None = next(
             (spot for spot in spots if spot.kind not in ("outside", "parameter", "data", "use")), None
         )

@@ -43,7 +43,7 @@ def _guarded_attribute(run: Run, failed: FailedOp, label: str, earlier: Row) -> 
     """An operand read from an attribute that was set in an earlier call, in a function that first asks whether it is there."""
     value, frame = failed.operands.get(label), run.user_frame
     made = run.row(value.origin) if value is not None else None
-    text = {view.label: view.expression for view in failed.views(run)}.get(label, "")
+    text = failed.expression(run, label)
     if frame is None or made is None or not text.startswith("self.") or made.last_at > earlier.last_at:
         return None
     tree = run.sources[frame.file].tree
@@ -58,7 +58,7 @@ def _guarded_attribute(run: Run, failed: FailedOp, label: str, earlier: Row) -> 
 
 def _guard(run: Run, made: Row) -> Location | None:
     """The test behind which a row was made, in a function that is running now at another line."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[made.chain].sites]
+    sites = run.chain(made)
     for frame in run.frames:
         for site in sites if frame.user else ():
             if site.file == frame.file and site.function == frame.function and site.line != frame.line:

@@ -84,7 +84,7 @@ def _batches(row: Row) -> int | None:
 
 def _zip(run: Run, row: Row) -> Location | None:
     """The ``zip(...)`` a loop runs over: in its head, or where the function it calls returns it."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     loop = loop_at(run.sources[sites[0].file], sites[0].line) if sites else None
     for node in ast.walk(loop.iter) if loop is not None else ():
         if not isinstance(node, ast.Call):

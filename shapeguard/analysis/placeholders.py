@@ -131,7 +131,7 @@ def was_cut(row: Row) -> bool:
 
 def count_written(run: Run, row: Row) -> Location | None:
     """Where the number of placeholders in a tokenizer's text was decided: the processor that wrote them."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     call = call_of(run.expression(row))
     if call is None or not sites:
         return None

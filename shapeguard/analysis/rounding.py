@@ -29,7 +29,7 @@ def _rows(run: Run, way: Iterable[Hop]) -> Iterator[Row]:
 
 def _rounds(run: Run, row: Row) -> bool:
     """Whether a number that an op is given leaves a remainder behind."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     try:
         node = ast.parse(run.expression(row), mode="eval").body
     except SyntaxError:

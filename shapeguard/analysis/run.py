@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from shapeguard.analysis.source import Sources
 from shapeguard.values.findings import Location, OperandView
-from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recording, Row, TensorArg
+from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recording, Row, Site, TensorArg
 
 CACHE_DIMS = ("batch", "kv_heads", "past", "head_dim")
 NEW_DIMS = ("batch", "kv_heads", "seq", "head_dim")
@@ -34,6 +34,10 @@ class Run:
     def row(self, number: int | None) -> Row | None:
         """The row of this id."""
         return self.rows[number] if number is not None and 0 <= number < len(self.rows) else None
+
+    def chain(self, row: Row) -> list[Site]:
+        """The user's call chain of a row, innermost first."""
+        return [self.recording.sites[number] for number in self.recording.chains[row.chain].sites]
 
     def location(self, row: Row, step: int = 0) -> Location | None:
         """The user's line of a row; ``step`` 1 is the line that called the function the row stands in, and so on."""

@@ -17,7 +17,7 @@ _ENDS = frozenset({"argument", "assign", "attribute", "constant", "entry", "defa
 def setting_written(run: Run, row: Row, fields: Sequence[str]) -> Location | None:
     """The line that gives the first of these settings, as the row's call had it, its value; None where that is not found."""
     call = call_of(run.expression(row))
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     if call is None or not sites:
         return None
     for field in fields:

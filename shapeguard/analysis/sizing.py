@@ -9,7 +9,7 @@ from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row, Site
+from shapeguard.values.recording import Row
 
 # Calls whose positional arguments (or one sequence) are the sizes of the result, and where these begin.
 _SIZED = {
@@ -18,11 +18,6 @@ _SIZED = {
 }  # fmt: skip
 _WRITTEN = frozenset({"constant", "entry", "option", "default", "argument", "assign", "attribute", "return"})
 _SEQUENCE_ONLY = frozenset({"full", "new_full", "randint"})
-
-
-def chain_of(run: Run, row: Row) -> list[Site]:
-    """The user's call chain of a row, innermost first."""
-    return [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
 
 
 def call_node(run: Run, row: Row) -> ast.Call | None:
@@ -69,7 +64,7 @@ def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
     argument = size_argument(run, hop.row, hop.after)
     if argument is None:
         return []
-    found = climbs(run.sources, chain_of(run, hop.row), ast.unparse(argument), value=hop.size_after)
+    found = climbs(run.sources, run.chain(hop.row), ast.unparse(argument), value=hop.size_after)
     return [list(trail.spots) for trail in found]
 
 
@@ -88,7 +83,7 @@ def built_size(run: Run, row: Row, size: int) -> Spot | None:
     for argument in [*node.args, *(keyword.value for keyword in node.keywords)] if node is not None else []:
         if isinstance(argument, ast.Constant) and argument.value != size:
             continue
-        trails = climbs(run.sources, chain_of(run, row), ast.unparse(argument), value=size)
+        trails = climbs(run.sources, run.chain(row), ast.unparse(argument), value=size)
         ends = [trail.spots[-1] for trail in trails]
         told += [last for last in ends if last.kind in _WRITTEN and last.node_text != "None"]
     return min(told, key=lambda last: (last.node_text != str(size), last.kind != "default"), default=None)

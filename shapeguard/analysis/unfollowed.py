@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.causes import REPEATING, Cause
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side
-from shapeguard.analysis.written import written_spot
+from shapeguard.analysis.written import parsed, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
-
-REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 
 
 def multiplied(run: Run, causes: list[Cause]) -> int | None:
     """The side whose size the code made by multiplying the other one's, as beams multiply rows: the other did not follow."""
     for index, found in enumerate(causes):
         ours, other = found.side, causes[1 - index].side
-        if (
-            found.how != "written"
-            or not ours.hops
-            or other.size < 2
-            or ours.size == other.size
-            or ours.size % other.size
-        ):
+        times = ours.size // other.size if other.size > 1 and ours.size % other.size == 0 else 1
+        if found.how != "written" or not ours.hops or times == 1:
             continue
         last = ours.hops[-1]
         spot = written_spot(run, last.row, ours.size, last.after)
-        match ast.parse(spot.node_text, mode="eval").body if spot is not None and spot.kind == "assign" else None:
+        match parsed(spot) if spot is not None and spot.kind == "assign" else None:
             case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):
                 return index
     return None
@@ -70,9 +63,13 @@ def not_lengthened(run: Run, failed: FailedOp, both: list[Side], causes: list[Ca
         return None
     if found.location.function == frame.function or not _is_learned(run, joined.inputs[0]):
         return None
-    views = {view.label: view.expression for view in failed.views(run)}
-    name = views.get(both[1 - index].label, "")
-    return named_at(run, frame, name) if name.isidentifier() else None
+    return taken_at(run, failed, both[1 - index].label)
+
+
+def taken_at(run: Run, failed: FailedOp, label: str) -> Location | None:
+    """Where the failing function took an operand that has a name of its own there."""
+    name = failed.expression(run, label)
+    return named_at(run, run.user_frame, name) if run.user_frame is not None and name.isidentifier() else None
 
 
 def _is_learned(run: Run, part: TensorArg) -> bool:
@@ -93,9 +90,7 @@ def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
     ]
     if folded.row.count + sum(row.count for row in alike if row.id != folded.row.id) < 2:
         return None
-    views = {view.label: view.expression for view in failed.views(run)}
-    name = views.get(both[1 - index].label, "")
-    return named_at(run, frame, name) if name.isidentifier() else None
+    return taken_at(run, failed, both[1 - index].label)
 
 
 def _same_line(run: Run, row: Row, other: Row) -> bool:

@@ -42,13 +42,13 @@ def _says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> in
     text = trail[-1].node_text.lstrip("-") if trail else ""
     if not text.isdecimal() or int(text) == size or any(_computes(spot) for spot in trail):
         return 0
-    one_of_several = any(isinstance(_parsed(spot), ast.Tuple | ast.List) for spot in trail)
+    one_of_several = any(isinstance(parsed(spot), ast.Tuple | ast.List) for spot in trail)
     return 1 if one_of_several or (both_ways and size == 2 * int(text)) else _NOT_OF_IT
 
 
 def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
     """Sums of names among the arguments of a call that come to a size: where each term is written, and what it is."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     for argument in _arguments(run, row, None):
         terms = list(_terms(argument))
         ends = [climb(run.sources, sites, term) for term in terms] if len(terms) > 1 else []
@@ -81,7 +81,7 @@ def shared_parameter(run: Run, row: Row, size: int) -> bool:
 
 def _gives(run: Run, row: Row, argument: ast.expr, size: int) -> bool:
     """Whether an argument can have given a size: its trail does not end at another number."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     trail = climb(run.sources, sites, argument, value=size)
     return bool(trail) and _says_otherwise(trail, size) == 0
 
@@ -98,7 +98,7 @@ def _uses(frame: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> int:
 
 def written_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is at fault."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     return (without_shared_constant(run, _by_key(run, sites, trail)) for trail in whole_trails(run, row, size, dim))
 
 
@@ -107,7 +107,7 @@ def _by_key(run: Run, sites: list[Site], trail: list[Spot]) -> list[Spot]:
     if len(trail) < 2 or not _is_table(trail[-1]):
         return trail
     for spot in reversed(trail[:-1]):
-        match _parsed(spot):
+        match parsed(spot):
             case ast.Subscript(slice=ast.Name() | ast.Attribute() as key) if 0 <= spot.depth < len(sites):
                 chosen = climb(run.sources, sites[spot.depth :], key)
                 return [*trail[:-1], *chosen[1:]] if chosen and chosen[-1].kind in _WRITTEN_KINDS else trail
@@ -116,13 +116,14 @@ def _by_key(run: Run, sites: list[Site], trail: list[Spot]) -> list[Spot]:
 
 def _is_table(spot: Spot) -> bool:
     """Whether a spot is a dict of several numbers."""
-    match _parsed(spot):
+    match parsed(spot):
         case ast.Dict(values=[_, _, *_] as values):
             return all(isinstance(value, ast.Constant) and type(value.value) is int for value in values)
     return False
 
 
-def _parsed(spot: Spot) -> ast.expr | None:
+def parsed(spot: Spot) -> ast.expr | None:
+    """The expression of a spot; None where it has no text that is one."""
     try:
         return ast.parse(spot.node_text, mode="eval").body
     except SyntaxError:
@@ -131,7 +132,7 @@ def _parsed(spot: Spot) -> ast.expr | None:
 
 def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is written."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     for argument in _arguments(run, row, dim) if sites else ():
         if isinstance(argument, ast.Constant) and argument.value == size:
             yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
@@ -156,7 +157,7 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
 
 def _read_name(spot: Spot) -> str | None:
     """The entry that a spot reads: of ``cfg.batch_size`` and ``cfg["batch_size"]`` it is batch_size."""
-    match _parsed(spot):
+    match parsed(spot):
         case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
             return name
     return None
@@ -196,14 +197,14 @@ def decided(trail: list[Spot]) -> Spot | None:
 
 def _asked_for(spot: Spot) -> bool:
     """Whether a number is what an object said when it was asked, a file's number of channels: nobody wrote it."""
-    match _parsed(spot):
+    match parsed(spot):
         case ast.Call(func=ast.Attribute(), args=[], keywords=[]):
             return spot.kind in ("call", "assign")
     return False
 
 
 def _computes(spot: Spot) -> bool:
-    return isinstance(_parsed(spot), ast.BinOp)
+    return isinstance(parsed(spot), ast.BinOp)
 
 
 def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:

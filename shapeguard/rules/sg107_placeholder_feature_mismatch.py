@@ -128,7 +128,7 @@ def _gathered(run: Run) -> Location | None:
     node = call_of(run.expression(joined)) if joined is not None and joined.kind == "concat" else None
     if joined is None or node is None or not node.args or len(joined.inputs) < 2:
         return None
-    sites = [run.recording.sites[number] for number in run.recording.chains[joined.chain].sites]
+    sites = run.chain(joined)
     for trail in climbs(run.sources, sites, node.args[0], whole=True):
         last = trail.spots[-1]
         if last.kind == "attribute" and last.line and last.function != sites[0].function:

@@ -71,5 +71,5 @@ def _single(run: Run, concat: FailedConcat) -> Location | None:
     hops = follow(run, concat.failed.operands[single[0]], 0)
     if (hops and hops[-1].row.op not in ("unsqueeze", "getitem")) or (hops and (hops[-1].size_before or 0) > 1):
         return None  # a size that the code states, or a selection that left one of several
-    expression = {view.label: view.expression for view in concat.failed.views(run)}.get(single[0], "")
+    expression = concat.failed.expression(run, single[0])
     return named_at(run, frame, expression) if expression else None

@@ -107,5 +107,5 @@ def _unchanged(run: Run, concat: FailedConcat) -> Location | None:
     fewest = [other for other in concat.shapes if len(other) == len(shape)]
     if frame is None or len(fewest) != 1 or rank_changes(run, concat.failed.operands[label]):
         return None
-    expression = {view.label: view.expression for view in concat.failed.views(run)}.get(label, "")
+    expression = concat.failed.expression(run, label)
     return named_at(run, frame, expression) if expression.isidentifier() else None

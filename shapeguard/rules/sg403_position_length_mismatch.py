@@ -218,7 +218,7 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
 
 def _short_by_few(run: Run, failed: FailedOp, table: Side, length: int) -> Location | None:
     """Where a table that a module keeps was made, which forgot a class token: then it is the count that is wrong."""
-    expression = {view.label: view.expression for view in failed.views(run)}.get(table.label, "")
+    expression = failed.expression(run, table.label)
     if abs(length - table.size) > _FEW or not expression.startswith("self.") or run.user_frame is None:
         return None
     for trail in climbs(run.sources, chain_of_frames(run, run.user_frame), expression, whole=True):

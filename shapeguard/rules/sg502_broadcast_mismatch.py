@@ -105,7 +105,7 @@ def _odd(run: Run, crash: Crash, found: OddInput) -> Finding:
 
 
 def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
-    expression = {view.label: view.expression for view in crash.failed.views(run)}.get(lacking.label) or lacking.label
+    expression = crash.failed.expression(run, lacking.label) or lacking.label
     return clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: shapes are aligned from the right, so {both_sizes(crash.clash)} "

@@ -193,7 +193,7 @@ def _computed(run: Run, row: Row) -> Location | None:
     size = (
         next((keyword.value for keyword in node.keywords if keyword.arg == "size"), None) if node is not None else None
     )
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites]
+    sites = run.chain(row)
     for trail in climbs(run.sources, sites, size, whole=True) if isinstance(size, ast.Name) and sites else ():
         made = trail.spots[1] if len(trail.spots) > 1 else None
         if made is not None and made.kind == "assign" and any(sign in made.node_text for sign in "*/"):

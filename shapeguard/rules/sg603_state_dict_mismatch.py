@@ -109,7 +109,7 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
 
 def _counted_made(run: Run, row: Row, computed: Spot) -> Location | None:
     """Where the object was made, outside of the model, whose length was taken: a tokenizer built from other texts, say."""
-    sites = [run.recording.sites[number] for number in run.recording.chains[row.chain].sites][computed.depth or 0 :]
+    sites = run.chain(row)[computed.depth or 0 :]
     counted = next(
         (n.args[0] for n in ast.walk(ast.parse(computed.node_text)) if isinstance(n, ast.Call) and n.args), None
     )

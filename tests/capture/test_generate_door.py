@@ -211,3 +211,18 @@ def test_a_cache_of_another_text_is_named() -> None:
 def test_a_conversation_goes_on_with_its_cache() -> None:
     prompts = [torch.tensor([[5, 6, 7]]), torch.tensor([[9, 8, 7]]), torch.tensor([[3]])]
     assert _answered(prompts, continued=True) == []
+
+
+def test_of_a_cache_that_was_changed_since_nothing_is_known() -> None:
+    model = llama()
+    first, other = torch.tensor([[5, 6, 7]]), torch.tensor([[5, 6, 9, 8, 7]])
+    guard = shapeguard.guard()
+    with guard, torch.no_grad():
+        made = model.generate(
+            first, attention_mask=torch.ones_like(first), max_new_tokens=3, return_dict_in_generate=True
+        )
+        cache = made.past_key_values
+        cache.crop(2 - cache.get_seq_length())
+        model(other[:, 2:4], past_key_values=cache, use_cache=True)
+        model.generate(other, attention_mask=torch.ones_like(other), past_key_values=cache, max_new_tokens=2)
+    assert [finding.code for finding in guard.report.findings if finding.severity.value == "error"] == []

@@ -7,32 +7,48 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from shapeguard.capture.preflight.cache import cache_facts
 from shapeguard.capture.wrappers.padding import Rows, readable
 
-_texts: WeakKeyDictionary[Any, Rows] = WeakKeyDictionary()
+
+class _Text(NamedTuple):
+    """The rows that a generation ended with, and how many of their tokens were cached then."""
+
+    rows: Rows
+    length: int
 
 
-def remember(given: Any, result: Any) -> None:
-    """Note the text of the cache that a generation was given, or that it hands back. Only what lies on the CPU is read."""
+_texts: WeakKeyDictionary[Any, _Text] = WeakKeyDictionary()
+
+
+def remember(ids: Any, given: Any, result: Any) -> None:
+    """Note the text of the cache that a generation was given, or that it hands back. Only what lies on the CPU is read.
+
+    A result that does not begin with the ids is no text of the cache: encoders read other ids, embeddings leave none.
+    """
     cache = getattr(result, "past_key_values", None)
     cache = given if cache is None else cache
     if cache is None or not hasattr(cache, "get_seq_length"):
         return
-    rows = readable(getattr(result, "sequences", result))
-    if rows is None:
-        _texts.pop(cache, None)
-    else:
-        _texts[cache] = rows
+    _texts.pop(cache, None)
+    facts, begun, rows = cache_facts(cache), readable(ids), readable(getattr(result, "sequences", result))
+    if facts is None or not facts.length or begun is None or rows is None or len(begun) != len(rows):
+        return
+    if all(row[: len(first)] == first for first, row in zip(begun, rows, strict=True)):
+        _texts[cache] = _Text(rows, facts.length)
 
 
 def of_another_text(cache: Any, length: int | None, rows: Rows | None) -> bool:
-    """Whether the cache's filled positions are known to hold other tokens than these rows begin with."""
+    """Whether the filled positions of a cache are known to hold other tokens than these rows begin with.
+
+    A cache that is longer or shorter than the generation left it was changed since: of that one nothing is known.
+    """
     held = _texts.get(cache) if cache is not None and hasattr(cache, "get_seq_length") else None
-    if held is None or rows is None or not length or len(held) != len(rows):
+    if held is None or rows is None or length != held.length or len(held.rows) != len(rows):
         return False
     return any(
-        held_row[:length][: len(row)] != row[:length][: len(held_row)] for held_row, row in zip(held, rows, strict=True)
+        left[:length][: len(row)] != row[:length][: len(left)] for left, row in zip(held.rows, rows, strict=True)
     )

@@ -75,10 +75,9 @@ class _Call:
         self._positional, self._kwargs = None, {}
         if doom:
             raise IndexError(doom)
-        cache = kwargs.get("past_key_values")
         result = original(model, *args, **kwargs)
         try:
-            remember(cache, result)
+            remember(args[0] if args else _given_ids(kwargs), kwargs.get("past_key_values"), result)
         except Exception as trouble:
             own_trouble(trouble)
         return result

@@ -10,7 +10,15 @@ from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, s
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
+from shapeguard.analysis.packed import left_out
+from shapeguard.analysis.parting import (
+    callers_part,
+    extra_change,
+    made_fitting_before,
+    only_changed_way,
+    parted,
+    whole_way,
+)
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
@@ -34,6 +42,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if _of_one_number(run, causes):
         # Both were made of one number: not that is wrong, what was made of it.
         return Cause(statement_here(run), "here", both[0])
+    if (unpacked := left_out(run, both)) is not None:
+        return causes[unpacked[0]]._replace(location=unpacked[1], how="changed")
     grown = grown_back(both)
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:
@@ -44,6 +54,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if call is not None and is_weight(both[0]) != is_weight(both[1]):
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
+    if (states := _of_another_model(run, both)) is not None:
+        return causes[states]._replace(location=statement_here(run), how="here")
     index = _to_blame(run, failed, both, causes) if alone is None else alone
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
@@ -156,15 +168,32 @@ def _counted_out(run: Run, of: Side) -> bool:
 
 def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
+    if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
+        return found._replace(location=statement_here(run), how="here")  # two models that one line makes
     if found.how not in ("changed", "data") or not found.side.hops:
         return found
     row = found.side.hops[-1].row
+    if (
+        found.how == "data"
+        and (call := made_fitting_before(run, row, found.side.hops[-1].after, other.side.size)) is not None
+    ):
+        return found._replace(location=call)
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
         # One statement made both: it is their meeting that is wrong.
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
+
+
+def _of_another_model(run: Run, both: list[Side]) -> int | None:
+    """The side that is another model's states, which a model has no projection for: both were built as they should be."""
+    weights = [is_weight(of) for of in both]
+    if weights.count(True) != 1 or run.failed_row("forward") is None:
+        return None
+    index = weights.index(False)
+    made = [hop.row for hop in both[index].hops]
+    return index if made and made[-1].kind == "forward" and not made[-1].error else None
 
 
 def _two_models(found: Cause, other: Cause) -> bool:

@@ -72,7 +72,7 @@ def call_of_frame(frame: FrameInfo) -> Call:
 
 
 def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str, FactValue]:
-    """What is known of the operands beyond their shapes: the first one's strides, the extremes of an index."""
+    """What is known of the operands beyond their shapes: the first one's strides, the extremes of an index, a mask's true ones."""
     values: dict[str, FactValue] = {}
     tensors = [value for value in frame.operands if value.shape is not None]
     if tensors and tensors[0].stride is not None and (not inputs or inputs[0].last == tensors[0].shape):
@@ -81,4 +81,7 @@ def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str
     index = next((value for value in ranged if value.label.startswith("ind")), ranged[0] if ranged else None)
     if index is not None and isinstance(index.value, list):
         values["index_min"], values["index_max"] = index.value
+    masks = [value for value in tensors if value.dtype == "bool" and isinstance(value.value, int)]
+    if len(masks) == 1:
+        values["mask_count"] = masks[0].value
     return values

@@ -7,6 +7,7 @@ came in with it.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,13 +17,14 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shapeguard.analysis.climb import Spot, climbs
-from shapeguard.analysis.contents import brought_in, mask_of
+from shapeguard.analysis.contents import brought_in, made_at, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.written import shared_parameter, sums, whole_trails, written
+from shapeguard.analysis.sides import Side, shape_of, sides
+from shapeguard.analysis.written import parsed_text, shared_parameter, sums, whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -50,6 +52,8 @@ class Cause(NamedTuple):
 def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     """Where the size of a side was decided; at worst the failing statement itself."""
     last = of.hops[-1] if of.hops else None
+    if _counts_mask(of) and of.value is not None:
+        return Cause(brought_in(run, of.value) or made_at(run, of.value) or statement_here(run), "counted", of)
     if last is None and (number := _own_number(run, failed, of)) is not None:
         return Cause(number, "written", of)
     if last is None:
@@ -57,7 +61,10 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return Cause(built, "built", of) if built is not None else Cause(statement_here(run), "here", of)
     location = run.location(last.row) or statement_here(run)
     if not last.changed:
-        return Cause(location, "data", of)
+        kept = _kept_as(run, last)
+        return Cause(location, "data", of) if kept is None else Cause(kept, "built", of)
+    if last.row.kind == "construct":
+        return Cause(written(run, last.row, of.size) or location, "built", of)
     if (mask := mask_of(last.row)) is not None:
         return Cause(brought_in(run, mask) or location, "counted", of)
     if (made := by_layer(run, last)) is not None:
@@ -74,6 +81,28 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _kept_as(run: Run, last: Hop) -> Location | None:
+    """Where an attribute was set from which the first op that is known of a size took it: a parameter, say."""
+    if last.source is None or last.source.origin is not None or last.source.label != "input":
+        return None
+    match parsed_text(run.expression(last.row)):
+        case (
+            ast.Call(func=ast.Attribute(value=ast.Attribute() as taken)) | ast.Attribute(value=ast.Attribute() as taken)
+        ):
+            trails = climbs(run.sources, run.chain(last.row), ast.unparse(taken), whole=True)
+        case _:
+            return None
+    spots = [spot for trail in trails[:1] for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line]
+    return run.place(spots[0].file, spots[0].line, spots[0].function) if spots else None
+
+
+def _counts_mask(of: Side) -> bool:
+    """Whether a size is how many entries of the operand, a mask, are true, and not its length."""
+    shape = shape_of(of.value)
+    masks = of.value is not None and of.value.dtype == "bool"
+    return masks and shape is not None and of.dim is not None and shape[of.dim] != of.size
 
 
 def _of_whole_number(run: Run, last: Hop, size: int) -> Location | None:
@@ -138,13 +167,27 @@ def read_through(run: Run, of: Side) -> Side:
 def by_layer(run: Run, hop: Hop) -> Location | None:
     """Where the layer was built that changed or made a size: its numbers did it, not the line that calls it."""
     built = run.row(hop.row.owner)
-    if hop.row.kind != "module" or built is None or built.kind != "construct":
+    if built is None or built.kind != "construct":
+        return None
+    if hop.row.kind == "forward":
+        return _of_model(run, hop, built)
+    if hop.row.kind != "module":
         return None
     if built.op.startswith("Adaptive") and hop.size_after == 1:
         return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
     if built.op == "Sequential":
         built = part_of(run, built, hop.size_after) or built
     return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
+
+
+def _of_model(run: Run, hop: Hop, built: Row) -> Location | None:
+    """Where the config of a transformers model has the number that is the last dim of its result: its vocabulary, its width."""
+    out = hop.row.outputs[0].last if hop.row.outputs else ()
+    if hop.size_before is not None or hop.after != len(out) - 1 or len(out) < 3:
+        return None
+    alike = [row for row in run.of_kind("construct") if row.op == built.op and row.id != built.id]
+    apart = (callers_part(run, built, row) for row in alike)
+    return next((place for place in apart if place is not None), None) or written(run, built, hop.size_after)
 
 
 def part_of(run: Run, container: Row, size: int) -> Row | None:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -13,6 +14,8 @@ from shapeguard.values.recording import Row, TensorArg
 
 _REDUCING = frozenset({"mean", "sum", "any", "all", "prod", "norm", "nanmean", "nansum", "count_nonzero", "max", "min", "amax", "amin",
                        "std", "var", "median"})  # fmt: skip
+_DIFFERENCES = frozenset({"sub", "rsub", "eq", "ne"})
+_HANDED_ON = frozenset({"to", "float", "long", "detach", "clone", "contiguous"})
 _COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgrid"})
 _SHAPING = frozenset({"unsqueeze", "view", "reshape", "getitem", "squeeze", "flatten", "expand", "to", "float", "long", "detach",
                       "clone", "contiguous", "T", "t", "transpose", "add", "sub", "mul", "div", "truediv", "neg", "exp", "log"})  # fmt: skip
@@ -39,8 +42,8 @@ class Meeting(NamedTuple):
     """The op, the column and the vector, and how what came of it was made smaller: to one "number" or to a "row"."""
 
     row: Row
-    column: TensorArg  # (N, 1)
-    vector: TensorArg  # (N,)
+    column: TensorArg  # (N, 1, ...), or the table (N, N) of a vector that a loader gave
+    vector: TensorArg  # (N, ...)
     ends_in: str
 
 
@@ -48,7 +51,11 @@ def meetings(run: Run) -> Iterator[Meeting]:
     """Elementwise ops of the user's code in which a column meets a vector of as many entries, by accident as far as can be seen."""
     for row in run.of_kind("op"):
         pair = _pair(row)
-        if pair is None or _meant(run, row) or _deliberate(run, *pair):
+        if pair is None:
+            pair = _table(run, row)
+            if pair is None:
+                continue
+        elif _meant(run, row) or _deliberate(run, *pair):
             continue
         ends_in = _ends_in(run, row)
         if ends_in:
@@ -56,15 +63,28 @@ def meetings(run: Run) -> Iterator[Meeting]:
 
 
 def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:
-    """The (N, 1) and the (N,) of a row, N more than one."""
+    """The (N, 1, ...) and the (N, ...) of a row, N more than one."""
     if len(row.inputs) != 2 or len(row.outputs) != 1 or family(row.op) != "broadcast" or row.varied:
         return None
     one, two = sorted(row.inputs, key=lambda tensor: -len(tensor.last))
-    if len(one.last) != 2 or len(two.last) != 1:
+    if len(one.last) < 2 or len(two.last) != len(one.last) - 1:
         return None
-    size = two.last[0]
-    fits = size > 1 and one.last == (size, 1) and row.outputs[0].last == (size, size) and one.first[0] == two.first[0]
-    return (one, two) if fits else None
+    size, rest = two.last[0], two.last[1:]
+    pairs = one.last == (size, 1, *rest) and row.outputs[0].last == (size, size, *rest)
+    return (one, two) if size > 1 and pairs and one.first[0] == two.first[0] else None
+
+
+def _table(run: Run, row: Row) -> tuple[TensorArg, TensorArg] | None:
+    """The (N, N) and the (N,) of a difference, where the vector is a value a row as a loader gave it: it meets the columns."""
+    if len(row.inputs) != 2 or row.op.strip("_") not in _DIFFERENCES or row.varied:
+        return None
+    one, two = sorted(row.inputs, key=lambda tensor: -len(tensor.last))
+    size = two.last[0] if len(two.last) == 1 else 0
+    if size < 2 or one.last != (size, size) or one.first != (*two.first, *two.first):
+        return None
+    behind = _line(run, two)
+    loaded = bool(behind) and loader_of(run, behind[-1]) is not None
+    return (one, two) if loaded and all(made.op in _HANDED_ON for made in behind[:-1]) else None
 
 
 def _meant(run: Run, row: Row) -> bool:

@@ -9,6 +9,7 @@ from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
+from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
@@ -34,7 +35,8 @@ def crash_of(run: Run) -> Crash | None:
     kind = family(failed.op)
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
-    return Crash(failed, failed.clash, kind, suspect(run, failed), None if places else frozen_side(run, failed))
+    bound = places or left_out(run, sides(run, failed)) is not None
+    return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
 
 
 def causes(run: Run, crash: Crash) -> list[Cause]:

@@ -79,12 +79,21 @@ def _from_row(run: Run, row: Row) -> FailedOp:
     if frame is not None:
         call = msgspec.structs.replace(call, values=known_values(frame, row.inputs))
     named = _expressions(frame, row)
-    return FailedOp(row.op, call, clash(row.op, call), {t.label: t for t in row.inputs}, named, row, run.user_frame)
+    operands: dict[str, NamedValue | TensorArg] = {tensor.label: _with_origin(frame, tensor) for tensor in row.inputs}
+    return FailedOp(row.op, call, clash(row.op, call), operands, named, row, run.user_frame)
+
+
+def _with_origin(frame: FrameInfo | None, tensor: TensorArg) -> TensorArg:
+    """The operand, with the layer that it belongs to where the frame tells that: no event made it."""
+    if tensor.origin is not None or frame is None:
+        return tensor
+    alike = [value for value in frame.operands if value.shape == tensor.last and value.origin is not None]
+    return msgspec.structs.replace(tensor, origin=alike[0].origin) if len(alike) == 1 else tensor
 
 
 def _frame_of(run: Run, row: Row) -> FrameInfo | None:
     """The frame that failed in the same operation as a row."""
-    names = (row.op, f"__{row.op}__", row.op.rstrip("_"), f"safe_{row.op}")
+    names = (row.op, f"__{row.op}__", row.op.rstrip("_"), f"safe_{row.op}", f"i{row.op.rstrip('_')}")
     return next((frame for frame in reversed(run.frames) if frame.op in names), None)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from typing import NamedTuple
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.written import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, Row
 
@@ -78,8 +81,23 @@ def fed_where(run: Run, length: int, allowed: int) -> Location | None:
         return cut_where(run, tokenizer, allowed)
     made = birth(list(source.hops))
     if made is not None and made.size_before is not None:
-        return run.location(made.row)
+        return _extent(run, made.row, length) or run.location(made.row)
     return None
+
+
+def _extent(run: Run, row: Row, length: int) -> Location | None:
+    """Where the number is written that a slice of this length was told: the 512 of ``chunks(ids, 512)`` for ``ids[i:i + size]``."""
+    match parsed_text(run.expression(row)):
+        case ast.Subscript(
+            slice=ast.Slice(lower=ast.expr() as lower, upper=ast.BinOp(left=left, op=ast.Add(), right=right))
+        ):
+            trails = (
+                climbs(run.sources, run.chain(row), right, value=length) if ast.dump(lower) == ast.dump(left) else ()
+            )
+        case _:
+            return None
+    ends = [trail.spots[-1] for trail in trails if trail.spots and trail.spots[-1].node_text == str(length)]
+    return run.place(ends[0].file, ends[0].line, ends[0].function) if ends else None
 
 
 def cut_where(run: Run, tokenizer: Row, allowed: int) -> Location | None:

@@ -63,6 +63,8 @@ def is_frozen(run: Run, side: Side) -> bool:
         return True
     if last is None or last.size_before is not None or not last.changed or last.row.op in DATA:
         return False
+    if last.row.kind == "construct":
+        return False  # a layer's own
     trails = whole_trails(run, last.row, side.size, last.after)
     spot = next((spot for trail in trails if (spot := decided(trail)) is not None), None)
     if spot is None:

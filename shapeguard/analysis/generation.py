@@ -31,7 +31,10 @@ def _continued(run: Run) -> set[int]:
             continue
         index = row.args.get("index")
         source = _source(run, row.inputs[0].origin)
-        takes_last = isinstance(index, list) and len(index) > 1 and index[0] == ":" and index[1] in (-1, "-1:")
+        positions = len(row.inputs[0].last) > 2  # (batch, seq, vocab): of (batch, classes) a class is picked
+        takes_last = (
+            positions and isinstance(index, list) and len(index) > 1 and index[0] == ":" and index[1] in (-1, "-1:")
+        )
         if takes_last and source is not None and source.kind == "forward":
             found.add(source.id)
     return found

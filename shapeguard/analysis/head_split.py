@@ -78,7 +78,10 @@ def _speaks_of_heads(run: Run, row: Row) -> bool:
     """Whether the code of the view, its function or its class is about heads or attention."""
     place = run.location(row)
     text = run.expression(row) + (place.source + place.function if place is not None else "")
-    return re.search(r"head|att(e)?n", text, re.IGNORECASE) is not None
+    if re.search(r"head|att(e)?n", text, re.IGNORECASE) is not None:
+        return True
+    around = run.sources[place.file].class_at(place.line) if place is not None else None
+    return around is not None and re.search(r"heads\b|attention|attn", ast.unparse(around), re.IGNORECASE) is not None
 
 
 def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
@@ -103,9 +106,15 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
 
 
 def _splits_wider(run: Run, row: Row) -> bool:
-    """Whether the very view split another projection just before, in the same call of the module: queries, then keys."""
+    """Whether such a view split another projection just before, in the same call of the module: queries, then keys."""
     before = next((other for other in reversed(run.rows[: row.id]) if other.op == row.op), None)
-    same = before is not None and before.args == row.args and run.location(before) == run.location(row)
+    ways = [run.recording.chains[one.chain].sites[1:] for one in (row, before) if one is not None]
+    same = (
+        before is not None
+        and before.args == row.args
+        and ways[0] == ways[1]
+        and _function(run, before) == _function(run, row)
+    )
     ours, theirs = (run.row(one.inputs[0].origin) if one is not None and one.inputs else None for one in (row, before))
     return (
         same
@@ -114,6 +123,11 @@ def _splits_wider(run: Run, row: Row) -> bool:
         and ours.kind == theirs.kind == "module"
         and ours.id != theirs.id
     )
+
+
+def _function(run: Run, row: Row) -> str:
+    place = run.location(row)
+    return place.function if place is not None else ""
 
 
 def _computed(run: Run, row: Row, dim: int, size: int) -> Location | None:

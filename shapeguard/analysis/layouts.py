@@ -10,6 +10,7 @@ from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.merged_views import folded_heads
+from shapeguard.analysis.packed import laid_out_at, mispacked
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
 from shapeguard.values.findings import Location, OperandView
@@ -17,6 +18,15 @@ from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 _BUILD_OR_TURN = "Build the layer with `batch_first=True`, or transpose batch and length before it."
+
+
+# Layers that are given two sequences of one batch: by which names, and what these are called.
+_CROSSED = {
+    "MultiheadAttention": (("query", "key"), ("The queries", "the keys")),
+    "Transformer": (("src", "tgt"), ("The sources", "the targets")),
+    "TransformerDecoder": (("tgt", "memory"), ("The targets", "the encoder's states")),
+    "TransformerDecoderLayer": (("tgt", "memory"), ("The targets", "the encoder's states")),
+}
 
 
 class Layout(NamedTuple):
@@ -73,18 +83,20 @@ def _masked(run: Run) -> Layout | None:
 
 
 def _crossed(run: Run) -> Layout | None:
-    """A failed nn.MultiheadAttention whose queries and keys have equal rows first and unequal lengths second, read as the batch."""
+    """A failed layer whose two sequences have equal rows first and unequal lengths second, read as the batch."""
     for row in run.failed_rows:
         by_label = {tensor.label: tensor.last for tensor in row.inputs}
-        query, key = by_label.get("query"), by_label.get("key")
-        if row.op != "MultiheadAttention" or query is None or key is None or len(query) != 3 or len(key) != 3:
-            continue
-        if row.args.get("batch_first") is not False or query[0] != key[0] or query[1] == key[1]:
+        names, (left, right) = _CROSSED.get(row.op, (("", ""), ("", "")))
+        query, key = by_label.get(names[0]), by_label.get(names[1])
+        if query is None or key is None or len(query) != 3 or len(key) != 3:
             continue
         owned = next((other for other in run.failed_rows if other.owner is not None and other.kind != "forward"), None)
         built = run.row(owned.owner) if owned is not None else None
+        batch_first = row.args.get("batch_first", built.args.get("batch_first") if built is not None else None)
+        if batch_first is not False or query[0] != key[0] or query[1] == key[1]:
+            continue
         return Layout(
-            f"The queries are {format_shape(query)}, the keys {format_shape(key)}: the batch stands first ({query[0]}), and the "
+            f"{left} are {format_shape(query)}, {right} {format_shape(key)}: the batch stands first ({query[0]}), and the "
             f"layer takes (length, batch, features), so it reads {query[1]} and {key[1]} positions as rows.",
             (run.location(built) if built is not None else None) or _failing(run, row),
             tuple(run.tensor(tensor) for tensor in row.inputs),
@@ -117,23 +129,22 @@ def _turned(run: Run) -> Layout | None:
 
 
 def _packed(run: Run) -> Layout | None:
-    """A failed ``pack_padded_sequence`` that took the padded length for the batch, whose lengths are as many as the rows."""
-    row = run.failed_rows[0] if run.failed_rows else None
-    if row is None or row.op.strip("_") != "pack_padded_sequence" or len(row.inputs) < 2 or len(row.inputs[0].last) < 2:
+    """A packing that took the padded length for the batch: refused, or let through and its rows lost."""
+    found = mispacked(run)
+    if found is None:
         return None
-    given, lengths = row.inputs[0], row.inputs[1].last
-    if row.args.get("batch_first", row.args.get("arg2")) is not False or len(lengths) != 1:
-        return None
-    if not given.last[0] == lengths[0] != given.last[1]:
-        return None
+    given, count = found.given, found.lengths.last[0]
+    takes, stands = ("(batch, length, ...)", "length") if found.batch_first else ("(length, batch, ...)", "batch")
     return Layout(
-        f"`pack_padded_sequence` takes (length, batch, ...) and is given {format_shape(given.last)} with {lengths[0]} lengths: "
-        "the batch stands first.",
-        _failing(run, row),
-        (run.tensor(given), run.tensor(row.inputs[1])),
-        (lengths[0], given.last[1]),
+        f"`pack_padded_sequence` takes {takes} and is given {format_shape(given.last)} with {count} lengths: the {stands} "
+        "stands first.",
+        laid_out_at(run, found) or run.failed_at,
+        (run.tensor(given), run.tensor(found.lengths)),
+        (count, found.rows),
         0,
-        "Pass `batch_first=True`.",
+        "Pad with `batch_first=True`, too: `pad_sequence(..., batch_first=True)`."
+        if found.batch_first
+        else "Pass `batch_first=True`.",
     )
 
 

@@ -81,6 +81,8 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     """How a row came by a dimension of its result."""
     size = shape[dim]
     row = occurrence(row, shape)
+    if row.kind == "construct":
+        return Hop(row, None, None, dim, None, size)
     if row.op.startswith("new_"):  # its tensor lends only dtype and device
         return Hop(row, None, None, dim, None, size)
     if row.op in _PADDING and dim == (1 if True in row.args.values() else 0):

@@ -236,5 +236,7 @@ def _single(run: Run, row: Row, dim: int) -> bool:
         return False
     made = follow(run, row.inputs[0], dim)
     layer = made[-1].row if made else None
+    if layer is not None and layer.kind == "forward" and len(last) == 2:
+        return True  # a transformers model with one label
     built = run.row(layer.owner) if layer is not None else None
     return built is not None and 1 in (built.args.get("out_features"), built.args.get("out_channels"))

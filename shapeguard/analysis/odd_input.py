@@ -42,15 +42,15 @@ class OddInput(NamedTuple):
         return _DIMS[self.dim]
 
 
-def odd_input(run: Run, sizes: tuple[int, ...]) -> OddInput | None:
-    """The input of the failed model call whose size clashes with another input's, deep inside, as these two sizes."""
+def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = None) -> OddInput | None:
+    """The input of the failed model call, of those that are asked for, whose size clashes with another's inside, as these two."""
     call = run.failed_row("forward")
     leading = _leading(call) if call is not None else None
     if call is None or leading is None or len(sizes) != 2:
         return None
     for dim in range(min(2, len(leading.last))):
         for tensor in call.inputs:
-            if _is_odd(tensor, leading, dim, sizes):
+            if (among is None or tensor.label in among) and _is_odd(tensor, leading, dim, sizes):
                 hops = follow(run, tensor, dim)
                 return OddInput(tensor, leading, dim, _location(run, tensor, dim), steps(run, hops))
     return None
@@ -64,7 +64,16 @@ def _leading(call: Row) -> TensorArg | None:
 def _is_odd(tensor: TensorArg, leading: TensorArg, dim: int, sizes: tuple[int, ...]) -> bool:
     plain = tensor is not leading and "." not in tensor.label and len(tensor.last) > dim
     fits_elsewhere = plain and dim == 1 and tensor.last[0] != leading.last[0]
-    return plain and not fits_elsewhere and {tensor.last[dim], leading.last[dim]} == set(sizes)
+    if not plain or fits_elsewhere:
+        return False
+    clash = {tensor.last[dim], leading.last[dim]}
+    folded = {leading.last[0] * size for size in clash} if dim == 1 else clash  # a loss takes all positions of all rows
+    return len(clash) == 2 and set(sizes) in (clash, folded)
+
+
+def lengthened(run: Run, found: OddInput) -> bool:
+    """Whether the leading input was made longer by what was put before or behind it, and the odd one was not."""
+    return any(hop.changed and hop.row.kind == "concat" for hop in follow(run, found.leading, found.dim))
 
 
 def _location(run: Run, tensor: TensorArg, dim: int) -> Location | None:

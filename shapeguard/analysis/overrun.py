@@ -140,13 +140,16 @@ def _config(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
 def _refused(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
     """A model that refused an input for its length: of labels, or of what a decoder is given."""
     failure = run.failure
-    if call is None or limit is None or failure is None or failure.exception.type != "ValueError":
+    if call is None or failure is None or failure.exception.type != "ValueError":
         return None
     said = {int(number) for number in re.findall(r"\d+", failure.exception.message)}
+    about = "position" in failure.exception.message
     for tensor in call.inputs:
         length = tensor.last[1] if len(tensor.last) > 1 else 0
-        if tensor.label in _FED and length > limit.positions and {length, limit.positions} <= said:
-            return Overrun(length, limit.positions, length, None, limit, None)
+        # A part of a library's model has no config of its own in the run; then the refusal says what is allowed.
+        told = limit.positions if limit is not None else max(said - {length}, default=0) if about else 0
+        if tensor.label in _FED and length > told > 0 and {length, told} <= said:
+            return Overrun(length, told, length, None, limit, None)
     return None
 
 

@@ -39,8 +39,9 @@ def padded_source(run: Run, row: Row) -> str | None:
 
 
 def read_positions(run: Run, row: Row) -> bool:
-    """Whether the user's code goes on with the results of a call, and not only with a loss that the model took itself."""
-    return any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
+    """Whether the user's code goes on with the results of a call, or the model itself took a loss over all positions."""
+    scored = any(tensor.label == "labels" and len(tensor.last) > 1 for tensor in row.inputs)
+    return scored or any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
 
 
 def pooled_over_padding(run: Run, row: Row) -> Row | None:

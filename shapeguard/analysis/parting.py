@@ -84,6 +84,16 @@ def callers_part(run: Run, row: Row, other: Row) -> Location | None:
     return run.location(row, _first_difference(ours, theirs))
 
 
+def made_fitting_before(run: Run, row: Row, dim: int, size: int) -> Location | None:
+    """The call that led to a row, where the same line made the wanted size before for another call."""
+    sites = run.recording.chains[row.chain].sites
+    for other in reversed(run.rows[: row.id]):
+        made = other.op == row.op and other.outputs and dim < len(other.outputs[0].last)
+        if made and other.outputs[0].last[dim] == size and run.recording.chains[other.chain].sites[:1] == sites[:1]:
+            return callers_part(run, row, other)
+    return None
+
+
 def only_failing_call(run: Run, row: Row) -> Location | None:
     """The call of a helper in which its line failed, where that line passed when others called it and never for this one."""
     chains = run.recording.chains

@@ -151,7 +151,7 @@ def count_written(run: Run, row: Row) -> Location | None:
 
 
 def repeated_at(run: Run) -> Location | None:
-    """Where the user's code says how often a placeholder is repeated: ``[IMAGE] * n``, or the function of theirs that counts n.
+    """Where the user's code says how often a placeholder is repeated: ``[IMAGE] * n``, ``"<image>" * n``, or the function of theirs that counts n.
 
     None where there is no such statement, or more than one.
     """
@@ -180,8 +180,14 @@ def _counted_in(run: Run, file: str, statement: ast.stmt) -> Location | None:
 
 def _repeats_placeholder(statement: ast.stmt) -> bool:
     repeats = (part for part in ast.walk(statement) if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult))
-    lists = (part.left for part in repeats if isinstance(part.left, ast.List))
-    return any(_PLACEHOLDER.search(ast.unparse(item)) for one in lists for item in one.elts)
+    repeated = (part.left for part in repeats)
+    items = (item for one in repeated for item in (one.elts if isinstance(one, ast.List) else [one]) if _is_token(one))
+    return any(_PLACEHOLDER.search(ast.unparse(item)) for item in items)
+
+
+def _is_token(node: ast.expr) -> bool:
+    """A list of ids, or a text."""
+    return isinstance(node, ast.List | ast.JoinedStr) or (isinstance(node, ast.Constant) and type(node.value) is str)
 
 
 def _repeated(node: ast.AST) -> Iterator[ast.expr]:

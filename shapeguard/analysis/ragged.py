@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
+from shapeguard.analysis.environments import kept_reset
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.loading import (
     in_default_collate,
@@ -23,6 +24,7 @@ _LENGTHS = re.compile(r"length (\d+).*?got (\d+)")
 _TENSOR = frozenset(
     {"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"}
 )
+KEPT_RESET = "observations and results of `reset`"
 _WHOLE = ("int64", "int32", "bool", "uint8")
 
 
@@ -40,7 +42,10 @@ def ragged(run: Run) -> Ragged | None:
     """The failure as rows of unequal length in one tensor."""
     if run.failure is None:
         return None
-    return _tokenizer(run) or _lists(run) or _converted(run) or _stacked(run) or _numpy(run)
+    found = _tokenizer(run) or _lists(run) or _converted(run) or _stacked(run) or _numpy(run)
+    pairs = found is not None and found.what == "lists" and (found.lengths is None or 2 in found.lengths)
+    reset = kept_reset(run) if pairs else None
+    return found._replace(location=reset, what=KEPT_RESET) if found is not None and reset is not None else found
 
 
 # -- a tokenizer that was to return tensors --------------------------------------------------------------------------

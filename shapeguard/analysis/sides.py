@@ -34,10 +34,25 @@ def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> 
     """One side by its operand's label (or an argument's name) and dimension."""
     value = failed.operands.get(label)
     shape = shape_of(value)
-    if dim is None and shape == (size,):
-        dim = 0  # the number of elements of a vector
+    counted = failed.clash is not None and failed.clash.kind != "index"
+    if dim is None and shape == (size,) and counted:
+        dim = 0  # the number of elements of a vector; of a vector of indices the size is one of its values
     hops = follow(run, value, dim) if value is not None and dim is not None else []
+    if not hops and shape is not None and dim is not None and dim % len(shape) == len(shape) - 1:
+        came = _came_in(run, value, size)
+        hops = follow(run, came, len(came.last) - 1) if came is not None else []
     return Side(label, value, dim, size, tuple(hops))
+
+
+def _came_in(run: Run, value: NamedValue | TensorArg | None, size: int) -> TensorArg | None:
+    """The one tensor with these features that the user's code gave the library's model in which they then clashed."""
+    call = run.failed_row("forward")
+    if call is None or value is None or value.origin is not None or is_weight_value(value):
+        return None
+    given = [
+        tensor for tensor in call.inputs if len(tensor.last) > 2 and tensor.last[-1] == size and "." not in tensor.label
+    ]
+    return given[0] if len(given) == 1 else None
 
 
 def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
@@ -55,11 +70,11 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
 
 def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
     """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
-    chains = run.recording.chains
-    same_line = chains[ours.row.chain].sites[:1] == chains[theirs.row.chain].sites[:1] and ours.after == theirs.after
+    same_line = run.location(ours.row) == run.location(theirs.row) and ours.after == theirs.after
+    merged = [sorted({dim for _, dim in hop.merged}) for hop in (ours, theirs)]
     same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
-    dims = sorted({dim for hop in (ours, theirs) for _, dim in hop.merged})
-    return dims if same_line and same_rank and len(dims) > 1 else []
+    dims = sorted({*merged[0], *merged[1]})
+    return dims if same_line and (same_rank or merged[0] == merged[1]) and len(dims) > 1 else []
 
 
 def _past_fold(run: Run, of: Side, place: int, tensor: TensorArg, dim: int) -> Side:
@@ -74,7 +89,9 @@ def shape_of(value: NamedValue | TensorArg | None) -> tuple[int, ...] | None:
 
 def is_weight(of: Side) -> bool:
     """Whether a side is a layer's own: a parameter, or a number it was built with."""
-    value = of.value
-    return (
-        value is None or (isinstance(value, NamedValue) and value.type == "Parameter") or of.label in ("weight", "bias")
-    )
+    return of.value is None or is_weight_value(of.value) or of.label in ("weight", "bias")
+
+
+def is_weight_value(value: NamedValue | TensorArg) -> bool:
+    """Whether an operand is a parameter."""
+    return isinstance(value, NamedValue) and value.type == "Parameter"

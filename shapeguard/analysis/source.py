@@ -54,6 +54,12 @@ class SourceFile:
         around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
         return max(around, key=lambda node: node.lineno, default=None)
 
+    def class_at(self, line: int) -> ast.ClassDef | None:
+        """The innermost class whose body covers this line."""
+        nodes = ast.walk(self.tree) if self.tree is not None else ()
+        classes = [n for n in nodes if isinstance(n, ast.ClassDef) and n.lineno <= line <= (n.end_lineno or n.lineno)]
+        return max(classes, key=lambda node: node.lineno, default=None)
+
     def first_line(self, line: int) -> int:
         """First line of the innermost statement that covers this line; a decorator is one, and a line of a text is one."""
         if line in self._texts:

@@ -58,10 +58,10 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
 
 
 def _terms(node: ast.expr) -> Iterator[ast.expr]:
-    """The names that a sum adds up; nothing where it is none, or has other terms."""
+    """The names and numbers that a sum adds up; nothing where it is none, or has other terms."""
     match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() as right):
-            yield from (left,) if isinstance(left, ast.Name) else _terms(left)
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() | ast.Constant() as right):
+            yield from (left,) if isinstance(left, ast.Name | ast.Constant) else _terms(left)
             yield right
 
 
@@ -124,8 +124,13 @@ def _is_table(spot: Spot) -> bool:
 
 def parsed(spot: Spot) -> ast.expr | None:
     """The expression of a spot; None where it has no text that is one."""
+    return parsed_text(spot.node_text)
+
+
+def parsed_text(text: str) -> ast.expr | None:
+    """The expression that a text is; None where it is none."""
     try:
-        return ast.parse(spot.node_text, mode="eval").body
+        return ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
 

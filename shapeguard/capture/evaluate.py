@@ -87,6 +87,28 @@ class FrameValues:
                 return getattr(value, node.func.attr)(*index)
         raise CannotEval
 
+    def arranged(self, node: ast.expr) -> Any:
+        """What ``x.view(-1, x.size(-1))`` comes to, on the meta device: a call that only arranges the entries of a known tensor.
+
+        Raises:
+            CannotEval: it is another call, or its tensor or its arguments are not known.
+        """
+        torch = self._torch
+        if torch is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
+            raise CannotEval
+        if node.func.attr not in _ARRANGING:
+            raise CannotEval
+        try:
+            tensor = self[node.func.value]
+        except CannotEval:
+            tensor = self.arranged(node.func.value)
+        given = [self[argument] for argument in node.args]
+        if not isinstance(tensor, torch.Tensor) or not all(map(_is_size, given)):
+            raise CannotEval
+        with torch._C.DisableTorchFunction():
+            meta = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
+            return getattr(meta, node.func.attr)(*given)
+
     def _arithmetic(self, node: ast.BinOp) -> Any:
         left, right = self[node.left], self[node.right]
         if type(left) is not int or type(right) is not int:
@@ -95,6 +117,17 @@ class FrameValues:
         if operation is None or (right == 0 and isinstance(node.op, ast.FloorDiv | ast.Mod)):
             raise CannotEval
         return operation(left, right)
+
+
+_ARRANGING = frozenset(
+    {"view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "unsqueeze", "squeeze", "expand", "contiguous",
+     "swapaxes", "movedim", "float", "half", "double", "long", "detach"}
+)  # fmt: skip
+
+
+def _is_size(value: Any) -> bool:
+    """Whether an argument is a size, or a short list of them."""
+    return type(value) is int or (isinstance(value, list | tuple) and all(type(item) is int for item in value))
 
 
 _OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -130,6 +163,9 @@ def operand_nodes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         case ast.Subscript():
             yield "0", node.value
             yield "1", node.slice
+            stored = getattr(node, "parent", None) if isinstance(node.ctx, ast.Store) else None
+            if isinstance(stored, ast.Assign):
+                yield "2", stored.value
         case ast.UnaryOp():
             yield "0", node.operand
         case ast.Attribute():
@@ -158,8 +194,8 @@ def operation_name(node: ast.AST) -> str:
             return "i" + _OPERATORS.get(type(operator), "")
         case ast.Compare(ops=[operator, *_]):
             return _OPERATORS.get(type(operator), "")
-        case ast.Subscript():
-            return "getitem"
+        case ast.Subscript(ctx=ctx):
+            return "setitem" if isinstance(ctx, ast.Store) else "getitem"
         case ast.Assign(targets=[ast.Subscript(), *_]):
             return "setitem"
         case ast.UnaryOp():

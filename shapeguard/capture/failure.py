@@ -6,16 +6,17 @@ import ast
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import msgspec
-from executing import Source
 from pure_eval import CannotEval
 
 from shapeguard.capture.chains import chains
 from shapeguard.capture.evaluate import FrameValues, operand_nodes, operation_name
 from shapeguard.capture.export import position
+from shapeguard.capture.failing_node import FailingNode
+from shapeguard.capture.owners import layer_of
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.signatures import known_names
 from shapeguard.capture.usercode import OWN_PACKAGE, user_code
@@ -114,34 +115,6 @@ def _own_module(frame: FrameType) -> Any:
     return value if isinstance(value, torch.nn.Module) else None
 
 
-class _Node:
-    """The failing node of a frame and the statement it stands in, found by ``executing``."""
-
-    def __init__(self, frame: FrameType, offset: int) -> None:
-        self.node: ast.AST | None = None
-        self.statement: ast.stmt | None = None
-        self.source: Any = None
-        with suppress(Exception):  # executing raises many things on odd bytecode; the frame is then told without it
-            at: Any = _FrameAt(frame, offset)
-            found = Source.executing(at)
-            self.source = found.source
-            self.node = found.node
-            statements = list(found.statements or ())
-            self.statement = statements[0] if len(statements) == 1 else None
-            if self.node is None and self.statement is not None:
-                self.node = self.statement
-
-
-class _FrameAt:
-    """A frame as it stood when the exception passed: its own ``f_lasti`` has moved on since."""
-
-    def __init__(self, frame: FrameType, offset: int) -> None:
-        self.f_code: CodeType = frame.f_code
-        self.f_globals = frame.f_globals
-        self.f_lasti = offset
-        self.f_lineno = frame.f_lineno
-
-
 class _FrameReader:
     def __init__(self, frame: FrameType, offset: int, line: int, recorder: Recorder, root: Any) -> None:
         self.frame = frame
@@ -150,14 +123,16 @@ class _FrameReader:
         self.recorder = recorder
         self.root = root
         self.torch = _torch()
+        self.user = False
 
     def read(self, user: bool, closely: bool) -> FrameInfo:
         """The frame as a value; library frames far from the failure are only named."""
+        self.user = user
         code = self.frame.f_code
         name = getattr(code, "co_qualname", code.co_name)
         if not closely:
             return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner())
-        found = _Node(self.frame, self.offset)
+        found = FailingNode(self.frame, self.offset)
         return FrameInfo(
             file=code.co_filename,
             line=self.line,
@@ -174,7 +149,7 @@ class _FrameReader:
             locals=tuple(self._locals()),
         )
 
-    def _text(self, found: _Node, node: ast.AST | None) -> str:
+    def _text(self, found: FailingNode, node: ast.AST | None) -> str:
         if node is None or found.source is None:
             return ""
         with suppress(Exception):
@@ -202,7 +177,7 @@ class _FrameReader:
 
     # -- operands --------------------------------------------------------------------------------------------------
 
-    def _operands(self, found: _Node) -> Iterator[NamedValue]:
+    def _operands(self, found: FailingNode) -> Iterator[NamedValue]:
         if found.node is None:
             return
         node: ast.AST = found.node
@@ -223,7 +198,7 @@ class _FrameReader:
             if label is not None:
                 yield from self._named(operand, label, values, results, self._text(found, operand))
 
-    def _callee(self, node: ast.expr, values: FrameValues, found: _Node) -> Iterator[NamedValue]:
+    def _callee(self, node: ast.expr, values: FrameValues, found: FailingNode) -> Iterator[NamedValue]:
         """The called object, where it is one that was built (a module, a tokenizer) and no plain function."""
         with suppress(CannotEval, Exception):
             value = values[node]
@@ -270,10 +245,19 @@ class _FrameReader:
             value = values[node]
         except (CannotEval, Exception):
             row = results.get((node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0))
-            told = self._from_row(row, text, label) if row is not None else NamedValue(text, label)
+            told = self._from_row(row, text, label) if row is not None else self._arranged(node, values, text, label)
             yield msgspec.structs.replace(told, value=self._extremes_behind(node, values))
             return
         yield from self._values(value, text, label)
+
+    def _arranged(self, node: ast.expr, values: FrameValues, text: str, label: str) -> NamedValue:
+        """An operand that is a known tensor's entries in another arrangement."""
+        with suppress(CannotEval, Exception):
+            made = values.arranged(node)
+            return NamedValue(
+                text, label, shape=tuple(made.shape), dtype=str(made.dtype).removeprefix("torch."), type="Tensor"
+            )
+        return NamedValue(text, label)
 
     def _from_row(self, row: int, text: str, label: str) -> NamedValue:
         from shapeguard.capture.export import Exporter
@@ -334,18 +318,27 @@ class _FrameReader:
                 stride=tuple(map(int, value.stride())) if value.layout is self.torch.strided else None,
                 dtype=str(value.dtype).removeprefix("torch."),
                 device=str(value.device),
-                origin=self.recorder.origin(value),
+                origin=self._origin(value),
                 value=self._extremes(value),
                 type=kind,
             )
         except Exception:
             return NamedValue(text, label, type=kind)
 
+    def _origin(self, value: Any) -> int | None:
+        """The row that made a tensor; for a layer's own, in the user's hands, the row in which the layer was built."""
+        known = self.recorder.origin(value)
+        if known is not None or not self.user or not value.is_floating_point():
+            return known
+        return layer_of(self.recorder, self.torch, value, self.frame.f_locals.get("self"))
+
     def _extremes(self, value: Any) -> FactValue:
-        """Smallest and largest entry of an integer tensor on the CPU: an index out of range is one of them."""
-        whole = not value.is_floating_point() and not value.is_complex() and value.dtype is not self.torch.bool
+        """Smallest and largest entry of an integer tensor on the CPU: an index out of range is one of them. Of a mask its true ones."""
+        whole = not value.is_floating_point() and not value.is_complex()
         if not whole or value.device.type != "cpu" or not 0 < value.numel() <= _MAX_INDEX or value.is_meta:
             return None
+        if value.dtype is self.torch.bool:
+            return int(value.sum())
         return [int(value.min()), int(value.max())]
 
     def _extremes_behind(self, node: ast.expr, values: FrameValues) -> FactValue:

@@ -32,7 +32,7 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
             or numel(joint) == min(numel(prediction.last), numel(target.last))
             or not (
                 joint not in (prediction.last, target.last)
-                or _one_a_row(prediction.last, target.last)
+                or _repeated_dim(prediction.last, target.last) is not None
                 or _one_for_all(prediction.last, target.last)
             )
             or (location.file, location.line) in told
@@ -42,10 +42,12 @@ def broadcast_losses(run: Run, code: str, name: str) -> Iterator[Finding]:
         yield _finding(run, row, location, joint, code, name)
 
 
-def _one_a_row(left: Shape, right: Shape) -> bool:
-    """Whether one side has one value in the last dim and the other several: (N, 1) against (N, 4)."""
-    same = len(left) == len(right) > 1 and left[:-1] == right[:-1] and left[0] > 1
-    return same and 1 in (left[-1], right[-1]) and left[-1] != right[-1]
+def _repeated_dim(left: Shape, right: Shape) -> int | None:
+    """The one dim, other than the rows, in which one side has a single value and the other several: (N, 1) against (N, 4)."""
+    if len(left) != len(right) or len(left) < 2 or left[0] != right[0] or left[0] < 2:
+        return None
+    differ = [dim for dim, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1]]
+    return differ[0] if len(differ) == 1 and 1 in (left[differ[0]], right[differ[0]]) else None
 
 
 def _one_for_all(left: Shape, right: Shape) -> bool:
@@ -66,8 +68,9 @@ def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, na
     prediction, target = row.inputs[:2]
     if _one_for_all(prediction.last, target.last):
         return _single_row(run, row, location, code, name)
-    if joint in (prediction.last, target.last):
-        return _repeated(run, row, location, code, name)
+    dim = _repeated_dim(prediction.last, target.last)
+    if dim is not None and joint in (prediction.last, target.last):
+        return _repeated(run, row, location, dim, code, name)
     return Finding(
         code,
         name,
@@ -105,11 +108,12 @@ def _folds(row: Row) -> bool:
     return len(before) > 2 and before[0] > 1 and len(after) == 2 and after[0] == 1
 
 
-def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:
+def _repeated(run: Run, row: Row, location: Location, dim: int, code: str, name: str) -> Finding:
     """One value a row against several: torch itself warns of it; told at the line where the several came in."""
     prediction, target = row.inputs[:2]
-    wide = max(prediction, target, key=lambda tensor: tensor.last[-1])
-    size, dim = wide.last[-1], len(wide.last) - 1
+    last = dim == len(prediction.last) - 1
+    wide = max(prediction, target, key=lambda tensor: tensor.last[dim])
+    size = wide.last[dim]
     hops = follow(run, wide, dim)
     grown = next((hop for hop in reversed(hops) if _met_a_single(hop)), None)
     stated = written(run, hops[-1].row, size, hops[-1].after) if hops and hops[-1].row.kind == "op" else None
@@ -117,14 +121,17 @@ def _repeated(run: Run, row: Row, location: Location, code: str, name: str) -> F
         code,
         name,
         Severity.WARNING,
-        f"`{row.op}` compares {format_shape(prediction.last)} with {format_shape(target.last)}: the one value of each row is "
-        f"repeated {size} times.",
-        location=(run.location(grown.row) if grown is not None else None) or stated or location,
+        f"`{row.op}` compares {format_shape(prediction.last)} with {format_shape(target.last)}: the "
+        + ("one value of each row" if last else f"single entry in dim {dim}")
+        + f" is repeated {size} times.",
+        location=((run.location(grown.row) if grown is not None else None) or stated or location) if last else location,
         operands=(run.tensor(prediction), run.tensor(target)),
-        mismatch=Mismatch("dim", (prediction.last[-1], target.last[-1]), dim),
+        mismatch=Mismatch("dim", (prediction.last[dim], target.last[dim]), dim),
         lineage=steps(run, hops),
         fix=Fix(
             "Give both one value a row (sum or mean over the last dim where it was made), or predict as many as there are targets."
+            if last
+            else f"Predict as many in dim {dim} as the target has."
         ),
     )
 

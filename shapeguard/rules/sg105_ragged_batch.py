@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.ragged import Ragged, ragged
+from shapeguard.analysis.ragged import KEPT_RESET, Ragged, ragged
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
@@ -67,6 +67,8 @@ def _message(found: Ragged) -> str:
         return (
             f"The ids are padded, but the {found.what} of another field{lengths} are not, and cannot become one tensor."
         )
+    if found.what == KEPT_RESET:
+        return f"The {found.what}{lengths} cannot become one tensor: `reset` gives (observation, info), and the pair was kept."
     return f"The {found.what}{lengths} cannot become one tensor: nothing pads them."
 
 
@@ -75,6 +77,8 @@ def _fix(found: Ragged) -> Fix:
         return Fix(
             "Use a collator that pads this field, too (for labels with -100), or pad it before the batch is made."
         )
+    if found.what == KEPT_RESET:
+        return Fix("Unpack both: `state, info = env.reset()`.")
     return Fix(
         "Pad the rows to one length (`padding=True`, or `pad_sequence`) and keep the mask that tells padding from data."
     )

@@ -71,7 +71,7 @@ def check(run: Run) -> Iterator[Finding]:
         NAME,
         Severity.ERROR,
         _message(run, found),
-        location=_location(run),
+        location=_location(run, found),
         failed_at=run.failed_at,
         operands=_operands(run, found),
         mismatch=Mismatch("count", (found.tokens, found.features)) if found.tokens is not None else None,
@@ -91,7 +91,7 @@ def _message(run: Run, found: Placeholders) -> str:
     return said
 
 
-def _location(run: Run) -> Location | None:
+def _location(run: Run, found: Placeholders) -> Location | None:
     row = tokenized(run)
     if row is not None and was_cut(row):
         return run.location(row)
@@ -103,7 +103,8 @@ def _location(run: Run) -> Location | None:
     by_hand = repeated_at(run) if row is None or not behind_ids(run, row) else None
     if row is not None:
         return by_hand or run.location(row)
-    return _cut_by_hand(run) or _gathered(run) or by_hand or run.failed_at
+    cut = _cut_by_hand(run) if found.tokens is None or found.tokens < found.features else None  # a cut leaves fewer
+    return cut or _gathered(run) or by_hand or run.failed_at
 
 
 def _rows_sliced(run: Run) -> Location | None:

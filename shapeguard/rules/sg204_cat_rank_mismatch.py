@@ -54,6 +54,9 @@ def check(run: Run) -> Iterator[Finding]:
     concat = failed_concat(run)
     if concat is None or concat.clash.kind != "rank":
         return
+    if not any(concat.shapes):
+        yield _single_numbers(run, concat)
+        return
     changed = _changed(run, concat)
     line = _departed(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
@@ -64,6 +67,17 @@ def check(run: Run) -> Iterator[Finding]:
         odd_one(run, concat),
         "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
         location=line or here(run),
+    )  # fmt: skip
+
+
+def _single_numbers(run: Run, concat: FailedConcat) -> Finding:
+    """Tensors of one number each have no dim to be joined along; a stack gives them one."""
+    return clash_finding(
+        run, concat.failed, CODE, NAME,
+        f"`{concat.failed.op}` is given {len(concat.shapes)} tensors of a single number, without a dimension to join them along.",
+        odd_one(run, concat),
+        "Use `torch.stack(...)`, which makes the dimension.",
+        location=here(run),
     )  # fmt: skip
 
 

@@ -41,13 +41,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.climb import written_at
-from shapeguard.analysis.lineage import steps
+from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import turned_query
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG401", "mask-shape-mismatch"
@@ -66,6 +69,33 @@ def check(run: Run) -> Iterator[Finding]:
         if bad.location not in told:
             told.add(bad.location)
             yield _finding(run, bad)
+    yield from once(_longer(run, *found) for found in _longer_masks(run))
+
+
+def _longer_masks(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
+    """Calls of models, nothing cached, whose mask has more columns than there are ids: its first columns stand for them."""
+    for row in run.of_kind("forward"):
+        ids, mask = named(row, "input_ids", "inputs_embeds"), named(row, "attention_mask")
+        if ids is None or mask is None or row.error or row.count > 1 or given_cache(row) is not None:
+            continue
+        if len(ids.last) > 1 and len(mask.last) == 2 and mask.last[0] == ids.last[0] and mask.last[1] > ids.last[1]:
+            yield row, ids, mask
+
+
+def _longer(run: Run, row: Row, ids: TensorArg, mask: TensorArg) -> Finding:
+    hops = follow(run, ids, 1)
+    cut = next((hop.row for hop in hops if hop.changed and hop.size_before == mask.last[1]), None)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"{row.op} is given {ids.last[1]} positions and a mask of {mask.last[1]}: the model takes the mask's first columns for them.",
+        location=run.location(cut) if cut is not None else run.location(row),
+        operands=(run.tensor(ids, "", ("batch", "seq")), run.tensor(mask)),
+        mismatch=Mismatch("dim", (ids.last[1], mask.last[1]), 1),
+        lineage=steps(run, hops),
+        fix=Fix("Cut ids, mask and labels by one slice."),
+    )
 
 
 def _computed(run: Run, bad: BadMask) -> Location | None:

@@ -93,10 +93,10 @@ def _is_heads(run: Run, failed: FailedOp, found: Clash) -> bool:
         return found.role == "head" and {"key", "value"} & {found.left, found.right} != set()
     if max(ranks, default=0) < 3 or found.left_dim is None or found.right_dim is None:
         return False
-    return _known_heads(run, found) or _both_split(run, failed, found)
+    return _known_heads(run, failed, found) or _both_split(run, failed, found)
 
 
-def _known_heads(run: Run, found: Clash) -> bool:
+def _known_heads(run: Run, failed: FailedOp, found: Clash) -> bool:
     """Whether the two sizes are the heads of the attention that was running, or of a config."""
     row = run.failed_row("attention")
     shapes = {tensor.label: tensor.last for tensor in row.inputs} if row is not None else {}
@@ -104,7 +104,9 @@ def _known_heads(run: Run, found: Clash) -> bool:
     if len(query) == 4 and len(key) == 4 and set(found.sizes) == {query[1], key[1]}:
         return True
     grouped = [(query_heads(config), kv_heads(config)) for config in configs(run)]
-    return entry_frame(run) is not None and any(set(found.sizes) == set(pair) for pair in grouped)
+    # In rank 4 they stand where heads stand; else only what transformers itself called is known to be an attention.
+    placed = found.left_dim == found.right_dim == 1 and found.role != "inner" and len(failed.call.tensors[0][1]) == 4
+    return (placed or entry_frame(run) is not None) and any(set(found.sizes) == set(pair) for pair in grouped)
 
 
 def _both_split(run: Run, failed: FailedOp, found: Clash) -> bool:

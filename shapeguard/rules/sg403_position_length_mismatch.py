@@ -59,12 +59,14 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
+from shapeguard.analysis.refused import Refused, refused_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG403", "position-length-mismatch"
 _FEW = 2  # class and distillation tokens
@@ -87,9 +89,29 @@ def check(run: Run) -> Iterator[Finding]:
     for counted in () if told else _counting_padding(run):
         told = True
         yield counted
+    image = refused_input(run)
+    if not told and image is not None and (len(image.tensor.last) < 4 or image.dim > 1):
+        yield _refused(run, image)
+        return
     failed = failed_op(run)
     if not told and failed is not None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
+
+
+def _refused(run: Run, found: Refused) -> Finding:
+    """A model with a place for each patch or frame, that was given images or spectrograms of another size."""
+    return _finding(
+        run,
+        f"`{found.tensor.label}` {format_shape(found.tensor.last)} has {found.size} in dim {found.dim}, and the model's table of "
+        f"positions was made for {found.wanted}.",
+        found.location(run),
+        (run.tensor(found.tensor),),
+        Mismatch("dim", (found.size, found.wanted), found.dim),
+        steps(run, list(found.hops)),
+        "Bring every input to the size of the config (resize, crop or pad it, as the model's own processor does), or let the model "
+        "interpolate its positions (`interpolate_pos_encoding=True`) where it can.",
+        True,
+    )
 
 
 def _counting_padding(run: Run) -> Iterator[Finding]:

@@ -62,6 +62,9 @@ def check(run: Run) -> Iterator[Finding]:
     if unmerged:
         yield _not_flattened(run, crash, unmerged)
         return
+    if _rows_second(crash):
+        yield _turned(run, crash)
+        return
     turned = _not_transposed(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -81,6 +84,26 @@ def _unmerged(crash: Crash) -> tuple[int, ...]:
     given, wanted = shapes[0] if shapes else (), crash.clash.sizes[1]
     products = ((given[dim:], math.prod(given[dim:])) for dim in range(1, len(given) - 1))
     return next((dims for dims, product in products if product == wanted and min(dims) > 0), ())
+
+
+def _rows_second(crash: Crash) -> bool:
+    """Whether a batched product was given (length, batch, features): with the first two dims of one side swapped it fits."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[-2:]]
+    if crash.failed.op not in ("bmm", "baddbmm", "matmul") or [len(shape) for shape in shapes] != [3, 3]:
+        return False
+    left, right = shapes
+    return left[0] != right[0] and (right[1], right[0]) == (left[0], left[2])
+
+
+def _turned(run: Run, crash: Crash) -> Finding:
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: the right one has its rows in the second dim. With the first "
+        "two transposed they would fit.",
+        crash.suspect,
+        "Put the rows of both first (`.transpose(0, 1)`), or build the layer before it with `batch_first=True`.",
+        location=here(run),
+    )  # fmt: skip
 
 
 def _not_flattened(run: Run, crash: Crash, dims: tuple[int, ...]) -> Finding:

@@ -36,10 +36,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.causes import cause
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
+from shapeguard.analysis.leftover import leftover
+from shapeguard.analysis.lineage import steps
+from shapeguard.analysis.refused import Refused, refused_input
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG505", "channel-mismatch"
 
@@ -78,13 +84,49 @@ def _stands_last(crash: Crash) -> bool:
     return crash.family == "norm" and clash.kind == "dim" and len(shape) == 3 and {shape[1], shape[2]} == set(sizes)
 
 
+def _refused_channels(run: Run, image: Refused) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{image.tensor.label}` {format_shape(image.tensor.last)} has {image.size} channels, and the model was built for "
+        f"{image.wanted}.",
+        location=image.location(run),
+        failed_at=run.failed_at,
+        operands=(run.tensor(image.tensor),),
+        mismatch=Mismatch("dim", (image.size, image.wanted), image.dim),
+        lineage=steps(run, list(image.hops)),
+        fix=Fix(
+            "Give the images the channels the model was built for (dimension 1), or set `num_channels` in its config."
+        ),
+    )
+
+
+def _single_value(run: Run, crash: Crash) -> Finding:
+    of = next(side for side in sides(run, crash.failed) if side.label == crash.clash.right)
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` has {crash.clash.text}: of a single value no mean and variance can be taken.",
+        cause(run, crash.failed, of),
+        "Give it batches of two or more in training, call `model.eval()` before single samples, or take a norm without the batch "
+        "(`LayerNorm`, `GroupNorm`).",
+        location=here(run),
+    )  # fmt: skip
+
+
 def check(run: Run) -> Iterator[Finding]:
     """A failed convolution or normalization whose channels differ from the input's."""
     refused = _refused_groups(run)
     if refused is not None:
         yield refused
         return
+    image = refused_input(run)
+    if image is not None and image.dim == len(image.tensor.last) - 3:
+        yield _refused_channels(run, image)
+        return
     crash = crash_of(run)
+    if crash is not None and crash.family == "norm" and crash.clash.kind == "count" and leftover(run, crash) is None:
+        yield _single_value(run, crash)
     if (
         crash is None
         or crash.family not in ("conv", "norm")
@@ -92,10 +134,13 @@ def check(run: Run) -> Iterator[Finding]:
         or lacks_channel(crash)
     ):
         return
+    short = crash.clash.role == "length"
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: channels {both_sizes(crash.clash)}.",
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: "
+        + (f"{crash.clash.text}." if short else f"channels {both_sizes(crash.clash)}."),
         crash.suspect,
+        "The layers before have left too little: give them larger inputs or `padding`, a smaller kernel, or fewer layers that shrink." if short else
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
         location=here(run) if _stands_last(crash) else None,
     )  # fmt: skip

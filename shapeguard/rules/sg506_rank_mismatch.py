@@ -65,7 +65,8 @@ def check(run: Run) -> Iterator[Finding]:
     channel = crash is not None and lacks_channel(crash)
     if crash is None or not (channel or crash.clash.kind == "rank") or crash.family in ("concat", "loss", "state_dict"):
         return
-    line = _squeezed(run, crash) or _wrong_layer(run, crash) or _handed_in(run, crash)
+    line = _squeezed(run, crash) or _wrong_layer(run, crash)
+    line = line or (None if _bare_index(crash) else _handed_in(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -122,6 +123,13 @@ def _wrong_layer(run: Run, crash: Crash) -> Location | None:
     """Where a normalization was built that wants other dimensions than its place in the model has: 2d for 1d, say."""
     built = run.row(crash.failed.row.owner) if crash.failed.row is not None and crash.family == "norm" else None
     return run.location(built) if built is not None else None
+
+
+def _bare_index(crash: Crash) -> bool:
+    """Whether a lookup was given one index a row without an axis for it: it is given that axis where it looks up."""
+    shapes = dict(crash.failed.call.tensors)
+    given, index = shapes.get(crash.clash.left, ()), shapes.get(crash.clash.right, ())
+    return crash.family == "index" and len(given) == len(index) + 1 and given[: len(index)] == index
 
 
 def _squeezed(run: Run, crash: Crash) -> Location | None:

@@ -40,9 +40,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.columns import Meeting, explicit_column, meetings
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG508", "silent-broadcast"
 
@@ -56,20 +58,32 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, meeting)
 
 
+def _table_made(run: Run, found: Meeting) -> Location | None:
+    """Where rows and rows first made the table."""
+    behind = [row for row in ancestors(run, found.column) if row.outputs and row.outputs[0].last == found.column.last]
+    first = next((row for row in behind if all(t.last != found.column.last for t in row.inputs)), None)
+    return run.location(first) if first is not None else None
+
+
 def _finding(run: Run, found: Meeting) -> Finding:
-    size = found.vector.last[0]
+    _size, rest = found.vector.last[0], found.vector.last[1:]
+    made = found.row.outputs[0].last
     sure = found.ends_in == "number" and not explicit_column(run, found.column)
     return Finding(
         CODE,
         NAME,
         Severity.ERROR if sure else Severity.WARNING,
-        f"`{run.expression(found.row) or found.row.op}`: ({size}, 1) with ({size},) gives ({size}, {size}), every entry with every "
-        "other, and that is then reduced as if it were one value a row.",
-        location=run.location(found.row),
+        f"`{run.expression(found.row) or found.row.op}`: {format_shape(found.column.last)} with {format_shape(found.vector.last)} "
+        f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then reduced as if it were "
+        "one value a row.",
+        location=(_table_made(run, found) if found.column.last[1] > 1 else None) or run.location(found.row),
         operands=(run.tensor(found.column), run.tensor(found.vector)),
-        mismatch=Mismatch("rank", (2, 1)),
+        mismatch=Mismatch("rank", (len(found.column.last), len(found.vector.last))),
         lineage=steps(run, follow(run, found.column, 1)),
         fix=Fix(
             "Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."
+            if found.column.last[1] == 1
+            else f"Make one value a row where the table {format_shape(found.column.last)} was made: for products of rows with rows, "
+            "`(a * b).sum(1)`."
         ),
     )

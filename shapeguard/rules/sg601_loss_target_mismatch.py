@@ -39,21 +39,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.odd_input import OddInput, lengthened, odd_input
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.rules.loss_broadcast import broadcast_losses
 from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG601", "loss-target-mismatch"
+_TARGETS = frozenset({"labels", "decoder_input_ids"})
 
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed loss, or one that ran and compared every prediction with every target."""
     yield from broadcast_losses(run, CODE, NAME)
     crash = crash_of(run)
+    if crash is not None and crash.failed.op == "TensorDataset":
+        yield _dataset(run, crash)
+    inside = crash is not None and crash.family in ("loss", "attention")
+    odd = odd_input(run, crash.clash.sizes, _TARGETS) if crash is not None and inside else None
+    if crash is not None and odd is not None:
+        yield _given_apart(run, crash, odd)
+        return
     if crash is None or crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return
     classes_last = _classes_last(crash)
@@ -64,7 +75,30 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _fix(crash),
-        location=here(run) if classes_last else _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+        location=here(run) if classes_last else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+    )  # fmt: skip
+
+
+def _given_apart(run: Run, crash: Crash, found: OddInput) -> Finding:
+    """Targets of other rows or positions than the inputs, found out in a model's own loss, or in its decoder."""
+    size, other = found.sizes
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"The model was given `{found.leading.label}` with {size} {found.counted} and `{found.odd.label}` with {other}; inside, "
+        f"`{crash.failed.op}` compares {both_sizes(crash.clash)}.",
+        crash.suspect,
+        f"Give `{found.odd.label}` the {found.counted} of `{found.leading.label}`: what is put before or behind the inputs gets "
+        "-100 there, and rows that are dropped are dropped from both.",
+        location=(None if lengthened(run, found) else found.location) or here(run),
+    )  # fmt: skip
+
+
+def _dataset(run: Run, crash: Crash) -> Finding:
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`TensorDataset` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)} samples.",
+        crash.suspect,
+        "Cut both out of the data with the same bounds, so that there is one target for each sample.",
     )  # fmt: skip
 
 
@@ -80,6 +114,25 @@ def _fix(crash: Crash) -> str:
         if len(given) == len(target) + 1 and given[-1] == 1:
             return "Give prediction and target one shape: `prediction.squeeze(-1)`, or `target.unsqueeze(-1)`."
     return "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them."
+
+
+def _not_shifted(run: Run, crash: Crash) -> Location | None:
+    """Where the targets were taken as they are, when the last prediction was cut off because nothing follows it."""
+    both = sides(run, crash.failed)
+    if len(both) != 2 or both[1].size != both[0].size + 1:
+        return None
+    cut = next((hop for hop in both[0].hops if hop.changed), None)
+    index = cut.row.args.get("index") if cut is not None and cut.row.op == "getitem" else None
+    if (
+        not isinstance(index, list)
+        or cut is None
+        or cut.before is None
+        or index[cut.before : cut.before + 1] != [":-1"]
+    ):
+        return None
+    name = crash.failed.expression(run, both[1].label).partition(".")[0]
+    frame = run.user_frame
+    return named_at(run, frame, name) if frame is not None and name.isidentifier() else None
 
 
 def _not_pooled(run: Run, crash: Crash) -> Location | None:

@@ -56,6 +56,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import in_default_collate, loader_built, user_remote_frame
 from shapeguard.analysis.overrun import asked_for
@@ -95,6 +96,7 @@ def check(run: Run) -> Iterator[Finding]:
         location=_collated_elsewhere(run, odd)
         or _made(run, hops)
         or _padded_apart(run, odd)
+        or _handed_on(run, hops)
         or (run.birth(odd.odd.origin) if odd is not None else None)
         or _loaded(run)
         or run.failed_at,
@@ -171,15 +173,26 @@ def _message(odd: _Odd | None) -> str:
 
 
 def _made(run: Run, hops: list[Hop]) -> Location | None:
-    """The line of the dataset that gave a sample its odd size, or handed it on last."""
-    ops = [hop for hop in hops if hop.source is not None and hop.row.kind == "op"]
+    """The line of the dataset that gave a sample its odd size."""
+    ops = _ops(hops)
     cuts = [hop for hop in hops if hop.row.op in _CUTTING or (hop in ops and hop.row.op == "getitem" and _cuts(hop))]
     changed = [
         hop for hop in ops if hop.changed and hop.row.inputs[0].first == hop.row.inputs[0].last
     ]  # others are samples only
     turned = [hop for hop in ops if hop.before is not None and hop.before != hop.after]  # sides changed places
-    chosen = next(iter(cuts or turned or changed or ops), None)
+    chosen = next(iter(cuts or turned or changed), None)
     return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
+
+
+def _handed_on(run: Run, hops: list[Hop]) -> Location | None:
+    """Where a sample that has its size from outside of torch was taken over, else where it was handed on last."""
+    came = [hop for hop in hops[-1:] if hop.row.op in FROM_OUTSIDE]
+    chosen = next(iter(came or _ops(hops)), None)
+    return run.location(chosen.row) if chosen is not None else None
+
+
+def _ops(hops: list[Hop]) -> list[Hop]:
+    return [hop for hop in hops if hop.source is not None and hop.row.kind == "op"]
 
 
 def _cuts(hop: Hop) -> bool:

@@ -38,21 +38,30 @@ import ast
 import re
 from collections.abc import Iterator
 
+from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.climb import Spot, climbs
+from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written_trails
+from shapeguard.rules.clash_finding import clash_finding, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo, Row
 
 CODE, NAME = "SG603", "state-dict-mismatch"
+_OPTIMIZER = re.compile(r"torch[/\\]optim[/\\]")
 # torch collects all misfits and tells them in this one form; the tensors themselves are in none of the frames.
 _MISFIT = re.compile(r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[([\d, ]*)\]\) from checkpoint, "
                      r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)")  # fmt: skip
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed ``load_state_dict``."""
+    """A failed ``load_state_dict``; a step of an optimizer with moments that were saved for other parameters."""
+    moments = _stale_moments(run)
+    if moments is not None:
+        yield moments
+        return
     frame = run.inner_frame
     if frame is None or run.failure is None or "load_state_dict" not in frame.function:
         return
@@ -61,6 +70,33 @@ def check(run: Run) -> Iterator[Finding]:
     ]
     if found:
         yield _finding(run, found)
+
+
+def _stale_moments(run: Run) -> Finding | None:
+    """A step that failed because the optimizer's state, which was loaded, is not of the shapes of its parameters."""
+    inside = [frame for frame in run.frames if _OPTIMIZER.search(frame.file)]
+    failed = failed_op(run) if inside else None
+    loads = [place for file in run.recording.sources for place in _loads(run, file)] if failed is not None else []
+    if failed is None or failed.clash is None or failed.clash.kind not in ("dim", "rank") or not loads:
+        return None
+    crash = crash_of(run)
+    return clash_finding(
+        run, failed, CODE, NAME,
+        f"The optimizer's step meets {operands_text(run, failed)}: its state was loaded from a checkpoint of another model.",
+        crash.suspect if crash is not None else suspect(run, failed),
+        "Load the optimizer's state only for the very parameters it was saved with; for new or resized layers begin with a new one.",
+        location=loads[-1],
+    )  # fmt: skip
+
+
+def _loads(run: Run, file: str) -> Iterator[Location]:
+    """The calls by which an optimizer's state was loaded, as far as the names tell."""
+    tree = run.sources[file].tree
+    for node in ast.walk(tree) if tree is not None else ():
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")):
+                if re.search(r"opt", ast.unparse(owner).rpartition(".")[2], re.IGNORECASE):
+                    yield run.place(file, node.lineno)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -71,6 +71,13 @@ from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG701", "collective-shape-mismatch"
+# Collectives with one tensor for all ranks: it, and what each rank has of it.
+_WHOLE = {
+    "all_gather_into_tensor": ("output_tensor", "input_tensor"),
+    "_all_gather_base": ("output_tensor", "input_tensor"),
+    "reduce_scatter_tensor": ("input", "output"),
+    "_reduce_scatter_base": ("input", "output"),
+}
 _FIX = Fix(
     "Give every rank the same shape: pad to the largest size of all ranks before the collective and cut the padding off "
     "after it, or reduce sums and counts instead of lists."
@@ -85,6 +92,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if failed is not None and (split := uneven_split(failed)) is not None:
         yield _split(run, failed, split)
+        return
+    if failed is not None and (whole := _odd_whole(failed)) is not None:
+        yield _gathered(run, failed, *whole)
         return
     if (apart := built_apart(run)) is not None:
         yield _models(run, apart)
@@ -118,6 +128,35 @@ def _local(run: Run, row: Row, odd: TensorArg) -> Finding:
     held = "holds" if odd.label.startswith(("scatter", "input")) else "has a place for"
     told = f"`{row.op}` brings {format_shape(brought)}, and `{odd.label}` {held} {format_shape(odd.last)}."
     return _finding(run, row, told, run.birth(odd.origin) or run.location(row), brought, odd.last, own)
+
+
+def _odd_whole(row: Row) -> tuple[TensorArg, TensorArg, tuple[int, ...]] | None:
+    """(the whole, the part, a rank's piece of the whole) of a collective on one tensor for all ranks, if the piece is no such part."""
+    names = _WHOLE.get(row.op)
+    by_label = {tensor.label: tensor for tensor in row.inputs}
+    world = row.args.get("world_size")
+    if names is None or not isinstance(world, int) or world < 1 or not set(names) <= set(by_label):
+        return None
+    whole, part = (by_label[name] for name in names)
+    if not whole.last or whole.last[0] % world:
+        return whole, part, whole.last
+    piece = (whole.last[0] // world, *whole.last[1:])
+    return (whole, part, piece) if piece != part.last else None
+
+
+def _gathered(run: Run, row: Row, whole: TensorArg, part: TensorArg, piece: tuple[int, ...]) -> Finding:
+    """One tensor for the pieces of all ranks, laid out otherwise than they are."""
+    made = run.birth(whole.origin) if whole.label.startswith("output") else None
+    told = (
+        f"`{row.op}` cuts `{whole.label}` {format_shape(whole.last)} along dim 0 into pieces {format_shape(piece)} for the ranks, "
+        f"and `{part.label}` is {format_shape(part.last)}."
+    )
+    found = _finding(run, row, told, made or run.location(row), piece[:1], part.last[:1], part)
+    ranks = whole.last[0] // piece[0] if piece and piece[0] else 1
+    wanted = format_shape((ranks * part.last[0], *part.last[1:]) if part.last else ())
+    return msgspec.structs.replace(
+        found, fix=Fix(f"Make `{whole.label}` {wanted}: the ranks' pieces one after the other in dim 0.")
+    )
 
 
 def _split(run: Run, row: Row, split: UnevenSplit) -> Finding:

@@ -40,7 +40,8 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
-from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.leftover import Leftover, leftover
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_share, uneven_split
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
@@ -57,6 +58,11 @@ def check(run: Run) -> Iterator[Finding]:
     short = few_pieces(run)
     if short is not None:
         yield _short(run, short)
+        return
+    crash = crash_of(run)
+    rest = leftover(run, crash) if crash is not None else None
+    if crash is not None and rest is not None:
+        yield _left_over(run, crash, rest)
         return
     if not _told_better(run):
         yield from _uneven(run)
@@ -85,6 +91,19 @@ def _short(run: Run, short: Short) -> Finding:
         operands=(run.tensor(given),),
         mismatch=Mismatch("count", (short.pieces, short.wanted)),
         fix=Fix(_CHUNK),
+    )  # fmt: skip
+
+
+def _left_over(run: Run, crash: Crash, rest: Leftover) -> Finding:
+    return Finding(
+        CODE, NAME, Severity.ERROR,
+        f"The loader gives batches of {rest.full}, and the last one holds what is left over, {rest.size}: `{crash.failed.op}` "
+        f"has {crash.clash.text}.",
+        location=run.location(rest.loader),
+        failed_at=run.failed_at,
+        operands=crash.failed.views(run),
+        mismatch=crash.failed.mismatch(),
+        fix=Fix("Leave the incomplete batch out: `DataLoader(..., drop_last=True)`, or choose a batch size that leaves more over."),
     )  # fmt: skip
 
 

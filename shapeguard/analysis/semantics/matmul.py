@@ -156,8 +156,8 @@ def _batched(left: Operand, right: Operand) -> Axes:
     """(batch, n, k) @ (batch, k, m): the batch is not broadcast."""
     must_have_rank(left, 3)
     must_have_rank(right, 3)
+    must_equal(left.side(2), right.side(1), "inner")  # first: where the batch differs too, dims have changed places
     must_equal(left.side(0), right.side(0), "batch")
-    must_equal(left.side(2), right.side(1), "inner")
     return [Axis(left.shape[0], left.axes[0].sources + right.axes[0].sources), left.axes[1], right.axes[2]]
 
 

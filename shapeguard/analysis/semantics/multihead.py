@@ -70,6 +70,16 @@ def decoder(call: Bound) -> Axes:
     return target.axes
 
 
+@register("Transformer", params="src tgt src_mask tgt_mask memory_mask")
+def transformer(call: Bound) -> Axes:
+    """Sources and targets of one batch, each as wide as the model."""
+    source, target = call.tensor("src"), call.tensor("tgt")
+    _attended(call, source, source, source, _named(call, "src_mask"), _named(call, "src_key_padding_mask"))
+    _attended(call, target, target, target, _named(call, "tgt_mask"), _named(call, "tgt_key_padding_mask"))
+    _attended(call, target, source, source, _named(call, "memory_mask"), _named(call, "memory_key_padding_mask"))
+    return target.axes
+
+
 def _named(call: Bound, *names: str) -> Operand | None:
     return next((operand for operand in call.all if operand.label in names), None) or call.find(*names)
 

@@ -19,6 +19,7 @@ from shapeguard.analysis.semantics.axes import (
 )
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
+from shapeguard.values.shapes import format_shape
 
 _BATCH = "input running_mean running_var weight bias training="
 _PER_CHANNEL = ("running_mean", "running_var", "weight", "bias")
@@ -53,7 +54,7 @@ def _batch_normed(call: Bound, given: Operand) -> Axes:
     """In training each channel needs more than one value: a last batch of one row fails."""
     at_least_rank(given, 2)
     if call.flag("training") and product(given.shape) == given.shape[1]:
-        text = f"1 value for each channel of {given.label}, training needs 2 or more"
+        text = f"1 value for each channel of {format_shape(given.shape)}, and training needs 2 or more"
         refuse("count", Side("", 0, 2), Side(given.label, 0, 1), text, role="batch")
     _per_channel(call, given, 1)
     return given.axes

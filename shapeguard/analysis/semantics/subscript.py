@@ -161,7 +161,7 @@ def _take_mask(call: Bound, walk: _Walk, mask: Operand) -> None:
         must_equal(axis.side, mask.side(dim), dim=walk.dim - 1)
         sources += axis.sources
     walk.places.append(len(walk.axes))
-    walk.advanced.append([Axis(UNKNOWN if count is None else count, tuple(sources))])
+    walk.advanced.append([Axis(UNKNOWN, tuple(sources)) if count is None else Axis(count, ((mask.label, 0),))])
 
 
 def _join(walk: _Walk) -> Axes:

@@ -42,6 +42,7 @@ class Exporter:
 
     def changed(self) -> Iterator[Line]:
         """Lines for everything that is new or different since the last call."""
+        self._recorder.settle()
         segments = self._recorder.segments
         for segment in segments[: len(segments)]:
             if segment.dirty:
@@ -50,6 +51,7 @@ class Exporter:
 
     def everything(self) -> Iterator[Line]:
         """Lines for the whole recording; to be asked of a fresh exporter."""
+        self._recorder.settle()
         segments = self._recorder.segments
         for segment in segments[: len(segments)]:
             yield from self._lines(segment)

@@ -66,6 +66,7 @@ def _message(error: BaseException) -> str:
 
 def describe_failure(error: BaseException, recorder: Recorder, thread: str = "") -> Failure:
     """Everything at hand about an exception that left the guarded code."""
+    recorder.settle()
     frames = list(_frames(error.__traceback__))
     root = next((own for frame, *_ in frames if (own := _own_module(frame)) is not None), None)
     near = {id(frame) for frame, *_ in frames[-_LIBRARY_FRAMES:]}

@@ -31,6 +31,11 @@ def not_alone() -> None:
     types = _NONE
 
 
+def alone() -> bool:
+    """Whether no other thread has run since the guard was opened."""
+    return _alone
+
+
 def begin() -> None:
     """Library code runs from here on."""
     global types

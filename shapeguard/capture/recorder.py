@@ -47,6 +47,7 @@ class Recorder:
         self.failures: list[BaseException] = []
         self.latest: int | None = None  # row of the event recorded last
         self.on_tick: Callable[[], None] | None = None  # asked now and then: time to write?
+        self.unsettled: list[Callable[[], None]] = []  # put down what was counted elsewhere meanwhile, see steady.py
         self.closed = False
         self._places: dict[tuple[Any, ...], list[Segment]] = {}
         self._failures: dict[tuple[Any, ...], list[Segment]] = {}
@@ -90,6 +91,11 @@ class Recorder:
         if not at % 64 or segment.count == 1:
             self.tick()
         return row
+
+    def settle(self) -> None:
+        """Bring all rows up to date: to be asked before they are read."""
+        for put_down in self.unsettled:
+            put_down()
 
     def tick(self) -> None:
         """Asked now and then, and at each new row."""

@@ -59,13 +59,14 @@ class Spot:
 class Spots:
     """The spots of one thread while the same recorder watches it."""
 
-    __slots__ = ("known", "lanes", "recorder", "seen", "useless", "watching")
+    __slots__ = ("known", "lanes", "recorder", "seen", "steps", "useless", "watching")
 
     def __init__(self, watching: tuple[Recorder, ...]) -> None:
         self.watching = watching
         self.recorder = watching[0]
         self.known: dict[Hashable, Spot] = {}
         self.lanes: dict[Any, Any] = {}  # by caller, see lanes.py
+        self.steps: dict[Any, Any] = {}  # by module and call chain, see steady.py
         self.useless: dict[Any, int] = {}  # how many were made for one caller in vain
         self.seen: dict[Any, tuple[int, ...]] = {}  # a caller's numbers in a row that takes all
 

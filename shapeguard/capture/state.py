@@ -22,6 +22,7 @@ class Standing:
         "recorders",
         "root",
         "spots",
+        "steady",
     )
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Standing:
         self.mode_off = False  # the mode is off the stack, because library code runs
         self.covered = False  # an event is being recorded that stands for what happens below it
         self.marks: list[tuple[int, list[int]]] = []  # see chains.py
+        self.steady = False  # a call is passed that repeats what was watched before, see steady.py
         self.spots: Any = None  # how this thread's places have called so far
 
 

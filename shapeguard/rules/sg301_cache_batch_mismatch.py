@@ -103,6 +103,8 @@ def _in_cache(run: Run, sides: _Sides) -> Finding:
     source = _changed_input(run, rows)
     hops = source[1] if source else []
     change = birth(hops)
+    if (cut := _changed_cache(run, sides, wanted)) is not None:
+        hops, change = cut, birth(cut)
     here = run.location(change.row) if change is not None and change.size_before is not None else None
     made = rows_written_at(run, sides.past) if here is None else None
     return Finding(
@@ -121,6 +123,13 @@ def _in_cache(run: Run, sides: _Sides) -> Finding:
         lineage=steps(run, made[1] if made is not None else hops),
         fix=_fix(run, change, rows, wanted),
     )
+
+
+def _changed_cache(run: Run, sides: _Sides, wanted: int) -> list[Hop] | None:
+    """The events behind the cache's rows, where the program itself changed them from those of the input."""
+    hops = follow(run, sides.past, 0)
+    made = birth(hops)
+    return hops if made is not None and made.row.kind == "op" and made.size_before == wanted else None
 
 
 def _in_own_cache(run: Run, concat: FailedConcat) -> Finding:
@@ -220,7 +229,8 @@ def _message(run: Run, rows: int, wanted: int, change: Hop | None) -> str:
     verb = "dropped rows" if change.size_after < change.size_before else "added rows"
     return (
         f"{text} Line {location.line} {verb}: {change.size_before} became {change.size_after} "
-        f"in `{run.expression(change.row) or location.source}`, and the cache was not changed with it."
+        f"in `{run.expression(change.row) or location.source}`, and the {'cache' if change.size_after == wanted else 'input'} was "
+        "not changed with it."
     )
 
 

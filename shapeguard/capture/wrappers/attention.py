@@ -60,6 +60,13 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(attention)
     def forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
         now = state.now
+        if now.steady:
+            try:
+                return attention(module, query, key, value, attention_mask, **kwargs)
+            except BaseException as error:
+                described = labelled(query, key, value, attention_mask)
+                fell(error, "attention", name, described, sys._getframe(1), path_of(module))
+                raise
         caller = id(module)
         given = (query, key, value) if attention_mask is None else (query, key, value, attention_mask)
         lane = lane_of(now, caller)

@@ -36,6 +36,8 @@ def wrap_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         @functools.wraps(original)
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             now = state.now
+            if now.steady:
+                return _steadily(original, self, name, args, kwargs)
             if now.covered:
                 return original(self, *args, **kwargs)
             if len(args) > 2 and type(args[2]) is int:  # an update as the models make it, with the layer's index
@@ -107,6 +109,22 @@ def _described(
         after=call.learn,
         in_lanes=True,
     )
+
+
+def _steadily(
+    original: Callable[..., Any], cache: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """A call in a step that is passed: told only where it fails. What it calls in its turn belongs to it."""
+    now = state.now
+    now.steady = False
+    try:
+        return original(cache, *args, **kwargs)
+    except BaseException as error:
+        call = _Call(cache, name, args, kwargs)
+        fell(error, "cache", call.op, call.labelled(), sys._getframe(2), call.module, cache)
+        raise
+    finally:
+        now.steady = True
 
 
 def _along(lane: Lane, original: Callable[..., Any], cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import _getframe
+from types import FrameType
 from typing import Any
 
 from torch import compiler
@@ -20,7 +21,7 @@ from shapeguard.capture.ops import user_frame
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.usercode import MODEL, user_code
 from shapeguard.capture.wrappers.builtin import StandIn
-from shapeguard.capture.wrappers.door import idle, is_compiling, watched
+from shapeguard.capture.wrappers.door import fell, idle, is_compiling, watched
 
 _CONTAINERS = (tuple, list)
 _whose = user_code.known.get
@@ -46,6 +47,8 @@ class _Watched(StandIn):
         if is_dynamo_compiling() or compiler._is_compiling_flag:
             return self._original(*args, **kwargs)
         now = state.now
+        if now.steady:
+            return self._steadily(args, kwargs, _getframe(1))
         by_mode = (
             now.mode is not None and not now.mode_off
         )  # our function mode is on the stack and sees the call itself
@@ -72,6 +75,14 @@ class _Watched(StandIn):
             lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
             told=(args, kwargs),
         )
+
+    def _steadily(self, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
+        """A call in a step that is passed: told only where it fails."""
+        try:
+            return self._original(*args, **kwargs)
+        except BaseException as error:
+            fell(error, self._kind, self._op, {**dict(zip(self._names, args, strict=False)), **kwargs}, frame, "")
+            raise
 
     __call__._torchdynamo_inline = StandIn.__call__  # type: ignore[attr-defined]  # what torch.compile traces instead
 

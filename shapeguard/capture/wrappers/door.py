@@ -16,6 +16,7 @@ from shapeguard.capture import quiet
 from shapeguard.capture.chains import chain_of
 from shapeguard.capture.modes import ModeOff
 from shapeguard.capture.record import Event, again, failed, recalled
+from shapeguard.capture.segment import Numbers
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 
@@ -133,10 +134,13 @@ def fell(
     frame: FrameType,
     module: Any,
     owner: Any = None,
+    numbers: Numbers | None = None,
 ) -> None:
-    """Set down a call that a lane had let through and that raised."""
+    """Set down a call that had been let through and that raised; ``numbers`` are those of its arguments before it was made."""
     try:
         event = Event((), labelled)
+        if numbers is not None and len(numbers) == len(event.numbers):
+            event.numbers = numbers
     except BaseException as trouble:
         own_trouble(trouble)
         return

@@ -19,12 +19,13 @@ from torch._C import _get_tracing_state
 from torch.compiler import is_dynamo_compiling
 
 from shapeguard.capture import quiet
-from shapeguard.capture.chains import marked
+from shapeguard.capture.chains import chain_of, marked
 from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
-from shapeguard.capture.state import recorders, state
+from shapeguard.capture.state import Standing, recorders, state
+from shapeguard.capture.steady import step_of
 from shapeguard.capture.usercode import USER, user_code
-from shapeguard.capture.wrappers.door import watched
+from shapeguard.capture.wrappers.door import fell, watched
 from shapeguard.capture.wrappers.padding import ids_side, mask_side
 
 
@@ -77,6 +78,8 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
         if is_dynamo_compiling():  # torch.compiler.is_compiling() at a third of its cost
             return original(self, *args, **kwargs)
         now = state.now
+        if now.steady:
+            return original(self, *args, **kwargs)
         inside = now.inside
         if inside is not None and type(self) in quiet.passing and "forward" not in self.__dict__:
             return original(self, *args, **kwargs)
@@ -90,19 +93,20 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
                     return marked(original, (self, *args), kwargs)
             if not kind.model or self is not now.root or now.covered:
                 return original(self, *args, **kwargs)
-            return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
+            return _repeating(now, inside, _through_the_gate, original, self, args, kwargs, sys._getframe(1))
         if not recorders() or _get_tracing_state() is not None:
             return original(self, *args, **kwargs)
         outermost = now.root is None
         if outermost:
             now.root = self
+        frame = sys._getframe(1)
         try:
+            if outermost and (users or kind.model):
+                run = _of_the_users if users else _through_the_gate
+                return _repeating(now, chain_of(frame), run, original, self, args, kwargs, frame)
             if not users:
-                return _through_the_gate(original, self, args, kwargs, sys._getframe(1))
-            if not now.mode_off:
-                return marked(original, (self, *args), kwargs)
-            with SwitchedOn():
-                return marked(original, (self, *args), kwargs)
+                return _through_the_gate(original, self, args, kwargs, frame)
+            return _of_the_users(original, self, args, kwargs, frame)
         finally:
             if outermost:
                 now.root = None
@@ -111,15 +115,61 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
     return __call__
 
 
+def _of_the_users(
+    original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> Any:
+    """A module of the user's own: what it does is watched, op by op."""
+    if not state.now.mode_off:
+        return marked(original, (module, *args), kwargs)
+    with SwitchedOn():
+        return marked(original, (module, *args), kwargs)
+
+
+def _repeating(
+    now: Standing,
+    chain: int,
+    run: Callable[..., Any],
+    original: Callable[..., Any],
+    module: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    frame: FrameType,
+) -> Any:
+    """An outermost call: passed where it repeats what the calls before it did, else watched and compared with them."""
+    step = step_of(now, module, chain, run is _of_the_users)
+    if step is None:
+        return run(original, module, args, kwargs, frame)
+    if step.going and step.goes_on(module, args, kwargs):
+        try:
+            return step.go(now, original, module, args, kwargs)
+        except BaseException as error:
+            if run is _through_the_gate:
+                given = _labels(module, args, kwargs)
+                fell(error, "forward", type(module).__name__, given, frame, path_of(module), module, step.given)
+            raise
+    before = step.before(args, kwargs)
+    result = run(original, module, args, kwargs, frame)
+    if before is not None:
+        step.after(before, args, kwargs, result)
+    return result
+
+
+def _labels(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``forward`` by their names."""
+    kind = kind_of(type(module))
+    given = {**dict(zip(kind.parameters, args, strict=False)), **kwargs}
+    for index in range(len(kind.parameters), len(args)):
+        given[f"input[{index}]"] = args[index]
+    return given
+
+
 def _through_the_gate(
     original: Callable[..., Any], module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
 ) -> Any:
     kind = kind_of(type(module))
 
     def labelled() -> dict[str, Any]:
-        given = {**dict(zip(kind.parameters, args, strict=False)), **kwargs}
-        for index in range(len(kind.parameters), len(args)):
-            given[f"input[{index}]"] = args[index]
+        given = _labels(module, args, kwargs)
         return {**given, **_padding(module, given)} if kind.model else given
 
     return watched(

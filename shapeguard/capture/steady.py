@@ -1,0 +1,315 @@
+"""Steps that repeat: the outermost call of a model that has done exactly the same several times is not looked into again.
+
+A decoding loop and a training loop call their model with what the last call foresaw: the same tensors, one position more, or
+nothing changed at all. Once a few calls in a row have continued the same rows, each as often as the call before and by the
+step of its run, the next such call is only counted, and asked again every so often whether it still holds. What comes in and
+what comes out is compared each time. Whatever is different is watched as before.
+
+A model that keeps tensors of its own from call to call (a hidden state, what a hook collects) is always watched: its tensors
+must have their origins. So is one whose numbers of rows depend on the data.
+
+Imported only after the user's program has imported torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from operator import add, sub
+from typing import Any
+from weakref import ref
+
+import torch
+
+from shapeguard.capture import quiet
+from shapeguard.capture import state as states
+from shapeguard.capture.layout import Layout, describe_call, describe_result
+from shapeguard.capture.modes import ModeOff
+from shapeguard.capture.recorder import Recorder
+from shapeguard.capture.segment import Numbers, Segment
+from shapeguard.capture.state import Standing
+from shapeguard.capture.trouble import own_trouble
+
+_ALIKE = 2  # calls that must have repeated the one before
+_AGAIN = 64  # calls passed before one is watched again
+_PATIENCE = 24  # calls watched in vain before a model is let be
+_MAX_STEPS = 64  # modules
+_KEPT = ("keys", "values")
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+
+class _Before:
+    """What stood before a call that is looked at."""
+
+    __slots__ = ("at", "counts", "given", "held", "layout")
+
+    def __init__(self, recorder: Recorder, module: Any, args: Args, kwargs: Kwargs, users: bool) -> None:
+        numbers: list[int] = []
+        self.layout = describe_call(args, kwargs, numbers, [])
+        self.given: Numbers = tuple(numbers)
+        self.counts = [segment.count for segment in recorder.segments]
+        self.at = recorder.events
+        self.held = _held(module) if users else ()
+
+    def hits(self, recorder: Recorder) -> dict[Any, list[_Hit]]:
+        """The rows that the call met, by their keys."""
+        found: dict[Any, list[_Hit]] = {}
+        for segment, count in zip(recorder.segments, chain(self.counts, repeat(0)), strict=False):
+            if segment.count != count and not segment.error:
+                hit = _Hit(segment, segment.count - count, segment.last_at - self.at)
+                found.setdefault(segment.key, []).append(hit)
+        return found
+
+
+class _Hit:
+    """One row in a call: how often it was met, when last, its numbers then, and how they move from call to call."""
+
+    __slots__ = ("by", "count", "last", "offset", "segment")
+
+    def __init__(self, segment: Segment, count: int, offset: int) -> None:
+        if segment.lag:
+            segment.catch_up()
+        self.segment = segment
+        self.count = count
+        self.offset = offset
+        self.last = segment.last
+        self.by: Numbers | None = None  # None: not known yet; (): they stand still
+
+    def follows(self, before: _Hit) -> bool:
+        """Whether this is what the call before did, one step on."""
+        if self.count != before.count or len(self.last) != len(before.last):
+            return False
+        self.by = _moved(before.last, self.last)
+        return before.by is None or before.by == self.by
+
+    def settle(self, calls: int, at: int) -> None:
+        """So many more calls of the kind, the last of them begun after ``at`` events."""
+        segment, by = self.segment, self.by
+        segment.count += self.count * calls
+        segment.last_at = at + self.offset
+        segment.dirty = True
+        if not by:
+            return
+        if segment.step == by and self.count == 1 and not segment.varied:
+            segment.lag += calls
+            segment.catch_up()
+        else:  # met several times at each step, or by calls of other sizes too: it takes all from here on
+            segment.varied = segment.grows = True
+            segment.given = None
+            segment.last = tuple(size + calls * more for size, more in zip(segment.last, by, strict=True))
+        self.last = segment.last
+
+
+class Step:
+    """The outermost calls of one module from one place of the user's."""
+
+    __slots__ = (
+        "_alike", "_at", "_by", "_cached", "_events", "_given_layout", "_hits", "_lanes", "_made", "_made_by", "_made_layout",
+        "_made_rows", "_module", "_passed", "_patience", "_pending", "_recorder", "_types", "_users", "given", "going",
+    )  # fmt: skip
+
+    def __init__(self, recorder: Recorder, lanes: dict[Any, Any], module: Any, users: bool) -> None:
+        self.going = False
+        self._recorder = recorder
+        self._lanes = lanes
+        self._module = ref(module)
+        self._users = users  # the module's code is the user's own
+        self._patience = _PATIENCE if not any(map(_has_hooks, module.modules())) else 0
+        self._types = frozenset(map(type, module.modules()))
+        self._alike = 0
+        self._passed = 0  # since the last one that was watched
+        self._pending = 0  # of those, not yet put down in their rows
+        self._at = 0  # events before the last one
+        self._events = 0  # of one call
+        self._hits: dict[Any, list[_Hit]] = {}  # by the key of their rows
+        self._given_layout: Layout = ()
+        self._made_layout: Layout = ()
+        self.given: Numbers = ()
+        self._made: Numbers = ()
+        self._by: Numbers = ()
+        self._made_by: Numbers = ()
+        self._made_rows: list[int | None] = []
+        self._cached: list[tuple[int | None, ...]] = []
+
+    # -- watched ---------------------------------------------------------------------------------------------------
+
+    def before(self, args: Args, kwargs: Kwargs) -> _Before | None:
+        """Look at a call that is about to be watched; None where nothing is to be learnt."""
+        self.settle()
+        module = self._module()
+        if self._patience <= 0 or module is None:
+            return None
+        try:
+            return _Before(self._recorder, module, args, kwargs, self._users)
+        except BaseException as trouble:
+            own_trouble(trouble)
+            return None
+
+    def after(self, before: _Before, args: Args, kwargs: Kwargs, result: Any) -> None:
+        """Compare a watched call with the one before it."""
+        try:
+            self._learn(before, args, kwargs, result)
+        except BaseException as trouble:
+            self.going = False
+            own_trouble(trouble)
+
+    def _learn(self, before: _Before, args: Args, kwargs: Kwargs, result: Any) -> None:
+        recorder = self._recorder
+        numbers: list[int] = []
+        tensors: list[torch.Tensor] = []
+        layout = describe_result(result, numbers, tensors)
+        made = tuple(numbers)
+        hits = before.hits(recorder)
+        by, made_by = _moved(self.given, before.given), _moved(self._made, made)
+        same = (
+            (before.layout, layout) == (self._given_layout, self._made_layout)
+            and (not self._alike or (by, made_by) == (self._by, self._made_by))
+            and _follow(hits, self._hits)
+        )
+        self._alike = self._alike + 1 if same else 0
+        self._patience = _PATIENCE if self.going and same else self._patience - 1
+        self._given_layout, self._made_layout = before.layout, layout
+        self.given, self._made, self._by, self._made_by = before.given, made, by, made_by
+        self._hits = hits
+        self._events = recorder.events - before.at
+        self._passed = 0
+        self._made_rows = [recorder.origin(tensor) for tensor in tensors]
+        self._cached = [tuple(recorder.origin(kept) for kept in layer) for layer in _cached(args, kwargs)]
+        if self._users and before.held != _held(self._module()):
+            self._patience = 0  # it keeps something: where that was made has to be known
+            self._alike = 0
+        self.going = self._alike >= _ALIKE
+
+    # -- passed ----------------------------------------------------------------------------------------------------
+
+    def goes_on(self, module: Any, args: Args, kwargs: Kwargs) -> bool:
+        """Whether this call is the foreseen one and need not be watched."""
+        if self._module() is not module or self._recorder.closed or self._passed >= _AGAIN or not quiet.alone():
+            return False
+        numbers: list[int] = []
+        try:
+            if describe_call(args, kwargs, numbers, []) != self._given_layout:
+                return False
+        except Exception:  # what cannot be described is watched
+            return False
+        given = tuple(numbers)
+        if given != (tuple(map(add, self.given, self._by)) if self._by else self.given):
+            return False
+        self.given = given
+        return True
+
+    def go(self, now: Standing, original: Callable[..., Any], module: Any, args: Args, kwargs: Kwargs) -> Any:
+        """The call itself, with everything of ours out of its way, and its count."""
+        covered, now.covered, now.steady = now.covered, True, True
+        types, quiet.types = quiet.types, self._types
+        try:
+            with ModeOff():
+                result = original(module, *args, **kwargs)
+        except BaseException:
+            self.going = False
+            raise
+        finally:
+            now.covered, now.steady, quiet.types = covered, False, types
+        try:
+            self._count(args, kwargs, result)
+        except BaseException as trouble:
+            self.going = False
+            own_trouble(trouble)
+        return result
+
+    def _count(self, args: Args, kwargs: Kwargs, result: Any) -> None:
+        recorder = self._recorder
+        numbers: list[int] = []
+        tensors: list[torch.Tensor] = []
+        layout = describe_result(result, numbers, tensors)
+        expected = tuple(map(add, self._made, self._made_by)) if self._made_by else self._made
+        self._made = tuple(numbers)
+        self.going = layout == self._made_layout and self._made == expected
+        self._at = recorder.events
+        recorder.events += self._events
+        self._passed += 1
+        self._pending += 1
+        for tensor, row in zip(tensors, self._made_rows, strict=False):
+            if row is not None:
+                recorder.origins[id(tensor)] = (ref(tensor), row)
+        for layer, rows in zip(_cached(args, kwargs), self._cached, strict=False) if self._cached else ():
+            for kept, row in zip(layer, rows, strict=True):
+                if row is not None:
+                    recorder.origins[id(kept)] = (ref(kept), row)
+        if not self._passed % 8:
+            recorder.tick()
+
+    def settle(self) -> None:
+        """Put the calls that were passed down in their rows."""
+        pending, self._pending = self._pending, 0
+        if pending:
+            self._lanes.clear()  # they foresee the call after the last that was watched
+            for hits in self._hits.values():
+                for hit in hits:
+                    hit.settle(pending, self._at)
+
+
+def step_of(now: Standing, module: Any, calls: int, users: bool) -> Step | None:
+    """What is known of a module's calls by a chain of calls; None while no event has come yet, and for too many modules."""
+    spots = now.spots
+    own = now.recorders
+    if spots is None or spots.watching is not (states.process_recorders if own is None else own):
+        return None
+    place = (id(module), calls)
+    step: Step | None = spots.steps.get(place)
+    if step is None or step._module() is not module:
+        if len(spots.steps) >= _MAX_STEPS:
+            return None
+        step = spots.steps[place] = Step(spots.recorder, spots.lanes, module, users)
+        spots.recorder.unsettled.append(step.settle)
+    return step
+
+
+def _follow(hits: dict[Any, list[_Hit]], before: dict[Any, list[_Hit]]) -> bool:
+    """Whether a call met the rows of the call before as often, each one step on; a row that grows may be a new one each time."""
+    return hits.keys() == before.keys() and all(
+        len(met) == len(earlier) and all(map(_Hit.follows, met, earlier))
+        for met, earlier in zip(hits.values(), map(before.__getitem__, hits), strict=True)
+    )
+
+
+def _moved(before: Numbers, after: Numbers) -> Numbers:
+    """How numbers moved; () where they stood still, or were others."""
+    moved = tuple(map(sub, after, before)) if len(before) == len(after) else ()
+    return moved if any(moved) else ()
+
+
+def _has_hooks(module: Any) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _held(module: Any) -> Sequence[int]:
+    """The tensors that a module and those below it keep as attributes, parameters left out; and how long its lists are."""
+    found: list[int] = []
+    for part in module.modules():
+        for value in (*part.__dict__.values(), *part._buffers.values()):
+            if isinstance(value, torch.Tensor):
+                found.append(id(value))
+            elif type(value) in (list, tuple):
+                found.append(len(value))
+                found += [id(item) for item in value[-4:] if isinstance(item, torch.Tensor)]
+            elif (
+                type(value) is dict
+                and value is not part._parameters
+                and value is not part._buffers
+                and value is not part._modules
+            ):
+                found.append(len(value))
+                found += [id(item) for item in list(value.values())[-4:] if isinstance(item, torch.Tensor)]
+    return found
+
+
+def _cached(args: Args, kwargs: Mapping[str, Any]) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Keys and values of each layer of the caches that a call was given."""
+    for value in (*args, *kwargs.values()):
+        if type(value).__name__.endswith("Cache"):
+            cache = getattr(value, "self_attention_cache", value)
+            for layer in getattr(cache, "layers", ()):
+                yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))

@@ -6,6 +6,8 @@ the one that was written down, else the one built. Where one side was changed on
 
 from __future__ import annotations
 
+import ast
+
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
@@ -23,7 +25,9 @@ from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
-from shapeguard.analysis.unfollowed import grown_back, multiplied, not_lengthened, not_split, taken_at
+from shapeguard.analysis.unfollowed import grown_back, multiplied, not_lengthened, not_shifted, not_split, taken_at
+from shapeguard.analysis.unseen import fitted_another_model
+from shapeguard.analysis.written import parsed_text
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -54,6 +58,10 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if call is not None and is_weight(both[0]) != is_weight(both[1]):
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
+    for index, side in enumerate(both):
+        unseen = fitted_another_model(run, side.size) if not side.hops and not is_weight(side) else None
+        if unseen is not None:
+            return causes[index]._replace(location=unseen, how="here")
     if (states := _of_another_model(run, both)) is not None:
         return causes[states]._replace(location=statement_here(run), how="here")
     index = _to_blame(run, failed, both, causes) if alone is None else alone
@@ -64,7 +72,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
-    left = not_lengthened(run, failed, both, causes, index) or not_split(run, failed, both, causes, index)
+    unfollowed = (not_lengthened, not_split, not_shifted)
+    left = next((place for ask in unfollowed if (place := ask(run, failed, both, causes, index)) is not None), None)
     if left is not None:
         return causes[1 - index]._replace(location=left, how="here")
     if (named := _alike(run, failed, both, causes, index)) is not None:
@@ -83,9 +92,22 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
 
 def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
     """The side that is an attribute which somebody set from outside, where the other is none."""
-    places = [set_from_outside(run, failed.expression(run, side.label)) for side in both]
+    places = [
+        set_from_outside(run, failed.expression(run, side.label)) or set_from_outside(run, _layer_before(run, side))
+        for side in both
+    ]
     known = [(index, place) for index, place in enumerate(places) if place is not None]
     return known[0] if len(known) == 1 else None
+
+
+def _layer_before(run: Run, side: Side) -> str:
+    """What the failing statement calls the layer that made an operand: ``self.conv1`` of ``self.bn1(self.conv1(x))``."""
+    row = side.hops[0].row if side.hops else None
+    place, here = run.location(row) if row is not None else None, statement_here(run)
+    match parsed_text(run.expression(row)) if row is not None and row.kind == "module" and place == here else None:
+        case ast.Call(func=ast.Attribute() as callee):
+            return ast.unparse(callee)
+    return ""
 
 
 def _of_one_number(run: Run, causes: list[Cause]) -> bool:
@@ -108,7 +130,15 @@ def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], in
     frame = run.user_frame
     if frame is None or any(found.how != "changed" or found.location.function == frame.function for found in causes):
         return None
-    return taken_at(run, failed, both[index].label)
+    uneven = [found for found in causes if _is_uneven(found.side)]
+    return uneven[0].location if len(uneven) == 1 else taken_at(run, failed, both[index].label)
+
+
+def _is_uneven(of: Side) -> bool:
+    """Whether a map was made larger to a size that is no multiple of what it was, where the other's is one."""
+    last = of.hops[-1] if of.hops else None
+    before = last.size_before if last is not None else None
+    return before is not None and 1 < before < of.size and of.size % before != 0
 
 
 def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:

@@ -32,6 +32,7 @@ How = Literal["counted", "changed", "written", "built", "data", "here"]
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
+CELLS = frozenset({"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"})
 REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 _NEAR = 12  # ops behind an operand among which the layer before is looked for
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
@@ -72,7 +73,10 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if (number := _of_whole_number(run, last, of.size)) is not None:
         return Cause(number, "written", of)
     if last.size_before is not None:
-        natural = len(last.merged) > 1 and failed.clash is not None and failed.clash.role in ("inner", "channel")
+        inner = failed.clash is not None and (
+            failed.clash.role in ("inner", "channel") or (failed.clash.role == "feature" and failed.op in CELLS)
+        )
+        natural = len(last.merged) > 1 and inner
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(location, "data", of)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from shapeguard.analysis.calls import call_of_frame, call_of_row, known_values
+from shapeguard.analysis.layers import with_weight
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Call, Clash, clash, known
 from shapeguard.values.findings import Mismatch, OperandView
@@ -75,7 +76,7 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
 
 def _from_row(run: Run, row: Row) -> FailedOp:
     frame = _frame_of(run, row)
-    call = call_of_row(row, built=run.row(row.owner))
+    call = with_weight(call_of_row(row, built=run.row(row.owner)))
     if frame is not None:
         call = msgspec.structs.replace(call, values=known_values(frame, row.inputs))
     named = _expressions(frame, row)
@@ -114,7 +115,7 @@ def _from_layer(run: Run, frame: FrameInfo) -> FailedOp | None:
         return None
     given = [v for v in frame.locals if v.shape is not None and v.expression in ("input", "x", "query", "key", "value")]
     operands: dict[str, NamedValue | TensorArg] = {v.expression: v for v in given}
-    call = Call(layer, [(v.expression, v.shape or ()) for v in given], dict(built.args))
+    call = with_weight(Call(layer, [(v.expression, v.shape or ()) for v in given], dict(built.args)))
     return FailedOp(layer, call, clash(layer, call), operands, {}, None, frame) if given else None
 
 

@@ -175,7 +175,23 @@ def _by_hand(run: Run) -> BadMask | None:
     decided = cause(run, failed, of)
     where = _made_at(run, mask, dim) if decided.how in ("data", "here") else decided.location
     wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
+    if _lacks_heads(scores.last, mask.last):
+        return BadMask(
+            failed.row, mask, scores.last, dim, wanted, got, run.location(failed.row), list(of.hops),
+            f"it has {len(mask.last)} dims and the scores {len(scores.last)}: its {got} rows meet the {wanted} heads",
+            "Insert the dim of the heads after the batch: `mask.unsqueeze(1)`.",
+        )  # fmt: skip
     return BadMask(failed.row, mask, scores.last, dim, wanted, got, where, list(of.hops))
+
+
+def _lacks_heads(scores: tuple[int, ...], mask: tuple[int, ...]) -> bool:
+    """Whether a mask (batch, query, key) would fit scores (batch, heads, query, key), had it an axis for the heads."""
+    return (
+        len(scores) == 4
+        and len(mask) == 3
+        and mask[0] == scores[0]
+        and all(got in (1, want) for got, want in zip(mask[1:], scores[2:], strict=True))
+    )
 
 
 def _kept(run: Run, of: Side) -> bool:

@@ -11,7 +11,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side
-from shapeguard.analysis.written import parsed, written_spot
+from shapeguard.analysis.written import parsed, parsed_text, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -70,6 +70,24 @@ def taken_at(run: Run, failed: FailedOp, label: str) -> Location | None:
     """Where the failing function took an operand that has a name of its own there."""
     name = failed.expression(run, label)
     return named_at(run, run.user_frame, name) if run.user_frame is not None and name.isidentifier() else None
+
+
+def not_shifted(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+    """Where the failing function takes the operand that was not shifted, when a helper left one position out of the other one."""
+    frame, found, other = run.user_frame, causes[index], both[1 - index]
+    cut = found.side.hops[-1] if found.how == "changed" and found.side.hops else None
+    if frame is None or cut is None or cut.row.op != "getitem" or other.size != found.side.size + 1:
+        return None
+    texts = cut.row.args.get("index")
+    shifts = isinstance(texts, list | str) and ("1:" in texts or ":-1" in texts)
+    if not shifts or found.location.function == frame.function:
+        return None
+    names = {
+        node.id
+        for node in ast.walk(parsed_text(failed.expression(run, other.label)) or ast.Pass())
+        if isinstance(node, ast.Name)
+    }
+    return next((place for name in sorted(names) if (place := named_at(run, frame, name)) is not None), None)
 
 
 def _is_learned(run: Run, part: TensorArg) -> bool:

@@ -60,8 +60,8 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
 def _terms(node: ast.expr) -> Iterator[ast.expr]:
     """The names and numbers that a sum adds up; nothing where it is none, or has other terms."""
     match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() | ast.Constant() as right):
-            yield from (left,) if isinstance(left, ast.Name | ast.Constant) else _terms(left)
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() | ast.Attribute() | ast.Constant() as right):
+            yield from (left,) if isinstance(left, ast.Name | ast.Attribute | ast.Constant) else _terms(left)
             yield right
 
 

@@ -22,6 +22,7 @@ from shapeguard.capture.layout import PLAIN_TENSORS, tensor_places
 from shapeguard.capture.record import Event
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.segment import Segment
+from shapeguard.capture.spots import SURE
 from shapeguard.capture.state import Standing, state
 from shapeguard.capture.trouble import let_through
 
@@ -115,30 +116,34 @@ def lane_of(now: Standing, caller: Any) -> Lane | None:
     return None if spots is None else spots.lanes.get(caller)
 
 
-def learn(caller: Any, owner: Any, event: Event, tensors: Sequence[Any], ahead: bool) -> None:
+def learn(caller: Any, owner: Any, event: Event, tensors: Sequence[Any], ahead: bool, joins: bool = False) -> None:
     """Foresee the call after this one, if its run is long enough to tell.
 
     ``tensors`` are those of the call, in the order of its description; where ``ahead``, they are the next call's already.
+    ``joins`` are lanes of places that concatenate, apart from those of objects.
     """
     try:
         now = state.now
         spots, row = now.spots, event.rows[0]
         if row is None or spots is None or event.recorders is not spots.watching:
             return
+        lanes = spots.joins if joins else spots.lanes
         segment = spots.recorder.segments[row]
+        if segment.count < SURE and not joins:
+            return
         if not _runs(segment, spots.seen, caller):
             return
-        lane = spots.lanes.get(caller)
+        lane = lanes.get(caller)
         if lane is not None and not lane.used:
             useless = spots.useless[caller] = spots.useless.get(caller, 0) + 1
             if useless >= _MAX_USELESS:
                 return
-        if len(spots.lanes) >= _MAX_LANES:
-            spots.lanes.clear()
+        if len(lanes) >= _MAX_LANES:
+            lanes.clear()
         given = tuple(tensor for tensor in tensors if type(tensor) in PLAIN_TENSORS)
         places = tensor_places(segment.key[5][0])
         if len(places) == len(given):
-            spots.lanes[caller] = Lane(owner, now.inside, spots.recorder, segment, given, places, ahead)
+            lanes[caller] = Lane(owner, now.inside, spots.recorder, segment, given, places, ahead)
     except Exception as trouble:
         let_through(trouble)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from shapeguard.capture.wrappers.builtin import StandIn
+
 _MISSING = object()
 
 Wrapper = Callable[[Any], Any]
@@ -50,6 +52,25 @@ class Patch:
         else:
             setattr(self.owner, self.name, self._original)
         self._mine = _MISSING
+
+
+class Lifted:
+    """Context in which an attribute that is a wrapper of ours is what it wraps. Whatever else it is stays."""
+
+    __slots__ = ("_name", "_original", "_owner", "_wrapper")
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+        self._wrapper = vars(owner).get(name)
+        self._original = getattr(self._wrapper, "_original", None) if isinstance(self._wrapper, StandIn) else None
+
+    def __enter__(self) -> None:
+        if self._original is not None:
+            setattr(self._owner, self._name, self._original)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._original is not None and vars(self._owner).get(self._name) is self._original:
+            setattr(self._owner, self._name, self._wrapper)
 
 
 class PatchSet:

@@ -14,21 +14,30 @@ _NONE: frozenset[type] = frozenset()
 
 passing: set[type] = set()  # classes of modules that are the library's and of no interest behind a door
 types: AbstractSet[type] = _NONE  # ``passing`` while the one thread there is runs library code, else empty
+steady = False  # the one thread there is runs a step that repeats, see steady.py: nothing is asked at all
 _alone = False  # no thread but this one since the guard was opened: to count them at each door would cost too much
 
 
 def count_threads() -> None:
     """Ask how many threads there are. To be called when a guard opens, and when a thread starts under it."""
-    global _alone, types
+    global _alone, types, steady
     _alone = threading.active_count() == 1
     types = _NONE
+    steady = False
 
 
 def not_alone() -> None:
     """Another thread is about to run."""
-    global _alone, types
+    global _alone, types, steady
     _alone = False
     types = _NONE
+    steady = False
+
+
+def pass_by(value: bool) -> None:
+    """A step that repeats begins, or ends."""
+    global steady
+    steady = value and _alone
 
 
 def alone() -> bool:

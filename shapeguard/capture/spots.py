@@ -17,6 +17,7 @@ from shapeguard.capture.state import state
 from shapeguard.capture.trouble import let_through
 
 MAX_FORMS = 4  # kinds of calls known of one place
+SURE = 4  # calls of a place before a reader is made for it: a step that repeats is passed by then, and needs none
 _MAX_LEARNED = 16  # readers made for one place; then it is described in full for good
 _MAX_SPOTS = 8192
 
@@ -30,14 +31,14 @@ class Spot:
         self.code = code
         self.forms: tuple[Form, ...] = ()
         self.learned = 0
-        self.seen = False
+        self.seen = 0
 
     def form(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], layout: Layout, numbers: Numbers, recorder: Recorder
     ) -> Form | None:
-        """A form of this call, which was described as ``layout`` and ``numbers``; None the first time, and for rare kinds."""
-        if not self.seen or self.learned >= _MAX_LEARNED or len(self.forms) >= MAX_FORMS:
-            self.seen = True
+        """A form of this call, which was described as ``layout`` and ``numbers``; None the first times, and for rare kinds."""
+        if self.seen < SURE or self.learned >= _MAX_LEARNED or len(self.forms) >= MAX_FORMS:
+            self.seen += 1
             return None
         self.learned += 1
         read = call_reader(args, kwargs)
@@ -59,13 +60,14 @@ class Spot:
 class Spots:
     """The spots of one thread while the same recorder watches it."""
 
-    __slots__ = ("known", "lanes", "recorder", "seen", "steps", "useless", "watching")
+    __slots__ = ("joins", "known", "lanes", "recorder", "seen", "steps", "useless", "watching")
 
     def __init__(self, watching: tuple[Recorder, ...]) -> None:
         self.watching = watching
         self.recorder = watching[0]
         self.known: dict[Hashable, Spot] = {}
         self.lanes: dict[Any, Any] = {}  # by caller, see lanes.py
+        self.joins: dict[Any, Any] = {}  # lanes of concatenations, by the place that calls
         self.steps: dict[Any, Any] = {}  # by module and call chain, see steady.py
         self.useless: dict[Any, int] = {}  # how many were made for one caller in vain
         self.seen: dict[Any, tuple[int, ...]] = {}  # a caller's numbers in a row that takes all

@@ -5,8 +5,8 @@ nothing changed at all. Once a few calls in a row have continued the same rows, 
 step of its run, the next such call is only counted, and asked again every so often whether it still holds. What comes in and
 what comes out is compared each time. Whatever is different is watched as before.
 
-A model that keeps tensors of its own from call to call (a hidden state, what a hook collects) is always watched: its tensors
-must have their origins. So is one whose numbers of rows depend on the data.
+Only a library's model may grow from step to step, as in decoding; of the user's own nothing may change. A model that keeps
+tensors of its own from call to call (a hidden state), or has hooks, is always watched: those tensors must have their origins.
 
 Imported only after the user's program has imported torch.
 """
@@ -23,10 +23,13 @@ import torch
 
 from shapeguard.capture import quiet
 from shapeguard.capture import state as states
+from shapeguard.capture.form import Form
 from shapeguard.capture.layout import Layout, describe_call, describe_result
 from shapeguard.capture.modes import ModeOff
+from shapeguard.capture.patching import Lifted
+from shapeguard.capture.reader import call_reader, result_reader
 from shapeguard.capture.recorder import Recorder
-from shapeguard.capture.segment import Numbers, Segment
+from shapeguard.capture.segment import Numbers, Segment, flat
 from shapeguard.capture.state import Standing
 from shapeguard.capture.trouble import own_trouble
 
@@ -35,6 +38,8 @@ _AGAIN = 64  # calls passed before one is watched again
 _PATIENCE = 24  # calls watched in vain before a model is let be
 _MAX_STEPS = 64  # modules
 _KEPT = ("keys", "values")
+
+_NOBODYS: dict[int, Any] = {}  # origins of what comes in are not asked for
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -106,8 +111,8 @@ class Step:
     """The outermost calls of one module from one place of the user's."""
 
     __slots__ = (
-        "_alike", "_at", "_by", "_cached", "_events", "_given_layout", "_hits", "_lanes", "_made", "_made_by", "_made_layout",
-        "_made_rows", "_module", "_passed", "_patience", "_pending", "_recorder", "_types", "_users", "given", "going",
+        "_alike", "_at", "_by", "_cached", "_caches", "_events", "_form", "_given_layout", "_hits", "_lanes", "_made", "_made_by", "_made_layout",
+        "_made_rows", "_module", "_passed", "_patience", "_pending", "_plain", "_recorder", "_types", "_users", "given", "going",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, lanes: dict[Any, Any], module: Any, users: bool) -> None:
@@ -118,6 +123,7 @@ class Step:
         self._users = users  # the module's code is the user's own
         self._patience = _PATIENCE if not any(map(_has_hooks, module.modules())) else 0
         self._types = frozenset(map(type, module.modules()))
+        self._plain = all(map(_is_plain, module.modules()))
         self._alike = 0
         self._passed = 0  # since the last one that was watched
         self._pending = 0  # of those, not yet put down in their rows
@@ -131,7 +137,9 @@ class Step:
         self._by: Numbers = ()
         self._made_by: Numbers = ()
         self._made_rows: list[int | None] = []
-        self._cached: list[tuple[int | None, ...]] = []
+        self._cached: list[tuple[int | None, ...]] = []  # the rows that make each layer's keys and values
+        self._caches: list[ref[Any]] = []  # given to a passed call
+        self._form: Form | None = None
 
     # -- watched ---------------------------------------------------------------------------------------------------
 
@@ -177,10 +185,24 @@ class Step:
         self._passed = 0
         self._made_rows = [recorder.origin(tensor) for tensor in tensors]
         self._cached = [tuple(recorder.origin(kept) for kept in layer) for layer in _cached(args, kwargs)]
+        if self._users and (by or made_by or any(hit.by for met in hits.values() for hit in met)):
+            self._alike = 0  # what grows in the user's own code may meet a limit there
         if self._users and before.held != _held(self._module()):
             self._patience = 0  # it keeps something: where that was made has to be known
             self._alike = 0
-        self.going = self._alike >= _ALIKE
+        self.going = self._alike >= _ALIKE and self._readers(args, kwargs, result)
+
+    def _readers(self, args: Args, kwargs: Kwargs, result: Any) -> bool:
+        """Make the functions that compare what comes in and what comes out at sight; False for what only words can tell."""
+        if self._form is not None and self._form.layout == (self._given_layout, self._made_layout):
+            return True
+        read, made = call_reader(args, kwargs), result_reader(result)
+        if read is None or made is None:
+            return False
+        self._form = Form(read, (self._given_layout, self._made_layout))
+        self._form.read_result = made
+        known, found = read(args, kwargs, _NOBODYS, self._form), made(result, self._form)
+        return known is not None and found is not None and len(flat(known[0])) == len(self.given)
 
     # -- passed ----------------------------------------------------------------------------------------------------
 
@@ -188,13 +210,14 @@ class Step:
         """Whether this call is the foreseen one and need not be watched."""
         if self._module() is not module or self._recorder.closed or self._passed >= _AGAIN or not quiet.alone():
             return False
-        numbers: list[int] = []
+        form = self._form
         try:
-            if describe_call(args, kwargs, numbers, []) != self._given_layout:
-                return False
-        except Exception:  # what cannot be described is watched
+            known = form.read(args, kwargs, _NOBODYS, form) if form is not None else None
+        except Exception:  # of another form
             return False
-        given = tuple(numbers)
+        if known is None:
+            return False
+        given = flat(known[0])
         if given != (tuple(map(add, self.given, self._by)) if self._by else self.given):
             return False
         self.given = given
@@ -204,46 +227,61 @@ class Step:
         """The call itself, with everything of ours out of its way, and its count."""
         covered, now.covered, now.steady = now.covered, True, True
         types, quiet.types = quiet.types, self._types
+        quiet.pass_by(self._plain)
         try:
-            with ModeOff():
+            with ModeOff(), Lifted(torch, "cat"):
                 result = original(module, *args, **kwargs)
         except BaseException:
             self.going = False
             raise
         finally:
+            quiet.pass_by(False)
             now.covered, now.steady, quiet.types = covered, False, types
         try:
-            self._count(args, kwargs, result)
+            self._count(now, args, kwargs, result)
         except BaseException as trouble:
             self.going = False
             own_trouble(trouble)
         return result
 
-    def _count(self, args: Args, kwargs: Kwargs, result: Any) -> None:
-        recorder = self._recorder
-        numbers: list[int] = []
-        tensors: list[torch.Tensor] = []
-        layout = describe_result(result, numbers, tensors)
-        expected = tuple(map(add, self._made, self._made_by)) if self._made_by else self._made
-        self._made = tuple(numbers)
-        self.going = layout == self._made_layout and self._made == expected
+    def _count(self, now: Standing, args: Args, kwargs: Kwargs, result: Any) -> None:
+        recorder, form = self._recorder, self._form
+        found = form.read_result(result, form) if form is not None and form.read_result is not None else None
         self._at = recorder.events
         recorder.events += self._events
         self._passed += 1
         self._pending += 1
-        for tensor, row in zip(tensors, self._made_rows, strict=False):
+        if found is None:
+            self.going = False
+            return
+        made, expected = flat(found[0]), self._made
+        self._made = made
+        self.going = made == (tuple(map(add, expected, self._made_by)) if self._made_by else expected)
+        for tensor, row in zip(found[1], self._made_rows, strict=False):
             if row is not None:
                 recorder.origins[id(tensor)] = (ref(tensor), row)
-        for layer, rows in zip(_cached(args, kwargs), self._cached, strict=False) if self._cached else ():
-            for kept, row in zip(layer, rows, strict=True):
-                if row is not None:
-                    recorder.origins[id(kept)] = (ref(kept), row)
+        if self._cached:
+            self._caches = [ref(value) for value in (*args, *kwargs.values()) if type(value).__name__.endswith("Cache")]
+            if now.inside is None:  # the user's code may look into them; a library's loop has others in between
+                self._own_caches()
         if not self._passed % 8:
             recorder.tick()
+
+    def _own_caches(self) -> None:
+        """Set the keys and values that passed calls have left in the caches down as made by the rows that make them."""
+        caches, self._caches = self._caches, []
+        origins = self._recorder.origins
+        kept = (layer for cache in caches for layer in _layers(cache()))
+        for layer, rows in zip(kept, self._cached, strict=False):
+            for tensor, row in zip(layer, rows, strict=True):
+                if row is not None:
+                    origins[id(tensor)] = (ref(tensor), row)
 
     def settle(self) -> None:
         """Put the calls that were passed down in their rows."""
         pending, self._pending = self._pending, 0
+        if self._caches:
+            self._own_caches()
         if pending:
             self._lanes.clear()  # they foresee the call after the last that was watched
             for hits in self._hits.values():
@@ -285,6 +323,11 @@ def _has_hooks(module: Any) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
+def _is_plain(module: Any) -> bool:
+    """Whether a module is called as torch calls modules, and not by what a compiler put in its place."""
+    return module._compiled_call_impl is None
+
+
 def _held(module: Any) -> Sequence[int]:
     """The tensors that a module and those below it keep as attributes, parameters left out; and how long its lists are."""
     found: list[int] = []
@@ -310,6 +353,9 @@ def _cached(args: Args, kwargs: Mapping[str, Any]) -> Iterator[tuple[torch.Tenso
     """Keys and values of each layer of the caches that a call was given."""
     for value in (*args, *kwargs.values()):
         if type(value).__name__.endswith("Cache"):
-            cache = getattr(value, "self_attention_cache", value)
-            for layer in getattr(cache, "layers", ()):
-                yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))
+            yield from _layers(value)
+
+
+def _layers(cache: Any) -> Iterator[tuple[torch.Tensor, ...]]:
+    for layer in getattr(getattr(cache, "self_attention_cache", cache), "layers", ()):
+        yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))

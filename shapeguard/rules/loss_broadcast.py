@@ -79,9 +79,20 @@ def _finding(run: Run, row: Row, location: Location, joint: Shape, code: str, na
         f"{format_shape(joint)}, every prediction against every target.",
         location=location,
         operands=(run.tensor(prediction), run.tensor(target)),
-        mismatch=Mismatch("rank", (len(prediction.last), len(target.last))),
+        mismatch=_met(prediction.last, target.last),
         fix=Fix("Give prediction and target one shape: squeeze the prediction's last dim, or unsqueeze the target."),
     )
+
+
+def _met(left: Shape, right: Shape) -> Mismatch:
+    """The two sizes, aligned from the right, of which one is repeated to the other."""
+    pairs = [
+        (back, a, b) for back, (a, b) in enumerate(zip(reversed(left), reversed(right), strict=False), 1) if a != b
+    ]
+    if not pairs:
+        return Mismatch("rank", (len(left), len(right)))
+    back, one, other = pairs[0]
+    return Mismatch("dim", (one, other), max(len(left), len(right)) - back)
 
 
 def _single_row(run: Run, row: Row, location: Location, code: str, name: str) -> Finding:

@@ -39,6 +39,7 @@ embeds[ids == IMAGE] = features
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.climb import climbs
@@ -103,7 +104,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     by_hand = repeated_at(run) if row is None or not behind_ids(run, row) else None
     if row is not None:
         return by_hand or run.location(row)
-    cut = _cut_by_hand(run) if found.tokens is None or found.tokens < found.features else None  # a cut leaves fewer
+    fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves
+    cut = (_cut_by_hand(run) or (_list_cut(run, by_hand) if by_hand is not None else None)) if fewer else None
     return cut or _gathered(run) or by_hand or run.failed_at
 
 
@@ -147,6 +149,19 @@ def _cut_by_hand(run: Run) -> Location | None:
                     return run.location(row)
                 if row.op in ("tensor", "as_tensor", "LongTensor"):
                     return count_written(run, row) or run.location(row)
+    return None
+
+
+def _list_cut(run: Run, repeated: Location) -> Location | None:
+    """The slice that cuts the list of ids down, in the function that repeats the placeholders, after it has done so."""
+    function = run.sources[repeated.file].function_at(repeated.line)
+    for statement in ast.walk(function) if function is not None else ():
+        if not isinstance(statement, ast.Assign) or statement.lineno <= repeated.line:
+            continue
+        for node in ast.walk(statement.value):
+            match node:
+                case ast.Subscript(value=ast.Name(), slice=ast.Slice(lower=None, upper=ast.expr())):
+                    return run.place(repeated.file, statement.lineno, repeated.function)
     return None
 
 

@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.caches import given_cache, named
-from shapeguard.analysis.climb import written_at
+from shapeguard.analysis.climb import named_at, written_at
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
 from shapeguard.analysis.own_keys import left_keys
@@ -108,6 +108,24 @@ def _computed(run: Run, bad: BadMask) -> Location | None:
     return place if place is not None and place.line != frame.line else None
 
 
+def _cache_left_out(run: Run) -> Location | None:
+    """Where the failed call's cache was decided to be None, if the same call had one before: its mask still counts it."""
+    call, frame = run.failed_row("forward"), run.user_frame
+    given = [v for v in frame.operands if v.label == "past_key_values"] if frame is not None else []
+    if (
+        call is None
+        or frame is None
+        or not given
+        or given[0].type != "NoneType"
+        or not given[0].expression.isidentifier()
+    ):
+        return None
+    sites = run.recording.chains[call.chain].sites[:1]
+    before = (row for row in run.of_kind("forward") if not row.error and row.args.get("past_key_values") is not None)
+    cached = any(run.recording.chains[row.chain].sites[:1] == sites for row in before)
+    return named_at(run, frame, given[0].expression) if cached else None
+
+
 def _finding(run: Run, bad: BadMask) -> Finding:
     scores = format_shape(bad.scores, _SCORES[-len(bad.scores) :] if len(bad.scores) <= len(_SCORES) else None)
     what = bad.told or f"dim {bad.dim} has {bad.got} where {bad.wanted} is wanted"
@@ -116,7 +134,10 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         NAME,
         Severity.ERROR,
         f"The mask {format_shape(bad.mask.last)} does not fit scores {scores}: {what}.",
-        location=(_computed(run, bad) if bad.mask.origin is None else None) or bad.location or run.location(bad.row),
+        location=(_computed(run, bad) if bad.mask.origin is None else None)
+        or _cache_left_out(run)
+        or bad.location
+        or run.location(bad.row),
         failed_at=run.failed_at if bad.row.error else None,
         operands=tuple(run.tensor(tensor) for tensor in bad.row.inputs),
         mismatch=Mismatch("dim", (bad.wanted, bad.got), bad.dim),

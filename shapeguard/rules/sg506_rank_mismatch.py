@@ -38,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
@@ -101,21 +102,28 @@ def _unbatched(run: Run, row: Row, call: Location) -> Finding:
 def _extra_axis(run: Run) -> Finding | None:
     """A failed model whose ids have an axis of 1 between rows and positions: each item brought a batch of its own."""
     row = run.failed_row("forward", "generate")
-    ids = inputs_of(row) if row is not None else None
+    ids = (inputs_of(row) or named(row, "input_values")) if row is not None else None
     if row is None or ids is None or len(ids.last) != 3 or ids.last[1] != 1:
         return None
     source = next((made for made in ancestors(run, ids) if made.kind == "tokenizer"), None)
+    if ids.label == "input_values":
+        source = next((made for made in ancestors(run, ids) if made.kind == "concat"), None)
     return Finding(
         CODE,
         NAME,
         Severity.ERROR,
-        f"{row.op} takes ids (batch, seq) and is given {format_shape(ids.last)}: each item has a batch axis of 1 of its own, and "
-        "the collation put another in front of it.",
+        f"{row.op} takes `{ids.label}` as (batch, seq) and is given {format_shape(ids.last)}: each item has an axis of 1 of its "
+        "own, and the collation put another in front of it.",
         location=run.location(source) if source is not None else here(run),
         failed_at=run.failed_at,
         operands=(run.tensor(ids),),
-        mismatch=Mismatch("rank", (3, 2)),
-        fix=Fix('Tokenize single items without `return_tensors="pt"`, or drop the axis: `value.squeeze(0)`.'),
+        # The model adds an axis of channels of its own to a recording before it meets the convolution.
+        mismatch=Mismatch("rank", (4, 3) if ids.label == "input_values" else (3, 2)),
+        fix=Fix(
+            'Tokenize single items without `return_tensors="pt"`, or drop the axis: `value.squeeze(0)`.'
+            if ids.label != "input_values"
+            else "Drop each recording's axis of channels before they are stacked: `waveform.squeeze(0)`."
+        ),
     )
 
 

@@ -66,7 +66,7 @@ def _table_made(run: Run, found: Meeting) -> Location | None:
 
 
 def _finding(run: Run, found: Meeting) -> Finding:
-    _size, rest = found.vector.last[0], found.vector.last[1:]
+    size, rest = found.vector.last[0], found.vector.last[1:]
     made = found.row.outputs[0].last
     sure = found.ends_in == "number" and not explicit_column(run, found.column)
     return Finding(
@@ -78,7 +78,7 @@ def _finding(run: Run, found: Meeting) -> Finding:
         "one value a row.",
         location=(_table_made(run, found) if found.column.last[1] > 1 else None) or run.location(found.row),
         operands=(run.tensor(found.column), run.tensor(found.vector)),
-        mismatch=Mismatch("rank", (len(found.column.last), len(found.vector.last))),
+        mismatch=Mismatch("dim", (found.column.last[1], size), 1),
         lineage=steps(run, follow(run, found.column, 1)),
         fix=Fix(
             "Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."

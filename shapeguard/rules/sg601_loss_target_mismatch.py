@@ -39,6 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
@@ -49,6 +50,7 @@ from shapeguard.analysis.sides import sides
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.rules.loss_broadcast import broadcast_losses
 from shapeguard.values.findings import Finding, Location
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG601", "loss-target-mismatch"
 _TARGETS = frozenset({"labels", "decoder_input_ids"})
@@ -60,6 +62,10 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is not None and crash.failed.op == "TensorDataset":
         yield _dataset(run, crash)
+    per_row = _answers_rows(run, crash) if crash is not None else None
+    if per_row is not None:
+        yield per_row
+        return
     inside = crash is not None and crash.family in ("loss", "attention")
     odd = odd_input(run, crash.clash.sizes, _TARGETS) if crash is not None and inside else None
     if crash is not None and odd is not None:
@@ -76,6 +82,31 @@ def check(run: Run) -> Iterator[Finding]:
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _fix(crash),
         location=here(run) if classes_last else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+    )  # fmt: skip
+
+
+def _answers_rows(run: Run, crash: Crash) -> Finding | None:
+    """A label for each token, given to a model that has one answer a row."""
+    call = run.failed_row("forward")
+    ids, labels = (named(call, name) for name in ("input_ids", "labels")) if call is not None else (None, None)
+    built = run.row(call.owner) if call is not None else None
+    if (
+        call is None
+        or ids is None
+        or labels is None
+        or len(labels.last) != 2
+        or labels.last != ids.last
+        or built is None
+    ):
+        return None
+    if crash.family != "loss" or crash.clash.sizes != (ids.last[0], ids.last[0] * ids.last[1]):
+        return None
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"{call.op} has one answer for each of {ids.last[0]} rows, and `labels` {format_shape(labels.last)} has one for each token.",
+        crash.suspect,
+        "Use the class with a head for tokens (`...ForTokenClassification`), or one label a row.",
+        location=run.location(built),
     )  # fmt: skip
 
 

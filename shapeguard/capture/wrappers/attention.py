@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from shapeguard.capture import quiet
@@ -18,7 +18,7 @@ from shapeguard.capture.paths import path_of
 from shapeguard.capture.state import state
 from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.concat import wrap_function
-from shapeguard.capture.wrappers.door import fell, idle, is_compiling, watched
+from shapeguard.capture.wrappers.door import fell, idle, is_compiling, tellers, watched
 
 wrap_sdpa = wrap_function(
     "attention", "scaled_dot_product_attention", ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
@@ -32,6 +32,8 @@ def wrap_get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_interface(self: Any, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         attention: Callable[..., Any] = original(self, *args, **kwargs)
+        if quiet.steady:
+            return attention
         if not quiet.types and (is_compiling() or idle()):
             return attention
         if attention not in made:
@@ -57,16 +59,16 @@ def _watched_attention(attention: Callable[..., Any]) -> Callable[..., Any]:
     def labelled(query: Any, key: Any, value: Any, attention_mask: Any) -> dict[str, Any]:
         return {"query": query, "key": key, "value": value, "attention_mask": attention_mask}
 
+    def tell(error: BaseException, frame: FrameType, caller: FrameType) -> None:
+        given = [frame.f_locals.get(parameter) for parameter in code.co_varnames[:5]] if code is not None else []
+        fell(error, "attention", name, labelled(*given[1:]), caller, path_of(given[0]))
+
+    if code is not None and code.co_argcount >= 5:
+        tellers[code] = tell
+
     @functools.wraps(attention)
     def forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
         now = state.now
-        if now.steady:
-            try:
-                return attention(module, query, key, value, attention_mask, **kwargs)
-            except BaseException as error:
-                described = labelled(query, key, value, attention_mask)
-                fell(error, "attention", name, described, sys._getframe(1), path_of(module))
-                raise
         caller = id(module)
         given = (query, key, value) if attention_mask is None else (query, key, value, attention_mask)
         lane = lane_of(now, caller)

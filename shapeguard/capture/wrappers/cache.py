@@ -8,15 +8,16 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 
+from shapeguard.capture import quiet
 from shapeguard.capture.lanes import Lane, lane_of, learn
 from shapeguard.capture.record import Event
 from shapeguard.capture.state import state
-from shapeguard.capture.wrappers.door import fell, idle, is_compiling, watched
+from shapeguard.capture.wrappers.door import fell, idle, is_compiling, tellers, watched
 
 METHODS = ("update", "reorder_cache", "crop", "batch_select_indices", "batch_repeat_interleave", "reset")
 _PARAMETERS = {
@@ -33,11 +34,22 @@ def wrap_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     """A wrapper maker for one method of a Cache or of one of its layers."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def tell(error: BaseException, frame: FrameType, caller: FrameType) -> None:
+            names = frame.f_code.co_varnames
+            if caller.f_code in tellers:
+                return  # a layer's, called by the cache's, which stands for it
+            given = {own: frame.f_locals[own] for own in names[1 : frame.f_code.co_argcount] if own in frame.f_locals}
+            call = _Call(frame.f_locals[names[0]], name, (), given)
+            fell(error, "cache", call.op, call.labelled(), caller, call.module, call.cache)
+
+        if type(code := getattr(original, "__code__", None)) is CodeType:
+            tellers[code] = tell
+
         @functools.wraps(original)
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if quiet.steady:
+                return original(self, *args, **kwargs)
             now = state.now
-            if now.steady:
-                return _steadily(original, self, name, args, kwargs)
             if now.covered:
                 return original(self, *args, **kwargs)
             if len(args) > 2 and type(args[2]) is int:  # an update as the models make it, with the layer's index
@@ -109,22 +121,6 @@ def _described(
         after=call.learn,
         in_lanes=True,
     )
-
-
-def _steadily(
-    original: Callable[..., Any], cache: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """A call in a step that is passed: told only where it fails. What it calls in its turn belongs to it."""
-    now = state.now
-    now.steady = False
-    try:
-        return original(cache, *args, **kwargs)
-    except BaseException as error:
-        call = _Call(cache, name, args, kwargs)
-        fell(error, "cache", call.op, call.labelled(), sys._getframe(2), call.module, cache)
-        raise
-    finally:
-        now.steady = True
 
 
 def _along(lane: Lane, original: Callable[..., Any], cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function
 
 from shapeguard.capture import quiet
+from shapeguard.capture.lanes import learn
 from shapeguard.capture.layout import PLAIN_TENSORS
 from shapeguard.capture.ops import user_frame
 from shapeguard.capture.state import recorders, state
@@ -65,23 +66,54 @@ class _Watched(StandIn):
             return handle_torch_function(self, operands, *args, **kwargs)
         if by_mode or now.covered or not recorders() or _get_tracing_state() is not None:
             return self._original(*args, **kwargs)
+        frame = _getframe(1)
+        spots = now.spots
+        if spots is None or now.inside is None or type(args[0] if args else None) not in _CONTAINERS:
+            return self._watched(args, kwargs, frame, None)
+        # A library's loop that lets something grow (ids, a mask) is foreseen like a cache, by the line that joins.
+        caller = (id(frame.f_code), frame.f_lasti, *args[1:], *kwargs.values())
+        try:
+            lane = spots.joins.get(caller)
+        except TypeError:  # given something unhashable: torch has a word for it
+            return self._watched(args, kwargs, frame, None)
+        if lane is None or not lane.goes_on(now, frame.f_code, operands):
+            return self._watched(args, kwargs, frame, caller)
+        try:
+            result = self._original(*args, **kwargs)
+        except BaseException as error:
+            fell(error, self._kind, self._op, self._labelled(args, kwargs), frame, "")
+            raise
+        lane.count((result,))
+        return result
+
+    def _watched(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType, caller: tuple[Any, ...] | None
+    ) -> Any:
+        """The call as an event; ``caller`` is the place whose lane may be learnt of it."""
+        tensors = tuple(args[0]) if caller is not None else ()
         return watched(
             self._original,
             args,
             kwargs,
-            _getframe(1),
+            frame,
             self._kind,
             self._op,
-            lambda: {**dict(zip(self._names, args, strict=False)), **kwargs},
+            lambda: self._labelled(args, kwargs),
+            after=None
+            if caller is None
+            else lambda event: learn(caller, frame.f_code, event, tensors, False, joins=True),
             told=(args, kwargs),
         )
+
+    def _labelled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {**dict(zip(self._names, args, strict=False)), **kwargs}
 
     def _steadily(self, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
         """A call in a step that is passed: told only where it fails."""
         try:
             return self._original(*args, **kwargs)
         except BaseException as error:
-            fell(error, self._kind, self._op, {**dict(zip(self._names, args, strict=False)), **kwargs}, frame, "")
+            fell(error, self._kind, self._op, self._labelled(args, kwargs), frame, "")
             raise
 
     __call__._torchdynamo_inline = StandIn.__call__  # type: ignore[attr-defined]  # what torch.compile traces instead

@@ -147,6 +147,25 @@ def fell(
     _close(event, kind, op, None, frame, module, failed(error), owner, None)
 
 
+# How a call is told by the frame of its function, by the function's code: of a step that is passed only what fails is told.
+tellers: dict[CodeType, Callable[[BaseException, FrameType, FrameType], None]] = {}
+
+
+def fell_inside(error: BaseException) -> None:
+    """Set down the calls below a step that was passed, through which an exception came, the innermost first."""
+    trace, frames = error.__traceback__, []
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    for frame in reversed(frames):
+        tell = tellers.get(frame.f_code)
+        if tell is not None and frame.f_back is not None:
+            try:
+                tell(error, frame, frame.f_back)
+            except BaseException as trouble:
+                own_trouble(trouble)
+
+
 def _labelled(described: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     try:
         return described()

@@ -19,7 +19,7 @@ from shapeguard.capture.preflight.cache import cache_facts
 from shapeguard.capture.preflight.ids import doomed, extremes
 from shapeguard.capture.preflight.kept import of_another_text, remember
 from shapeguard.capture.preflight.model import model_facts, settings_of
-from shapeguard.capture.state import state
+from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import idle, watched
 from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable
@@ -53,6 +53,8 @@ def wrap_generate(original: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             if outermost:
                 state.root = None
+                for recorder in recorders():
+                    recorder.settle()  # what it leaves behind is the user's again
 
     return generate
 

@@ -25,7 +25,7 @@ from shapeguard.capture.paths import path_of
 from shapeguard.capture.state import Standing, recorders, state
 from shapeguard.capture.steady import step_of
 from shapeguard.capture.usercode import USER, user_code
-from shapeguard.capture.wrappers.door import fell, watched
+from shapeguard.capture.wrappers.door import fell, fell_inside, watched
 from shapeguard.capture.wrappers.padding import ids_side, mask_side
 
 
@@ -73,6 +73,8 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if quiet.steady and plain:
+            return self._call_impl(*args, **kwargs)
         if type(self) in quiet.types and "forward" not in self.__dict__ and self._compiled_call_impl is None:
             return self._call_impl(*args, **kwargs) if plain else original(self, *args, **kwargs)
         if is_dynamo_compiling():  # torch.compiler.is_compiling() at a third of its cost
@@ -144,6 +146,7 @@ def _repeating(
             return step.go(now, original, module, args, kwargs)
         except BaseException as error:
             if run is _through_the_gate:
+                fell_inside(error)
                 given = _labels(module, args, kwargs)
                 fell(error, "forward", type(module).__name__, given, frame, path_of(module), module, step.given)
             raise

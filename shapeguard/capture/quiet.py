@@ -21,9 +21,21 @@ _alone = False  # no thread but this one since the guard was opened: to count th
 def count_threads() -> None:
     """Ask how many threads there are. To be called when a guard opens, and when a thread starts under it."""
     global _alone, types, steady
-    _alone = threading.active_count() == 1
+    _alone = _none_other()
     types = _NONE
     steady = False
+
+
+def _none_other() -> bool:
+    """Whether this thread is the only one that may run torch: that of a progress bar only looks at the clock."""
+    return threading.active_count() == 1 or not any(
+        thread is not threading.current_thread() and not is_clock(thread) for thread in threading.enumerate()
+    )
+
+
+def is_clock(thread: threading.Thread) -> bool:
+    """Whether a thread is tqdm's, which wakes to see whether a bar has stood still."""
+    return type(thread).__module__ == "tqdm._monitor"
 
 
 def not_alone() -> None:
@@ -41,7 +53,9 @@ def pass_by(value: bool) -> None:
 
 
 def alone() -> bool:
-    """Whether no other thread has run since the guard was opened."""
+    """Whether no other thread runs; counted anew where one did."""
+    if not _alone and _none_other():
+        count_threads()
     return _alone
 
 

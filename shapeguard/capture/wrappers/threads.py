@@ -32,7 +32,8 @@ def wrap_start(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def start(self: Thread) -> None:
-        quiet.not_alone()
+        if not quiet.is_clock(self):
+            quiet.not_alone()
         if recorders() and not _is_pool_worker(self):
             _inherited[id(self)] = _watch_here()
         try:

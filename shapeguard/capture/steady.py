@@ -14,6 +14,7 @@ Imported only after the user's program has imported torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain, repeat
 from operator import add, sub
 from typing import Any
@@ -229,7 +230,7 @@ class Step:
         types, quiet.types = quiet.types, self._types
         quiet.pass_by(self._plain)
         try:
-            with ModeOff(), Lifted(torch, "cat"):
+            with ModeOff(), Lifted(torch, "cat") if self._plain else nullcontext():
                 result = original(module, *args, **kwargs)
         except BaseException:
             self.going = False
@@ -324,8 +325,13 @@ def _has_hooks(module: Any) -> bool:
 
 
 def _is_plain(module: Any) -> bool:
-    """Whether a module is called as torch calls modules, and not by what a compiler put in its place."""
-    return module._compiled_call_impl is None
+    """Whether a module is called as torch calls modules, and not by what a compiler put in its place.
+
+    What was compiled is guarded by what it read: a function that is a wrapper now and none then would have it compiled anew.
+    """
+    return (
+        module._compiled_call_impl is None and "forward" not in module.__dict__ and "_orig_mod" not in module._modules
+    )
 
 
 def _held(module: Any) -> Sequence[int]:

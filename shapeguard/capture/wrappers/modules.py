@@ -77,7 +77,7 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
             is_dynamo_compiling()
         ):  # first, or a trace is guarded by what is asked; a third of torch.compiler.is_compiling()
             return original(self, *args, **kwargs)
-        if quiet.steady and plain:
+        if quiet.steady and plain and self._compiled_call_impl is None:
             return self._call_impl(*args, **kwargs)
         if type(self) in quiet.types and "forward" not in self.__dict__ and self._compiled_call_impl is None:
             return self._call_impl(*args, **kwargs) if plain else original(self, *args, **kwargs)

@@ -13,10 +13,9 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from itertools import chain, repeat
-from operator import add, sub
+from operator import add
 from typing import Any
 from weakref import ref
 
@@ -25,12 +24,13 @@ import torch
 from shapeguard.capture import quiet
 from shapeguard.capture import state as states
 from shapeguard.capture.form import Form
-from shapeguard.capture.layout import Layout, describe_call, describe_result
+from shapeguard.capture.layout import Layout, describe_result
 from shapeguard.capture.modes import ModeOff
 from shapeguard.capture.patching import Lifted
 from shapeguard.capture.reader import call_reader, result_reader
 from shapeguard.capture.recorder import Recorder
-from shapeguard.capture.segment import Numbers, Segment, flat
+from shapeguard.capture.repeats import Before, Hit, follow, held_by, moved_by
+from shapeguard.capture.segment import Numbers, flat
 from shapeguard.capture.state import Standing
 from shapeguard.capture.trouble import own_trouble
 
@@ -44,68 +44,6 @@ _NOBODYS: dict[int, Any] = {}  # origins of what comes in are not asked for
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
-
-
-class _Before:
-    """What stood before a call that is looked at."""
-
-    __slots__ = ("at", "counts", "given", "held", "layout")
-
-    def __init__(self, recorder: Recorder, module: Any, args: Args, kwargs: Kwargs, users: bool) -> None:
-        numbers: list[int] = []
-        self.layout = describe_call(args, kwargs, numbers, [])
-        self.given: Numbers = tuple(numbers)
-        self.counts = [segment.count for segment in recorder.segments]
-        self.at = recorder.events
-        self.held = _held(module) if users else ()
-
-    def hits(self, recorder: Recorder) -> dict[Any, list[_Hit]]:
-        """The rows that the call met, by their keys."""
-        found: dict[Any, list[_Hit]] = {}
-        for segment, count in zip(recorder.segments, chain(self.counts, repeat(0)), strict=False):
-            if segment.count != count and not segment.error:
-                hit = _Hit(segment, segment.count - count, segment.last_at - self.at)
-                found.setdefault(segment.key, []).append(hit)
-        return found
-
-
-class _Hit:
-    """One row in a call: how often it was met, when last, its numbers then, and how they move from call to call."""
-
-    __slots__ = ("by", "count", "last", "offset", "segment")
-
-    def __init__(self, segment: Segment, count: int, offset: int) -> None:
-        if segment.lag:
-            segment.catch_up()
-        self.segment = segment
-        self.count = count
-        self.offset = offset
-        self.last = segment.last
-        self.by: Numbers | None = None  # None: not known yet; (): they stand still
-
-    def follows(self, before: _Hit) -> bool:
-        """Whether this is what the call before did, one step on."""
-        if self.count != before.count or len(self.last) != len(before.last):
-            return False
-        self.by = _moved(before.last, self.last)
-        return before.by is None or before.by == self.by
-
-    def settle(self, calls: int, at: int) -> None:
-        """So many more calls of the kind, the last of them begun after ``at`` events."""
-        segment, by = self.segment, self.by
-        segment.count += self.count * calls
-        segment.last_at = at + self.offset
-        segment.dirty = True
-        if not by:
-            return
-        if segment.step == by and self.count == 1 and not segment.varied:
-            segment.lag += calls
-            segment.catch_up()
-        else:  # met several times at each step, or by calls of other sizes too: it takes all from here on
-            segment.varied = segment.grows = True
-            segment.given = None
-            segment.last = tuple(size + calls * more for size, more in zip(segment.last, by, strict=True))
-        self.last = segment.last
 
 
 class Step:
@@ -130,7 +68,7 @@ class Step:
         self._pending = 0  # of those, not yet put down in their rows
         self._at = 0  # events before the last one
         self._events = 0  # of one call
-        self._hits: dict[Any, list[_Hit]] = {}  # by the key of their rows
+        self._hits: dict[Any, list[Hit]] = {}  # by the key of their rows
         self._given_layout: Layout = ()
         self._made_layout: Layout = ()
         self.given: Numbers = ()
@@ -144,19 +82,19 @@ class Step:
 
     # -- watched ---------------------------------------------------------------------------------------------------
 
-    def before(self, args: Args, kwargs: Kwargs) -> _Before | None:
+    def before(self, args: Args, kwargs: Kwargs) -> Before | None:
         """Look at a call that is about to be watched; None where nothing is to be learnt."""
         self.settle()
         module = self._module()
         if self._patience <= 0 or module is None:
             return None
         try:
-            return _Before(self._recorder, module, args, kwargs, self._users)
+            return Before(self._recorder, module, args, kwargs, self._users)
         except BaseException as trouble:
             own_trouble(trouble)
             return None
 
-    def after(self, before: _Before, args: Args, kwargs: Kwargs, result: Any) -> None:
+    def after(self, before: Before, args: Args, kwargs: Kwargs, result: Any) -> None:
         """Compare a watched call with the one before it."""
         try:
             self._learn(before, args, kwargs, result)
@@ -164,18 +102,18 @@ class Step:
             self.going = False
             own_trouble(trouble)
 
-    def _learn(self, before: _Before, args: Args, kwargs: Kwargs, result: Any) -> None:
+    def _learn(self, before: Before, args: Args, kwargs: Kwargs, result: Any) -> None:
         recorder = self._recorder
         numbers: list[int] = []
         tensors: list[torch.Tensor] = []
         layout = describe_result(result, numbers, tensors)
         made = tuple(numbers)
         hits = before.hits(recorder)
-        by, made_by = _moved(self.given, before.given), _moved(self._made, made)
+        by, made_by = moved_by(self.given, before.given), moved_by(self._made, made)
         same = (
             (before.layout, layout) == (self._given_layout, self._made_layout)
             and (not self._alike or (by, made_by) == (self._by, self._made_by))
-            and _follow(hits, self._hits)
+            and follow(hits, self._hits)
         )
         self._alike = self._alike + 1 if same else 0
         self._patience = _PATIENCE if self.going and same else self._patience - 1
@@ -188,7 +126,7 @@ class Step:
         self._cached = [tuple(recorder.origin(kept) for kept in layer) for layer in _cached(args, kwargs)]
         if self._users and (by or made_by or any(hit.by for met in hits.values() for hit in met)):
             self._alike = 0  # what grows in the user's own code may meet a limit there
-        if self._users and before.held != _held(self._module()):
+        if self._users and before.held != held_by(self._module()):
             self._patience = 0  # it keeps something: where that was made has to be known
             self._alike = 0
         self.going = self._alike >= _ALIKE and self._readers(args, kwargs, result)
@@ -306,20 +244,6 @@ def step_of(now: Standing, module: Any, calls: int, users: bool) -> Step | None:
     return step
 
 
-def _follow(hits: dict[Any, list[_Hit]], before: dict[Any, list[_Hit]]) -> bool:
-    """Whether a call met the rows of the call before as often, each one step on; a row that grows may be a new one each time."""
-    return hits.keys() == before.keys() and all(
-        len(met) == len(earlier) and all(map(_Hit.follows, met, earlier))
-        for met, earlier in zip(hits.values(), map(before.__getitem__, hits), strict=True)
-    )
-
-
-def _moved(before: Numbers, after: Numbers) -> Numbers:
-    """How numbers moved; () where they stood still, or were others."""
-    moved = tuple(map(sub, after, before)) if len(before) == len(after) else ()
-    return moved if any(moved) else ()
-
-
 def _has_hooks(module: Any) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
@@ -332,27 +256,6 @@ def _is_plain(module: Any) -> bool:
     return (
         module._compiled_call_impl is None and "forward" not in module.__dict__ and "_orig_mod" not in module._modules
     )
-
-
-def _held(module: Any) -> Sequence[int]:
-    """The tensors that a module and those below it keep as attributes, parameters left out; and how long its lists are."""
-    found: list[int] = []
-    for part in module.modules():
-        for value in (*part.__dict__.values(), *part._buffers.values()):
-            if isinstance(value, torch.Tensor):
-                found.append(id(value))
-            elif type(value) in (list, tuple):
-                found.append(len(value))
-                found += [id(item) for item in value[-4:] if isinstance(item, torch.Tensor)]
-            elif (
-                type(value) is dict
-                and value is not part._parameters
-                and value is not part._buffers
-                and value is not part._modules
-            ):
-                found.append(len(value))
-                found += [id(item) for item in list(value.values())[-4:] if isinstance(item, torch.Tensor)]
-    return found
 
 
 def _cached(args: Args, kwargs: Mapping[str, Any]) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, StaticCache
 
 import shapeguard
 from shapeguard.capture import steady
@@ -190,6 +190,22 @@ def test_an_error_in_a_passed_step_is_told(passed: list[int], monkeypatch: pytes
     assert found[1] == "SG301 layer.keys, layer.values = layer.keys[:1], layer.values[:1]"
     monkeypatch.setattr(steady.Step, "goes_on", lambda *args: False)
     assert found == failed()
+
+
+def test_a_full_cache_is_told_once(passed: list[int]) -> None:
+    model = llama()
+    guard = shapeguard.guard("user")
+    with pytest.raises(IndexError), guard, torch.no_grad():
+        cache = StaticCache(config=model.config, max_cache_len=14)
+        ids = torch.arange(1, 9).reshape(2, 4)
+        for _ in range(12):
+            ids = model(ids, past_key_values=cache).logits[:, -1:].argmax(-1)
+    assert passed[0] >= 4
+    assert [row.op for row in guard.recording.rows if row.error] == ["StaticCache.update", "LlamaForCausalLM"]
+    first = guard.report.findings[0]
+    assert first.code == "SG304"
+    assert first.location is not None
+    assert "max_cache_len=14" in first.location.source
 
 
 def test_nothing_is_kept_alive(passed: list[int]) -> None:

@@ -19,6 +19,7 @@ from shapeguard.capture.record import Event, again, failed, recalled
 from shapeguard.capture.segment import Numbers
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
+from shapeguard.capture.usercode import OWN_PACKAGE
 
 is_compiling = torch.compiler.is_compiling
 Told = tuple[tuple[Any, ...], Mapping[str, Any]]  # positional and keyword values
@@ -159,9 +160,12 @@ def fell_inside(error: BaseException) -> None:
         trace = trace.tb_next
     for frame in reversed(frames):
         tell = tellers.get(frame.f_code)
-        if tell is not None and frame.f_back is not None:
+        caller = frame.f_back
+        while caller is not None and caller.f_code.co_filename.startswith(OWN_PACKAGE):
+            caller = caller.f_back  # the wrapper
+        if tell is not None and caller is not None:
             try:
-                tell(error, frame, frame.f_back)
+                tell(error, frame, caller)
             except BaseException as trouble:
                 own_trouble(trouble)
 

@@ -130,30 +130,33 @@ def _local(run: Run, row: Row, odd: TensorArg) -> Finding:
     return _finding(run, row, told, run.birth(odd.origin) or run.location(row), brought, odd.last, own)
 
 
-def _odd_whole(row: Row) -> tuple[TensorArg, TensorArg, tuple[int, ...]] | None:
-    """(the whole, the part, a rank's piece of the whole) of a collective on one tensor for all ranks, if the piece is no such part."""
+def _odd_whole(row: Row) -> tuple[TensorArg, TensorArg, int] | None:
+    """(the whole, the part, the ranks) of a collective on one tensor for all ranks, if a rank's piece of it is no such part."""
     names = _WHOLE.get(row.op)
     by_label = {tensor.label: tensor for tensor in row.inputs}
     world = row.args.get("world_size")
     if names is None or not isinstance(world, int) or world < 1 or not set(names) <= set(by_label):
         return None
     whole, part = (by_label[name] for name in names)
-    if not whole.last or whole.last[0] % world:
-        return whole, part, whole.last
-    piece = (whole.last[0] // world, *whole.last[1:])
-    return (whole, part, piece) if piece != part.last else None
+    return (whole, part, world) if _piece(whole, world) != part.last else None
 
 
-def _gathered(run: Run, row: Row, whole: TensorArg, part: TensorArg, piece: tuple[int, ...]) -> Finding:
+def _piece(whole: TensorArg, world: int) -> tuple[int, ...]:
+    """What a rank has of a tensor that is cut along dim 0; all of it where that does not come out even."""
+    even = bool(whole.last) and whole.last[0] % world == 0
+    return (whole.last[0] // world, *whole.last[1:]) if even else whole.last
+
+
+def _gathered(run: Run, row: Row, whole: TensorArg, part: TensorArg, world: int) -> Finding:
     """One tensor for the pieces of all ranks, laid out otherwise than they are."""
+    piece = _piece(whole, world)
     made = run.birth(whole.origin) if whole.label.startswith("output") else None
     told = (
         f"`{row.op}` cuts `{whole.label}` {format_shape(whole.last)} along dim 0 into pieces {format_shape(piece)} for the ranks, "
         f"and `{part.label}` is {format_shape(part.last)}."
     )
     found = _finding(run, row, told, made or run.location(row), piece[:1], part.last[:1], part)
-    ranks = whole.last[0] // piece[0] if piece and piece[0] else 1
-    wanted = format_shape((ranks * part.last[0], *part.last[1:]) if part.last else ())
+    wanted = format_shape((world * part.last[0], *part.last[1:]) if part.last else (world,))
     return msgspec.structs.replace(
         found, fix=Fix(f"Make `{whole.label}` {wanted}: the ranks' pieces one after the other in dim 0.")
     )

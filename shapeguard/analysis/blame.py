@@ -25,9 +25,9 @@ from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.unfollowed import grown_back, multiplied, not_lengthened, not_shifted, not_split, taken_at
 from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.written import parsed_text
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")

@@ -24,7 +24,8 @@ from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, shape_of, sides
-from shapeguard.analysis.written import parsed_text, shared_parameter, sums, whole_trails, written
+from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import shared_parameter, sums, whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -37,9 +38,8 @@ def uneven_split(row: Row) -> UnevenSplit | None:
 def argument_made(run: Run, row: Row, name: str) -> Location | None:
     """Where the split sizes were made."""
     sites = run.chain(row)
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
+    node = parsed_text(run.expression(row))
+    if node is None:
         return None
     given = _argument(node, name) if isinstance(node, ast.Call) else None
     if given is None or not sites:

@@ -17,6 +17,7 @@ from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.sides import sides
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
@@ -168,9 +169,8 @@ def _may_be_told(run: Run, concat: FailedConcat, along: int) -> bool:
 
 def _choices(text: str) -> Iterator[int]:
     """The numbers that an expression can be: both of ``-1 if condition else 0``."""
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
+    node = parsed_text(text)
+    if node is None:
         return
     for one in (node.body, node.orelse) if isinstance(node, ast.IfExp) else (node,):
         try:

@@ -11,6 +11,7 @@ import ast
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -69,9 +70,8 @@ def loader_of(run: Run, row: Row) -> Row | None:
 def made_outside(run: Run, row: Row) -> Location | None:
     """The line of another function of the user's that made what a row took over from outside of torch."""
     sites = run.chain(row)
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
+    node = parsed_text(run.expression(row))
+    if node is None:
         return None
     if not sites or not isinstance(node, ast.Call) or not node.args:
         return None

@@ -52,7 +52,7 @@ def called_rightly_elsewhere(run: Run) -> Location | None:
     for row in run.rows[: failed.id]:
         same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == layer
         other = same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]
-        if other and run.recording.chains[row.chain].sites[:1] != run.recording.chains[failed.chain].sites[:1]:
+        if other and not run.at_one_place(row, failed):
             return run.location(failed)
     return None
 
@@ -76,10 +76,9 @@ def unbatched_call(run: Run) -> tuple[Row, Location] | None:
 
 def passed_before(run: Run, row: Row) -> Row | None:
     """The latest row of the same op, of the same layer where it is one's, at the same place that did not fail."""
-    sites = run.recording.chains[row.chain].sites[:1]
     for other in reversed(run.rows):
         same = other.id != row.id and other.op == row.op and not other.error and other.first_at < row.first_at
         same = same and (other.owner, other.module) == (row.owner, row.module)
-        if same and run.recording.chains[other.chain].sites[:1] == sites:
+        if same and run.at_one_place(other, row):
             return other
     return None

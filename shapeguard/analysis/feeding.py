@@ -9,7 +9,7 @@ from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
-from shapeguard.analysis.written import parsed_text
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, Row
 
@@ -63,9 +63,8 @@ def grows(run: Run, row: Row | None) -> bool:
         return False
     if row.count > 1 and row.outputs[0].first != row.outputs[0].last:
         return True
-    site = run.recording.chains[row.chain].sites[:1]
     before = run.row(row.inputs[0].origin)
-    return before is not None and before.op == row.op and run.recording.chains[before.chain].sites[:1] == site
+    return before is not None and before.op == row.op and run.at_one_place(before, row)
 
 
 def fed_where(run: Run, length: int, allowed: int) -> Location | None:

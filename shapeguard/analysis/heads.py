@@ -9,6 +9,7 @@ from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Row
 
@@ -49,9 +50,8 @@ def read_at(run: Run, hop: Hop) -> Location | None:
 
 def _reads(spot: Spot, names: set[str]) -> bool:
     """Whether the expression of a spot is a number read from a config: ``config.hidden_size // config.num_heads``."""
-    try:
-        node = ast.parse(spot.node_text, mode="eval").body
-    except SyntaxError:
+    node = parsed_text(spot.node_text)
+    if node is None:
         return False
     if spot.kind == "entry" or isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Call):
         return False

@@ -41,6 +41,14 @@ class OddInput(NamedTuple):
         """What the sizes count."""
         return _DIMS[self.dim]
 
+    @property
+    def told(self) -> str:
+        """What the model was given."""
+        size, other = self.sizes
+        return (
+            f"The model was given `{self.leading.label}` with {size} {self.counted} and `{self.odd.label}` with {other}"
+        )
+
 
 def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = None) -> OddInput | None:
     """The input of the failed model call, of those that are asked for, whose size clashes with another's inside, as these two."""

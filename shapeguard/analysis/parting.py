@@ -86,10 +86,9 @@ def callers_part(run: Run, row: Row, other: Row) -> Location | None:
 
 def made_fitting_before(run: Run, row: Row, dim: int, size: int) -> Location | None:
     """The call that led to a row, where the same line made the wanted size before for another call."""
-    sites = run.recording.chains[row.chain].sites
     for other in reversed(run.rows[: row.id]):
         made = other.op == row.op and other.outputs and dim < len(other.outputs[0].last)
-        if made and other.outputs[0].last[dim] == size and run.recording.chains[other.chain].sites[:1] == sites[:1]:
+        if made and other.outputs[0].last[dim] == size and run.at_one_place(other, row):
             return callers_part(run, row, other)
     return None
 
@@ -99,7 +98,7 @@ def only_failing_call(run: Run, row: Row) -> Location | None:
     chains = run.recording.chains
     sites = chains[row.chain].sites
     passed = [r for r in run.rows if r.op == row.op and not r.error and r.first_at < row.first_at]
-    passed = [r for r in passed if chains[r.chain].sites[:1] == sites[:1]]
+    passed = [r for r in passed if run.at_one_place(r, row)]
     if not passed or len(sites) < 2 or any(chains[r.chain].sites[:2] == sites[:2] for r in passed):
         return None
     return run.location(row, 1)

@@ -17,6 +17,7 @@ from shapeguard.analysis.loading import (
     user_remote_frame,
 )
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Row
 
@@ -109,9 +110,8 @@ def _converted(run: Run) -> Ragged | None:
 
 def _rows_made(run: Run, frame: FrameInfo) -> Location | None:
     """Where the rows were made that a comprehension hands to the conversion."""
-    try:
-        node = ast.parse(frame.expression, mode="eval").body
-    except SyntaxError:
+    node = parsed_text(frame.expression)
+    if node is None:
         return None
     rows = node.args[0] if isinstance(node, ast.Call) and node.args else None
     if not isinstance(rows, ast.ListComp):

@@ -10,6 +10,7 @@ from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import side
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import decided, without_shared_constant, written
 from shapeguard.values.findings import Location, Mismatch
 from shapeguard.values.recording import FrameInfo
@@ -44,9 +45,8 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
 
 def _size_nodes(frame: FrameInfo, count: int) -> list[ast.expr]:
     """The expressions of the sizes; none where they are handed over otherwise than one by one."""
-    try:
-        node = ast.parse(frame.expression, mode="eval").body
-    except SyntaxError:
+    node = parsed_text(frame.expression)
+    if node is None:
         return []
     if not isinstance(node, ast.Call):
         return []

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from shapeguard.analysis.climb import possible_values
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -30,9 +31,8 @@ def _rows(run: Run, way: Iterable[Hop]) -> Iterator[Row]:
 def _rounds(run: Run, row: Row) -> bool:
     """Whether a number that an op is given leaves a remainder behind."""
     sites = run.chain(row)
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
+    node = parsed_text(run.expression(row))
+    if node is None:
         return False
     for part in ast.walk(node) if sites else ():
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.FloorDiv):

@@ -47,6 +47,11 @@ class Run:
         site = self.recording.sites[sites[step]]
         return self.place(site.file, site.line, site.function)
 
+    def at_one_place(self, row: Row, other: Row) -> bool:
+        """Whether two rows stand for one expression of the code, whoever called the function it stands in."""
+        chains = self.recording.chains
+        return chains[row.chain].sites[:1] == chains[other.chain].sites[:1]
+
     def place(self, file: str, line: int, function: str = "") -> Location:
         """A location on the first line of the statement that covers a line."""
         source = self.sources[file]

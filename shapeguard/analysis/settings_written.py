@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.climbing.spots import Spot
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
@@ -31,9 +32,8 @@ def setting_written(run: Run, row: Row, fields: Sequence[str]) -> Location | Non
 
 def call_of(text: str) -> ast.Call | None:
     """An expression as the call it is."""
-    try:
-        node = ast.parse(text, mode="eval").body
-    except SyntaxError:
+    node = parsed_text(text)
+    if node is None:
         return None
     return node if isinstance(node, ast.Call) else None
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -22,9 +23,8 @@ _SEQUENCE_ONLY = frozenset({"full", "new_full", "randint"})
 
 def call_node(run: Run, row: Row) -> ast.Call | None:
     """The call a row stands for, parsed; None where its text is no call."""
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
+    node = parsed_text(run.expression(row))
+    if node is None:
         return None
     return node if isinstance(node, ast.Call) else None
 

@@ -8,6 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 
+def parsed_text(text: str) -> ast.expr | None:
+    """The expression that a text is; None where it is none."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+
+
 class SourceFile:
     """One file: its lines and, where it parses, its statements."""
 

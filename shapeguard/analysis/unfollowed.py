@@ -11,7 +11,8 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side
-from shapeguard.analysis.written import parsed, parsed_text, written_spot
+from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import parsed, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -112,5 +113,4 @@ def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
 
 
 def _same_line(run: Run, row: Row, other: Row) -> bool:
-    chains = run.recording.chains
-    return row.op == other.op and chains[row.chain].sites[:1] == chains[other.chain].sites[:1]
+    return row.op == other.op and run.at_one_place(row, other)

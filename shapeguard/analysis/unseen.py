@@ -33,7 +33,6 @@ def fitted_another_model(run: Run, size: int) -> Location | None:
 
 def _same_inputs(run: Run, call: Row) -> Row | None:
     """The latest call of the same place that passed, on another model, with inputs of the very same shapes."""
-    sites = run.recording.chains[call.chain].sites[:1]
     shapes = [(tensor.label, tensor.last) for tensor in call.inputs]
     for row in reversed(run.rows[: call.id]):
         built = run.row(row.owner)
@@ -43,7 +42,7 @@ def _same_inputs(run: Run, call: Row) -> Row | None:
             and not row.error
             and another
             and [(t.label, t.last) for t in row.inputs] == shapes
-            and run.recording.chains[row.chain].sites[:1] == sites
+            and run.at_one_place(row, call)
         ):
             return row
     return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
@@ -127,14 +128,6 @@ def parsed(spot: Spot) -> ast.expr | None:
     return parsed_text(spot.node_text)
 
 
-def parsed_text(text: str) -> ast.expr | None:
-    """The expression that a text is; None where it is none."""
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-
-
 def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is written."""
     sites = run.chain(row)
@@ -217,9 +210,8 @@ def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
 
     ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
     """
-    try:
-        node = ast.parse(run.expression(row), mode="eval").body
-    except SyntaxError:
+    node = parsed_text(run.expression(row))
+    if node is None:
         return
     if not isinstance(node, ast.Call):
         return

@@ -50,7 +50,8 @@ class Step:
     """The outermost calls of one module from one place of the user's."""
 
     __slots__ = (
-        "_alike", "_at", "_by", "_cached", "_caches", "_events", "_form", "_given_layout", "_hits", "_lanes", "_made", "_made_by", "_made_layout",
+        "_alike", "_at", "_by", "_cached", "_caches", "_events", "_form", "_given_layout", "_hits", "_lanes", "_made", "_made_by",
+        "_made_layout",
         "_made_rows", "_module", "_passed", "_patience", "_pending", "_plain", "_recorder", "_types", "_users", "given", "going",
     )  # fmt: skip
 
@@ -123,7 +124,8 @@ class Step:
         self._events = recorder.events - before.at
         self._passed = 0
         self._made_rows = [recorder.origin(tensor) for tensor in tensors]
-        self._cached = [tuple(recorder.origin(kept) for kept in layer) for layer in _cached(args, kwargs)]
+        layers = (layer for cache in _caches(args, kwargs) for layer in _layers(cache))
+        self._cached = [tuple(recorder.origin(kept) for kept in layer) for layer in layers]
         if self._users and (by or made_by or any(hit.by for met in hits.values() for hit in met)):
             self._alike = 0  # what grows in the user's own code may meet a limit there
         if self._users and before.held != held_by(self._module()):
@@ -200,7 +202,7 @@ class Step:
             if row is not None:
                 recorder.origins[id(tensor)] = (ref(tensor), row)
         if self._cached:
-            self._caches = [ref(value) for value in (*args, *kwargs.values()) if type(value).__name__.endswith("Cache")]
+            self._caches = [ref(cache) for cache in _caches(args, kwargs)]
             if now.inside is None:  # the user's code may look into them; a library's loop has others in between
                 self._own_caches()
         if not self._passed % 8:
@@ -258,13 +260,12 @@ def _is_plain(module: Any) -> bool:
     )
 
 
-def _cached(args: Args, kwargs: Mapping[str, Any]) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Keys and values of each layer of the caches that a call was given."""
-    for value in (*args, *kwargs.values()):
-        if type(value).__name__.endswith("Cache"):
-            yield from _layers(value)
+def _caches(args: Args, kwargs: Mapping[str, Any]) -> Iterator[Any]:
+    """The caches that a call was given."""
+    return (value for value in (*args, *kwargs.values()) if type(value).__name__.endswith("Cache"))
 
 
 def _layers(cache: Any) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Keys and values of each layer of a cache."""
     for layer in getattr(getattr(cache, "self_attention_cache", cache), "layers", ()):
         yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))

@@ -64,11 +64,7 @@ def check(run: Run) -> Iterator[Finding]:
     for bad in failed_masks(run):
         yield _finding(run, bad)
         return
-    told = set()
-    for bad in laid_masks(run):
-        if bad.location not in told:
-            told.add(bad.location)
-            yield _finding(run, bad)
+    yield from once(_finding(run, bad) for bad in laid_masks(run))
     yield from once(_longer(run, *found) for found in _longer_masks(run))
 
 
@@ -120,9 +116,8 @@ def _cache_left_out(run: Run) -> Location | None:
         or not given[0].expression.isidentifier()
     ):
         return None
-    sites = run.recording.chains[call.chain].sites[:1]
     before = (row for row in run.of_kind("forward") if not row.error and row.args.get("past_key_values") is not None)
-    cached = any(run.recording.chains[row.chain].sites[:1] == sites for row in before)
+    cached = any(run.at_one_place(row, call) for row in before)
     return named_at(run, frame, given[0].expression) if cached else None
 
 

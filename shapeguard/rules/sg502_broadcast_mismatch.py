@@ -92,11 +92,9 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def _odd(run: Run, crash: Crash, found: OddInput) -> Finding:
-    size, other = found.sizes
     return clash_finding(
         run, crash.failed, CODE, NAME,
-        f"The model was given `{found.leading.label}` with {size} {found.counted} and `{found.odd.label}` with {other}; "
-        f"inside, `{crash.failed.op}` has both.",
+        f"{found.told}; inside, `{crash.failed.op}` has both.",
         crash.suspect,
         f"Make `{found.odd.label}` with the {found.counted} of `{found.leading.label}`: what is put in front, behind or away there "
         "(special tokens, padding, truncation) belongs into both.",

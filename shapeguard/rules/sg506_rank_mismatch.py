@@ -105,9 +105,8 @@ def _extra_axis(run: Run) -> Finding | None:
     ids = (inputs_of(row) or named(row, "input_values")) if row is not None else None
     if row is None or ids is None or len(ids.last) != 3 or ids.last[1] != 1:
         return None
-    source = next((made for made in ancestors(run, ids) if made.kind == "tokenizer"), None)
-    if ids.label == "input_values":
-        source = next((made for made in ancestors(run, ids) if made.kind == "concat"), None)
+    recording = ids.label == "input_values"
+    source = next((made for made in ancestors(run, ids) if made.kind == ("concat" if recording else "tokenizer")), None)
     return Finding(
         CODE,
         NAME,
@@ -118,11 +117,11 @@ def _extra_axis(run: Run) -> Finding | None:
         failed_at=run.failed_at,
         operands=(run.tensor(ids),),
         # The model adds an axis of channels of its own to a recording before it meets the convolution.
-        mismatch=Mismatch("rank", (4, 3) if ids.label == "input_values" else (3, 2)),
+        mismatch=Mismatch("rank", (4, 3) if recording else (3, 2)),
         fix=Fix(
-            'Tokenize single items without `return_tensors="pt"`, or drop the axis: `value.squeeze(0)`.'
-            if ids.label != "input_values"
-            else "Drop each recording's axis of channels before they are stacked: `waveform.squeeze(0)`."
+            "Drop each recording's axis of channels before they are stacked: `waveform.squeeze(0)`."
+            if recording
+            else 'Tokenize single items without `return_tensors="pt"`, or drop the axis: `value.squeeze(0)`.'
         ),
     )
 

@@ -60,18 +60,20 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed loss, or one that ran and compared every prediction with every target."""
     yield from broadcast_losses(run, CODE, NAME)
     crash = crash_of(run)
-    if crash is not None and crash.failed.op == "TensorDataset":
+    if crash is None:
+        return
+    if crash.failed.op == "TensorDataset":
         yield _dataset(run, crash)
-    per_row = _answers_rows(run, crash) if crash is not None else None
+        return
+    per_row = _answers_rows(run, crash)
     if per_row is not None:
         yield per_row
         return
-    inside = crash is not None and crash.family in ("loss", "attention")
-    odd = odd_input(run, crash.clash.sizes, _TARGETS) if crash is not None and inside else None
-    if crash is not None and odd is not None:
+    odd = odd_input(run, crash.clash.sizes, _TARGETS) if crash.family in ("loss", "attention") else None
+    if odd is not None:
         yield _given_apart(run, crash, odd)
         return
-    if crash is None or crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
+    if crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return
     classes_last = _classes_last(crash)
     yield clash_finding(
@@ -112,11 +114,9 @@ def _answers_rows(run: Run, crash: Crash) -> Finding | None:
 
 def _given_apart(run: Run, crash: Crash, found: OddInput) -> Finding:
     """Targets of other rows or positions than the inputs, found out in a model's own loss, or in its decoder."""
-    size, other = found.sizes
     return clash_finding(
         run, crash.failed, CODE, NAME,
-        f"The model was given `{found.leading.label}` with {size} {found.counted} and `{found.odd.label}` with {other}; inside, "
-        f"`{crash.failed.op}` compares {both_sizes(crash.clash)}.",
+        f"{found.told}; inside, `{crash.failed.op}` compares {both_sizes(crash.clash)}.",
         crash.suspect,
         f"Give `{found.odd.label}` the {found.counted} of `{found.leading.label}`: what is put before or behind the inputs gets "
         "-100 there, and rows that are dropped are dropped from both.",

@@ -49,7 +49,7 @@ class _Watched(StandIn):
             return self._original(*args, **kwargs)
         now = state.now
         if now.steady:
-            return self._steadily(args, kwargs, _getframe(1))
+            return self._let_through(args, kwargs, _getframe(1))
         by_mode = (
             now.mode is not None and not now.mode_off
         )  # our function mode is on the stack and sees the call itself
@@ -78,11 +78,7 @@ class _Watched(StandIn):
             return self._watched(args, kwargs, frame, None)
         if lane is None or not lane.goes_on(now, frame.f_code, operands):
             return self._watched(args, kwargs, frame, caller)
-        try:
-            result = self._original(*args, **kwargs)
-        except BaseException as error:
-            fell(error, self._kind, self._op, self._labelled(args, kwargs), frame, "")
-            raise
+        result = self._let_through(args, kwargs, frame)
         lane.count((result,))
         return result
 
@@ -108,8 +104,8 @@ class _Watched(StandIn):
     def _labelled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         return {**dict(zip(self._names, args, strict=False)), **kwargs}
 
-    def _steadily(self, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
-        """A call in a step that is passed: told only where it fails."""
+    def _let_through(self, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType) -> Any:
+        """A call that is foreseen, or in a step that is: told only where it fails."""
         try:
             return self._original(*args, **kwargs)
         except BaseException as error:

@@ -12,6 +12,7 @@ from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, s
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     callers_part,
@@ -23,11 +24,22 @@ from shapeguard.analysis.parting import (
 )
 from shapeguard.analysis.rounding import rounded_at
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.unfollowed import grown_back, multiplied, not_lengthened, not_shifted, not_split, taken_at
+from shapeguard.analysis.unfollowed import (
+    folded,
+    grown_back,
+    halved_table,
+    multiplied,
+    not_lengthened,
+    not_shifted,
+    not_split,
+    taken_at,
+)
 from shapeguard.analysis.unseen import fitted_another_model
+from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -48,6 +60,11 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return Cause(statement_here(run), "here", both[0])
     if (unpacked := left_out(run, both)) is not None:
         return causes[unpacked[0]]._replace(location=unpacked[1], how="changed")
+    if (whole := folded(both)) is not None:
+        return causes[whole]._replace(location=statement_here(run), how="here")
+    if (half := halved_table(both)) is not None:
+        made = run.location(both[half].hops[0].row) or statement_here(run)
+        return causes[half]._replace(location=made, how="changed")
     grown = grown_back(both)
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:
@@ -207,13 +224,23 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
         found.how == "data"
         and (call := made_fitting_before(run, row, found.side.hops[-1].after, other.side.size)) is not None
     ):
-        return found._replace(location=call)
+        return found._replace(location=_told_sizes(run, found.side) or call)
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
         # One statement made both: it is their meeting that is wrong.
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
+
+
+def _told_sizes(run: Run, of: Side) -> Location | None:
+    """Where the number is written for which a view of the code laid out the dims that were flattened into a size."""
+    for tensor, dim in of.hops[-1].merged:
+        hops = follow(run, tensor, dim)
+        last = hops[-1] if hops else None
+        if last is not None and last.changed and family(last.row.op) == "reshape":
+            return written(run, last.row, last.size_after, last.after)
+    return None
 
 
 def _of_another_model(run: Run, both: list[Side]) -> int | None:

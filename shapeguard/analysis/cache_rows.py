@@ -58,22 +58,23 @@ def cross_rows(run: Run) -> CrossRows | None:
 def handed_in_at(run: Run, label: str) -> Location | None:
     """The one statement of the user's that hands a value in under a name: ``inputs["label"] = ...`` or ``f(label=...)``."""
     found = []
+    name = label.partition(".")[0]
     for file in run.recording.sources:
         tree = run.sources[file].tree
         for node in ast.walk(tree) if tree is not None else ():
-            if _hands_in(node, label):
+            if _hands_in(node, name):
                 found.append(run.place(file, getattr(node, "lineno", 0)))
     return found[0] if len(set(found)) == 1 else None
 
 
-def _hands_in(node: ast.AST, label: str) -> bool:
+def _hands_in(node: ast.AST, name: str) -> bool:
     if isinstance(node, ast.Assign):
         return any(
-            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == label
+            isinstance(t, ast.Subscript) and isinstance(t.slice, ast.Constant) and t.slice.value == name
             for t in node.targets
         )
     if isinstance(node, ast.Call):
-        return any(keyword.arg == label for keyword in node.keywords)
+        return any(keyword.arg == name for keyword in node.keywords)
     return False
 
 

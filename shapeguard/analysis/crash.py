@@ -13,6 +13,7 @@ from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.unfollowed import folded, halved_table
 
 
 class Crash(NamedTuple):
@@ -35,7 +36,8 @@ def crash_of(run: Run) -> Crash | None:
     kind = family(failed.op)
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
-    bound = places or left_out(run, sides(run, failed)) is not None
+    both = sides(run, failed)
+    bound = places or left_out(run, both) is not None or folded(both) is not None or halved_table(both) is not None
     return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
 
 

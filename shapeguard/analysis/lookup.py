@@ -10,7 +10,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.values.recording import NamedValue, Row
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 Role = Literal["token", "position", "other"]
 
@@ -126,6 +126,18 @@ def is_counted(run: Run, index: NamedValue) -> bool:
             return False
         row = run.row(row.inputs[0].origin)
     return False
+
+
+def length_of(run: Run, index: NamedValue | TensorArg) -> Row | None:
+    """What counted the entries whose number is taken for an index as it is: the last of ``n`` stands at ``n - 1``."""
+    row = run.row(index.origin)
+    for _ in range(12):
+        if row is None or row.op in ("sum", "count_nonzero"):
+            return row
+        if row.op not in _PASSING - {"add", "add_"} or not row.inputs:
+            return None
+        row = run.row(row.inputs[0].origin)
+    return None
 
 
 def _from_tokenizer(run: Run, index: NamedValue) -> bool:

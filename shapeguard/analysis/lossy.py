@@ -11,7 +11,7 @@ from shapeguard.analysis.causes import DATA
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.loading import loop_at
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.source import SourceFile
+from shapeguard.analysis.source import SourceFile, parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site, TensorArg
 
@@ -93,7 +93,7 @@ def _zip(run: Run, row: Row) -> Location | None:
             return run.place(sites[0].file, node.lineno, sites[0].function)
         for trail in climbs(run.sources, sites, node, whole=True):
             for spot in reversed(trail.spots):
-                if spot.line and _is_zip(_parsed(spot.node_text)):
+                if spot.line and _is_zip(parsed_text(spot.node_text)):
                     return run.place(spot.file, spot.line, spot.function)
     return None
 
@@ -112,11 +112,30 @@ def _is_zip(node: ast.AST | None) -> bool:
     return not names & _LASTING
 
 
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
+# -- rows side by side -----------------------------------------------------------------------------------------------
+
+
+def zipped_rows(run: Run) -> Iterator[tuple[Row, Row]]:
+    """Two tensors of unequal numbers of rows that one ``zip`` goes through: the longer and the shorter one's iteration.
+
+    Neighbours of one tensor, ``zip(x, x[1:])``, are paired on purpose.
+    """
+    places: dict[int, list[Row]] = {}
+    for row in run.of_kind("op"):
+        if row.op == "unbind" and row.inputs and not row.error and _is_zip(parsed_text(run.expression(row))):
+            places.setdefault(row.chain, []).append(row)
+    for rows in places.values():
+        last = rows[-2:]
+        sizes = [row.inputs[0].last[0] for row in last]
+        sliced = any(":" in ast.unparse(part) for part in _arguments(run, rows[0]))
+        if len(last) == 2 and last[0].count == last[1].count and sizes[0] != sizes[1] and not sliced:
+            longer = int(sizes[1] > sizes[0])
+            yield last[longer], last[1 - longer]
+
+
+def _arguments(run: Run, row: Row) -> list[ast.expr]:
+    call = parsed_text(run.expression(row))
+    return call.args if isinstance(call, ast.Call) else []
 
 
 # -- slices to the smaller size --------------------------------------------------------------------------------------
@@ -149,7 +168,7 @@ def _shortened(row: Row) -> Cut | None:
 
 def _to_the_smaller(run: Run, row: Row, site: Site) -> bool:
     """Whether the slice's end is written as the smaller of two sizes, there or where its name gets its value."""
-    node = _parsed(run.expression(row))
+    node = parsed_text(run.expression(row))
     for part in ast.walk(node) if node is not None else ():
         if isinstance(part, ast.Slice) and part.upper is not None:
             ends = [part.upper, *_assigned(run.sources[site.file], site, part.upper)]
@@ -172,7 +191,7 @@ def multiples(run: Run) -> Iterator[Cut]:
 
 
 def _to_a_multiple(run: Run, row: Row, site: Site) -> bool:
-    node = _parsed(run.expression(row))
+    node = parsed_text(run.expression(row))
     part = node.slice if isinstance(node, ast.Subscript) else None
     if (
         not isinstance(part, ast.Slice)
@@ -191,7 +210,7 @@ def _to_anothers(run: Run, cut: Cut) -> bool:
     made = run.row(cut.row.inputs[0].origin)
     if cut.dim != 0 or made is None or made.op not in DATA or made.op.startswith("rand"):
         return False
-    node = _parsed(run.expression(cut.row))
+    node = parsed_text(run.expression(cut.row))
     part = node.slice if isinstance(node, ast.Subscript) else None
     if not isinstance(node, ast.Subscript) or not isinstance(part, ast.Slice) or part.lower or part.upper is None:
         return False

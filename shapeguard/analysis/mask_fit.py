@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
@@ -60,7 +61,7 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
     by_hand = _by_hand(run)
     if by_hand is not None:
         yield by_hand
-    rows = _rows_of_padding(run)
+    rows = _rows_of_padding(run) or _three_dims(run)
     if rows is not None:
         yield rows
 
@@ -239,6 +240,25 @@ def _rows_of_padding(run: Run) -> BadMask | None:
         return None
     rows, got = ids.last[0], mask.last[0]
     return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, _made_at(run, mask, 0), follow(run, mask, 0))
+
+
+def _three_dims(run: Run) -> BadMask | None:
+    """A failed model call whose mask has a query dim and none for the heads: models take (batch, key) or all four dims."""
+    row = run.failed_row("forward")
+    mask = named(row, "attention_mask") if row is not None else None
+    ids = named(row, "input_ids", "inputs_embeds") if row is not None else None
+    met = [value.shape for frame in run.frames if not frame.user and frame.op for value in frame.operands]
+    if row is None or mask is None or ids is None or len(mask.last) != 3 or mask.last[0] != ids.last[0]:
+        return None
+    if len(ids.last) != (2 if ids.label == "input_ids" else 3):
+        return None  # the ids have too many dims themselves
+    if mask.last not in met:
+        return None  # something else failed
+    return BadMask(
+        row, mask, (*mask.last[:1], 1, *mask.last[1:]), 0, 4, 3, run.birth(mask.origin) or run.location(row), [],
+        "it has a dim for the queries and none for the heads: a model takes (batch, key), or all of (batch, heads, query, key)",
+        "Insert the dim of the heads: `mask[:, None]`, (batch, 1, query, key).",
+    )  # fmt: skip
 
 
 # -- masks that broadcast by accident ---------------------------------------------------------------------------------

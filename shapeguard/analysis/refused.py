@@ -24,10 +24,13 @@ class Refused(NamedTuple):
     size: int
     wanted: int
     hops: tuple[Hop, ...]
+    channels_last: bool = False  # the size that is wanted stands in the last dimension
 
     def location(self, run: Run) -> Location | None:
-        """Where the size was chosen."""
+        """Where the size was chosen; for an image with its channels last, where it became a tensor."""
         last = self.hops[-1] if self.hops else None
+        if last is not None and self.channels_last:
+            return run.location(last.row)
         if last is None or not last.changed:
             return run.failed_at
         return (written(run, last.row, self.size, last.after) if last.source is None else None) or run.location(
@@ -43,6 +46,9 @@ def refused_input(run: Run) -> Refused | None:
     said = [int(number) for number in re.findall(r"\d+", run.failure.exception.message)]
     for tensor in call.inputs if len(set(said)) == 2 else ():
         fits = len(tensor.last) in _RANKS.get(tensor.label, ())
+        if fits and len(tensor.last) > 3 and {tensor.last[-3], tensor.last[-1]} == set(said):
+            dim = len(tensor.last) - 3
+            return Refused(tensor, dim, tensor.last[dim], tensor.last[-1], tuple(follow(run, tensor, dim + 2)), True)
         for dim in range(len(tensor.last) - 1, 0, -1) if fits else ():
             if tensor.last[dim] in said:
                 size = tensor.last[dim]

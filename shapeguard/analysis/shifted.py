@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.padded import read_positions
 from shapeguard.analysis.run import Run
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
+
+_REPEATING = frozenset({"unsqueeze", "expand", "expand_as", "repeat", "view", "reshape", "to", "long", "getitem"})
 
 
-def shifted_calls(run: Run) -> Iterator[Row]:
-    """Calls of such a model with left padding, a mask that says so, and no position ids, whose results are read."""
+class Shifted(NamedTuple):
+    """A call in which the tokens of short rows do not stand at their positions."""
+
+    row: Row
+    positions: TensorArg | None  # as the program counted them; None where the model does
+
+
+def shifted_calls(run: Run) -> Iterator[Shifted]:
+    """Calls of such a model with left padding, a mask that says so, and positions that count it, whose results are read."""
     for row in run.of_kind("forward"):
         ids = inputs_of(row)
         if row.error or ids is None or len(ids.last) != 2 or ids.last[0] < 2:
             continue
-        labels = {tensor.label for tensor in row.inputs}
         padded = row.args.get("mask padded") in ("left", "both") and row.args.get("counts columns") is True
-        if padded and "position_ids" not in labels and read_positions(run, row):
-            yield row
+        positions = named(row, "position_ids")
+        counts = positions is None or _counts_columns(run, positions, ids.last[1])
+        if padded and counts and read_positions(run, row):
+            yield Shifted(row, positions)
+
+
+def _counts_columns(run: Run, positions: TensorArg, columns: int) -> bool:
+    """Whether position ids are the same 0, 1, 2, ... for every row: an ``arange`` of all columns, repeated."""
+    row = run.row(positions.origin)
+    while row is not None and row.op in _REPEATING and row.inputs:
+        row = run.row(row.inputs[0].origin)
+    bounds = [row.args.get(name) for name in ("start", "end", "step")] if row is not None and row.op == "arange" else []
+    return bounds in ([columns, None, None], [0, columns, None])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.causes import REPEATING, Cause
+from shapeguard.analysis.causes import REPEATING, Cause, statement_here
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.sides import Side
+from shapeguard.analysis.sides import Side, shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import parsed, written_spot
 from shapeguard.values.findings import Location
@@ -52,6 +53,28 @@ def grown_back(both: list[Side]) -> tuple[int, int] | None:
     return None
 
 
+def folded(both: list[Side]) -> int | None:
+    """The side whose first dims are folded into one where the other keeps two: (batch * beams, vocab) beside (batch, beams, 1)."""
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        other = both[1 - index]
+        split, whole = shape_of(side.value), shape_of(other.value)
+        if split is None or whole is None or not side.dim or other.dim != side.dim - 1 or len(whole) != len(split) - 1:
+            continue
+        if side.size > 1 < split[side.dim - 1] and split[side.dim - 1] * side.size == other.size:
+            return 1 - index
+    return None
+
+
+def halved_table(both: list[Side]) -> int | None:
+    """The side that is a table counted out in steps of two and not put side by side twice: half as wide as the other."""
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        last = side.hops[-1].row if side.hops else None
+        stepped = last is not None and last.op == "arange" and last.args.get("step") == 2 and len(side.hops) > 1
+        if stepped and last is not None and side.size * 2 == both[1 - index].size == last.args.get("end"):
+            return index
+    return None
+
+
 def _last_change(side: Side) -> int | None:
     return next((number for number, hop in enumerate(side.hops) if hop.changed), None)
 
@@ -76,12 +99,14 @@ def taken_at(run: Run, failed: FailedOp, label: str) -> Location | None:
 def not_shifted(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
     """Where the failing function takes the operand that was not shifted, when a helper left one position out of the other one."""
     frame, found, other = run.user_frame, causes[index], both[1 - index]
-    cut = found.side.hops[-1] if found.how == "changed" and found.side.hops else None
-    if frame is None or cut is None or cut.row.op != "getitem" or other.size != found.side.size + 1:
+    cut = found.side.hops[-1] if found.side.hops else None
+    if frame is None or cut is None or other.size != found.side.size + 1 or found.location.function == frame.function:
         return None
+    if _collected(cut) and family(failed.op) == "loss" and causes[1 - index].how == "data":
+        return statement_here(run)
     texts = cut.row.args.get("index")
     shifts = isinstance(texts, list | str) and ("1:" in texts or ":-1" in texts)
-    if not shifts or found.location.function == frame.function:
+    if found.how != "changed" or cut.row.op != "getitem" or not shifts:
         return None
     names = {
         node.id
@@ -89,6 +114,11 @@ def not_shifted(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause
         if isinstance(node, ast.Name)
     }
     return next((place for name in sorted(names) if (place := named_at(run, frame, name)) is not None), None)
+
+
+def _collected(hop: Hop) -> bool:
+    """Whether a size is the number of steps whose results a loop collected."""
+    return hop.row.op == "stack" and hop.size_before is None and len(hop.row.inputs) == hop.size_after
 
 
 def _is_learned(run: Run, part: TensorArg) -> bool:

@@ -23,7 +23,7 @@ MAX_WORD = 40  # characters of a string argument
 Layout = tuple[Any, ...]
 
 # Tags are kept as the first item of a tuple. A tensor is (_TENSOR, rank, dtype, device).
-_TENSOR, _INT, _LIST, _SLICE, _CONST, _FLOAT, _OBJECT, _CACHE, _MORE = range(9)
+_TENSOR, _INT, _LIST, _SLICE, _CONST, _FLOAT, _OBJECT, _CACHE, _MAPPING, _MORE = range(10)
 _INT_LAYOUT = (_INT,)
 _FLOAT_LAYOUT = (_FLOAT,)
 _NONE_LAYOUT = (_CONST, None)
@@ -110,6 +110,8 @@ def _describe_object(value: Any, kind: type[Any], numbers: list[int], tensors: l
     if kind.__name__.endswith("Cache"):
         keys = cached_keys(value)
         return (_CACHE, kind.__name__, None if keys is None else describe(keys, numbers, tensors))
+    if issubclass(kind, dict) and dict.__len__(value) <= MAX_ITEMS:
+        return (_MAPPING, kind.__name__, *_named_results(value, "", numbers, tensors, 0))
     return (_OBJECT, kind.__name__)
 
 
@@ -146,6 +148,8 @@ def tensor_places(layout: Layout) -> list[int]:
             waiting += reversed(part[1:])
         elif part[0] == _CACHE and part[2] is not None:
             waiting.append(part[2])
+        elif part[0] == _MAPPING:
+            waiting += [inner for _, inner in reversed(part[2:])]
     return places
 
 
@@ -219,6 +223,10 @@ class _Opened:
         if tag == _CACHE:
             if layout[2] is not None:
                 self.value(layout[2], f"{label}.layers[0].keys")
+            return layout[1], layout[1]
+        if tag == _MAPPING:
+            for name, part in layout[2:]:
+                self.value(part, f"{label}.{name}")
             return layout[1], layout[1]
         text: FactValue = {_FLOAT: "float", _MORE: "…"}.get(tag, layout[1] if len(layout) > 1 else None)
         return text, text

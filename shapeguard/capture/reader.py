@@ -135,6 +135,9 @@ class _Reader:
     def object(self, value: Any, kind: type[Any], at: str) -> None:
         if kind is str or issubclass(kind, torch.Tensor | tuple | list):
             raise _Unreadable
+        if issubclass(kind, dict) and not kind.__name__.endswith("Cache"):
+            self.result(value, at)  # opened as a result is
+            return
         self.require(f"type({at}) is {self.constant(kind)}")
         if kind.__name__.endswith("Cache"):
             local = self.fresh()

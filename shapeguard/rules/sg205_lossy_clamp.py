@@ -43,9 +43,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.lossy import Cut, Zipped, clamped, cut_on_request, multiples, zipped_loaders
+from shapeguard.analysis.lossy import Cut, Zipped, clamped, cut_on_request, multiples, zipped_loaders, zipped_rows
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
 
 CODE, NAME = "SG205", "lossy-clamp"
 
@@ -54,6 +55,8 @@ def check(run: Run) -> Iterator[Finding]:
     """Loaders of unequal length under one ``zip``, slices to the smaller of two sizes, and joins told to clamp."""
     for zipped in zipped_loaders(run):
         yield _zipped(zipped)
+    for longer, shorter in zipped_rows(run):
+        yield _rows_zipped(run, longer, shorter)
     told: set[int] = set()
     for cut in clamped(run):
         if cut.row.chain not in told:
@@ -95,6 +98,22 @@ def _zipped(found: Zipped) -> Finding:
         mismatch=Mismatch("count", (found.batches, found.shorter)) if found.batches is not None else None,
         fix=Fix(
             "Cycle the shorter loader (`itertools.cycle`, or restart it when it ends), or loop over the longer one."
+        ),
+    )
+
+
+def _rows_zipped(run: Run, longer: Row, shorter: Row) -> Finding:
+    rows, kept = longer.inputs[0].last[0], shorter.inputs[0].last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`zip` ends with the shorter tensor: {kept} rows are paired, the last {rows - kept} of {rows} take no part.",
+        location=run.location(longer),
+        operands=(run.tensor(longer.inputs[0]), run.tensor(shorter.inputs[0])),
+        mismatch=Mismatch("count", (rows, kept), 0),
+        fix=Fix(
+            "Find out why one side has more rows; `zip(..., strict=True)` (Python 3.10 and later) refuses unequal sides."
         ),
     )
 

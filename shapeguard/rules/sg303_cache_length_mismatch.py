@@ -158,23 +158,33 @@ def _restart(run: Run, row: Row) -> Finding | None:
 
 
 def _fed_again(run: Run, row: Row) -> Finding | None:
-    """Ids that hold tokens which are cached already: the sequence so far, grown by a concatenation."""
+    """Ids that hold tokens which are cached already: the sequence so far, grown by a concatenation or written down anew."""
     ids, sizes = named(row, "input_ids"), lengths(row)
-    grown = _past_slices(run, ids) if ids is not None else None
-    if ids is None or sizes is None or row.error or grown is None or grown.kind != "concat" or len(grown.inputs) != 2:
+    if ids is None or sizes is None or row.error:
         return None
-    before, added = grown.inputs[0].last, grown.inputs[1].last
-    cached, new = lengths(row, first=True) or sizes
-    first_new = ids.first[1]
-    if len(before) != 2 or len(added) != 2 or first_new != cached + added[1] or new < 2 or cached < 2:
+    cached = lengths(row, first=True) or sizes
+    known = row.args.get("cached already")
+    if not isinstance(known, int) and not _grown(run, ids, cached, sizes[1]):
         return None
+    again = min(cached[0], cached[1]) if not isinstance(known, int) or cached[0] < cached[1] else known
     return _finding(
         run,
         row,
-        f"{first_new} ids are fed although {cached} of them are cached: these are seen twice.",
-        Mismatch("dim", (first_new, first_new - cached), 1),
-        "Feed the new tokens only: `input_ids[:, -1:]` beside the cache.",
+        f"{cached[1]} ids are fed although {again} of them are cached: these are seen twice.",
+        Mismatch("dim", (cached[1], cached[1] - again), 1),
+        "Feed the new tokens only, `input_ids[:, cached:]` beside the cache, or no cache with the whole text.",
     )
+
+
+def _grown(run: Run, ids: TensorArg, first: tuple[int, int], new: int) -> bool:
+    """Whether the ids are all that is cached and what a concatenation put behind it."""
+    grown = _past_slices(run, ids)
+    if grown is None or grown.kind != "concat" or len(grown.inputs) != 2:
+        return False
+    before, added = grown.inputs[0].last, grown.inputs[1].last
+    cached, first_new = first
+    fits = len(before) == len(added) == 2 and first_new == cached + added[1]
+    return fits and new > 1 and cached > 1
 
 
 def _past_slices(run: Run, ids: TensorArg) -> Row | None:

@@ -65,32 +65,43 @@ def check(run: Run) -> Iterator[Finding]:
         yield _finding(run, bad)
         return
     yield from once(_finding(run, bad) for bad in laid_masks(run))
-    yield from once(_longer(run, *found) for found in _longer_masks(run))
+    yield from once(_other_length(run, *found) for found in _other_lengths(run))
 
 
-def _longer_masks(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
-    """Calls of models, nothing cached, whose mask has more columns than there are ids: its first columns stand for them."""
+def _other_lengths(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
+    """Calls of models, nothing cached, whose mask has another number of columns than there are ids: (batch, seq) each."""
     for row in run.of_kind("forward"):
         ids, mask = named(row, "input_ids", "inputs_embeds"), named(row, "attention_mask")
         if ids is None or mask is None or row.error or row.count > 1 or given_cache(row) is not None:
             continue
-        if len(ids.last) > 1 and len(mask.last) == 2 and mask.last[0] == ids.last[0] and mask.last[1] > ids.last[1]:
+        if len(ids.last) > 1 and len(mask.last) == 2 and mask.last[0] == ids.last[0] and mask.last[1] != ids.last[1]:
             yield row, ids, mask
 
 
-def _longer(run: Run, row: Row, ids: TensorArg, mask: TensorArg) -> Finding:
+def _other_length(run: Run, row: Row, ids: TensorArg, mask: TensorArg) -> Finding:
+    seq, columns = ids.last[1], mask.last[1]
     hops = follow(run, ids, 1)
-    cut = next((hop.row for hop in hops if hop.changed and hop.size_before == mask.last[1]), None)
+    cut = next((hop.row for hop in hops if hop.changed and hop.size_before == columns > seq), None)
+    told = (
+        "the model takes the mask's first columns for them."
+        if columns > seq
+        else f"it covers the first ones, and the last {seq - columns} are hidden as if they were padding."
+    )
     return Finding(
         CODE,
         NAME,
-        Severity.WARNING,
-        f"{row.op} is given {ids.last[1]} positions and a mask of {mask.last[1]}: the model takes the mask's first columns for them.",
+        Severity.WARNING if columns > seq else Severity.ERROR,
+        f"{row.op} is given {seq} positions and a mask of {columns}: {told}",
         location=run.location(cut) if cut is not None else run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")), run.tensor(mask)),
-        mismatch=Mismatch("dim", (ids.last[1], mask.last[1]), 1),
+        mismatch=Mismatch("dim", (seq, columns), 1),
         lineage=steps(run, hops),
-        fix=Fix("Cut ids, mask and labels by one slice."),
+        fix=Fix(
+            "Cut ids, mask and labels by one slice."
+            if columns > seq
+            else f"Lengthen the mask with the sequence: `torch.cat([mask.new_ones(mask.size(0), {seq - columns}), mask], 1)` for "
+            "a prefix."
+        ),
     )
 
 

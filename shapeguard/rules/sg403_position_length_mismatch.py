@@ -119,14 +119,16 @@ def _counting_padding(run: Run) -> Iterator[Finding]:
     for finding in at_the_door(run):
         if finding.code == CODE:
             yield msgspec.structs.replace(finding, location=_made_at(run, finding.location))
-    row = next(shifted_calls(run), None)
-    if row is not None:
-        ids = named(row, "input_ids", "inputs_embeds")
+    found = next(shifted_calls(run), None)
+    if found is not None:
+        ids = named(found.row, "input_ids", "inputs_embeds")
+        own = found.positions
+        given = "position ids that count every column" if own is not None else "no position ids: it counts columns"
         yield _finding(
             run,
-            f"The rows are padded on the left and {row.op} is given no position ids: it counts columns, so the first real "
-            "token of a short row does not stand at position 0.",
-            run.location(row),
+            f"The rows are padded on the left and {found.row.op} is given {given}, so the first real token of a short row does "
+            "not stand at position 0.",
+            (run.birth(own.origin) if own is not None else None) or run.location(found.row),
             (run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
             None,
             (),

@@ -38,7 +38,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
-from shapeguard.analysis.lookup import of_types
+from shapeguard.analysis.lookup import length_of, of_types
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Location, Mismatch
@@ -52,17 +52,27 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
     index, size = crash.clash.sizes
+    counted = _counted(run, crash) if index == size else None
     table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run) and not _painted(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
         crash.suspect,
-        "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
-        location=None if table_stated else _computed(run, crash),
+        "A count is one more than the last position: take `count - 1` for the index."
+        if counted is not None
+        else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
+        location=counted or (None if table_stated else _computed(run, crash)),
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
         if "mbedding" in crash.failed.op and index == size
         else None,
     )  # fmt: skip
+
+
+def _counted(run: Run, crash: Crash) -> Location | None:
+    """Where entries were counted whose number is the index."""
+    index = crash.failed.operands.get(crash.clash.left)
+    row = length_of(run, index) if index is not None else None
+    return run.location(row) if row is not None else None
 
 
 def _painted(crash: Crash) -> bool:

@@ -90,14 +90,16 @@ def _refused_channels(run: Run, image: Refused) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{image.tensor.label}` {format_shape(image.tensor.last)} has {image.size} channels, and the model was built for "
-        f"{image.wanted}.",
+        f"{image.wanted}{', which stand last' if image.channels_last else ''}.",
         location=image.location(run),
         failed_at=run.failed_at,
         operands=(run.tensor(image.tensor),),
         mismatch=Mismatch("dim", (image.size, image.wanted), image.dim),
         lineage=steps(run, list(image.hops)),
         fix=Fix(
-            "Give the images the channels the model was built for (dimension 1), or set `num_channels` in its config."
+            "Put the channels first: `image.permute(2, 0, 1)`, (channels, height, width)."
+            if image.channels_last
+            else "Give the images the channels the model was built for (dimension 1), or set `num_channels` in its config."
         ),
     )
 

@@ -28,6 +28,7 @@ _CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((_A, 0.5), {"training": True}),
     ((_A, _A.shape, None, 1e-5), {}),
     ((_A, [[1, 2], [3, 4]]), {"other": object()}),
+    ((_A,), {"encoder_outputs": {"last": _A, "all": (_A, _A[0]), "rows": 3}}),
 ]
 _CHANGES: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
     ((_A,), (_A[0],)),  # rank
@@ -39,6 +40,8 @@ _CHANGES: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
     ((_A, "a"), (_A, "b")),
     ((_A, [1]), (_A, [1, 2])),
     ((_A, [1]), (_A, (1,))),
+    (({"x": _A},), ({"x": _A[0]},)),
+    (({"x": _A},), ({"y": _A},)),
     ((_A, slice(1)), (_A, slice(None))),
     ((_A,), (_A, _A)),
 ]

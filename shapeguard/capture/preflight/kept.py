@@ -1,6 +1,7 @@
-"""Which text a cache holds that a generation left behind: the next one must begin with it.
+"""Which text a cache holds: what a generation left behind, and what the first call of a model put there.
 
-``generate`` takes the cached positions for the beginning of the ids it is given and reads only what stands behind them.
+``generate`` takes the cached positions for the beginning of the ids it is given and reads only what stands behind them: they
+must be the same. A model's own call appends all ids it is given: they must not be the cached ones again.
 
 Imported only after the user's program has imported torch.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
+
+import torch
 
 from shapeguard.capture.preflight.cache import cache_facts
 from shapeguard.capture.wrappers.padding import Rows, readable
@@ -22,6 +25,7 @@ class _Text(NamedTuple):
 
 
 _texts: WeakKeyDictionary[Any, _Text] = WeakKeyDictionary()
+_begun: WeakKeyDictionary[Any, Rows] = WeakKeyDictionary()
 
 
 def remember(ids: Any, given: Any, result: Any) -> None:
@@ -52,3 +56,27 @@ def of_another_text(cache: Any, length: int | None, rows: Rows | None) -> bool:
     return any(
         left[:length][: len(row)] != row[:length][: len(left)] for left, row in zip(held.rows, rows, strict=True)
     )
+
+
+def note_beginning(ids: Any, result: Any) -> None:
+    """Note the ids with which a model's call began a cache. Only what lies on the CPU is read."""
+    cache = getattr(result, "past_key_values", None)
+    if cache is None or type(ids) is not torch.Tensor or ids.dim() != 2 or ids.shape[1] < 2:
+        return
+    facts = cache_facts(cache)
+    if facts is not None and facts.kind == "DynamicCache" and facts.length == ids.shape[1]:
+        rows = readable(ids)
+        if rows is not None:
+            _begun[cache] = rows
+
+
+def fed_again(cache: Any, ids: Any) -> int | None:
+    """How many of the ids, from the first on, are those that the cache begins with; None where they are not."""
+    begun = _begun.get(cache) if type(cache).__name__ == "DynamicCache" else None
+    rows = readable(ids) if begun is not None else None
+    facts = cache_facts(cache)
+    if begun is None or rows is None or facts is None or len(rows) != len(begun):
+        return None
+    known = len(begun[0])
+    whole = known < len(rows[0]) and known <= (facts.length or 0)
+    return known if whole and all(row[:known] == first for first, row in zip(begun, rows, strict=True)) else None

@@ -22,8 +22,10 @@ from shapeguard.capture import quiet
 from shapeguard.capture.chains import chain_of, marked
 from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
+from shapeguard.capture.preflight.kept import fed_again, note_beginning
 from shapeguard.capture.state import Standing, recorders, state
 from shapeguard.capture.steady import step_of
+from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.door import fell, fell_inside, watched
 from shapeguard.capture.wrappers.padding import ids_side, mask_side
@@ -176,7 +178,7 @@ def _through_the_gate(
         given = _labels(module, args, kwargs)
         return {**given, **_padding(module, given)} if kind.model else given
 
-    return watched(
+    result = watched(
         functools.partial(original, module),
         args,
         kwargs,
@@ -189,6 +191,12 @@ def _through_the_gate(
         owner=module,
         told=None if kind.model else (args, kwargs),  # a model's padding is told, too
     )
+    if kind.model:
+        try:
+            note_beginning(_labels(module, args, kwargs).get("input_ids"), result)
+        except Exception as trouble:
+            own_trouble(trouble)
+    return result
 
 
 def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -199,11 +207,13 @@ def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
     config = getattr(model, "config", None)
     pads = [getattr(config, "pad_token_id", None)]
     masked = "absent" if mask is None else mask_side(mask)
+    again = fed_again(given.get("past_key_values"), ids)
     return {
         "ids padded": ids_side(ids, pads),
         "mask padded": masked,
         **({"counts columns": _counts_columns(model)} if masked in ("left", "both") else {}),
         "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
+        **({"cached already": again} if again is not None else {}),
     }
 
 

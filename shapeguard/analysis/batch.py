@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
-_HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory"})
+HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory"})
 
 
 class Padding(NamedTuple):
@@ -53,7 +53,7 @@ def tokenizer_of(run: Run, tensor: TensorArg | None) -> Row | None:
     for _ in range(20):
         if row is None or row.kind == "tokenizer":
             return row
-        if row.op not in _HANDED_ON or not row.inputs:
+        if row.op not in HANDED_ON or not row.inputs:
             return None
         row = run.row(row.inputs[0].origin)
     return None

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
-from shapeguard.analysis.contents import loader_of
+from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     callers_part,
@@ -39,7 +39,7 @@ from shapeguard.analysis.unfollowed import (
     taken_at,
 )
 from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.written import written
+from shapeguard.analysis.written import whole_trails, written
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -225,12 +225,27 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
         and (call := made_fitting_before(run, row, found.side.hops[-1].after, other.side.size)) is not None
     ):
         return found._replace(location=_told_sizes(run, found.side) or call)
+    if found.how == "data" and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
+        return found._replace(location=given)
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
         # One statement made both: it is their meeting that is wrong.
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
+
+
+def _given_to_helper(run: Run, last: Hop) -> Location | None:
+    """The call of a plain function that reckoned a size from what it was given: what it was given is another's."""
+    sites = run.chain(last.row)
+    plain = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
+    if not plain or last.row.op not in FROM_OUTSIDE or last.row.inputs:
+        return None
+    trails = whole_trails(run, last.row, last.size_after, last.after)
+    reckoned = any(
+        trail[-1].kind == "assign" and trail[-1].function == sites[0].function and len(trail) > 2 for trail in trails
+    )
+    return run.location(last.row, 1) if reckoned else None
 
 
 def _told_sizes(run: Run, of: Side) -> Location | None:
@@ -265,7 +280,8 @@ def _swapped(both: list[Side]) -> int | None:
         wanted = both[1 - index]
         shape = shape_of(of.value)
         if is_weight(wanted) and not is_weight(of) and of.dim is not None and shape is not None:
-            others = [size for dim, size in enumerate(shape) if dim != of.dim % len(shape)]
+            first = 1 if len(shape) > 2 else 0  # as many rows as features are a coincidence
+            others = [size for dim, size in enumerate(shape) if dim != of.dim % len(shape) and dim >= first]
             if wanted.size in others and wanted.size > 1:
                 return index
     return None

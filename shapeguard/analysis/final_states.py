@@ -1,17 +1,22 @@
-"""Final states of a recurrent layer, (layers * directions, batch, features), viewed as if the batch stood first.
+"""Final states of a recurrent layer, (layers * directions, batch, features): viewed as if the batch stood first, or of padding.
 
-``batch_first`` moves the batch of a layer's input and output, not that of its states.
+``batch_first`` moves the batch of a layer's input and output, not that of its states. A layer that is given padded rows and
+not told their lengths goes on over the padding: its last step is that of the longest row only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _VIEWS = frozenset({"view", "reshape"})
+_BETWEEN = frozenset(
+    {"Dropout", "dropout", "LayerNorm", "Embedding", "Dropout1d", "Dropout2d", "relu", "float", "contiguous"}
+)
 
 
 def mixed_states(run: Run) -> Iterator[Row]:
@@ -27,3 +32,44 @@ def mixed_states(run: Run) -> Iterator[Row]:
         is_state = any(out.last == states for out in made.outputs[1:]) and made.outputs[0].last != states
         if is_state and layers > 1 and batch > 1 and result[0] == batch != layers and result[1] == layers * features:
             yield row
+
+
+def steps_of_padding(run: Run) -> Iterator[Row]:
+    """Selections of the last step, or of the final state, of a layer whose input is padded at the end and not packed."""
+    for layer in run.of_kind("module"):
+        if layer.op not in _RECURRENT or layer.error or not layer.inputs or not layer.outputs:
+            continue
+        time = 1 if _batch_first(run, layer) else 0
+        if len(layer.inputs[0].last) != 3 or not _padded_at_end(run, layer, time):
+            continue
+        steps, states = layer.outputs[0].last, [out.last for out in layer.outputs[1:]]
+        for user in users_of(run, layer):
+            taken = user.inputs[0].last if user.op == "getitem" and user.inputs else ()
+            last = _index_of(user, time) if taken == steps else _index_of(user, 0) if taken in states else ""
+            if last == "-1" and taken:
+                yield user
+
+
+def _batch_first(run: Run, layer: Row) -> bool:
+    built = run.row(layer.owner)
+    return built is not None and built.args.get("batch_first") is True
+
+
+def _padded_at_end(run: Run, layer: Row, time: int) -> bool:
+    """Whether the ids behind a layer's input are known to have padding at the end of this dim."""
+    row = run.row(layer.inputs[0].origin)
+    for _ in range(6):
+        if row is None or row.op not in _BETWEEN or not row.inputs:
+            return False
+        ends = row.args.get("padded at the end")
+        if row.op == "Embedding":
+            return isinstance(ends, list) and time in ends
+        row = run.row(row.inputs[0].origin)
+    return False
+
+
+def _index_of(row: Row, dim: int) -> str:
+    """What a selection is told for a dim."""
+    index = row.args.get("index")
+    items = index if isinstance(index, list) else [index]
+    return str(items[dim]) if dim < len(items) and "..." not in items and "None" not in items else ""

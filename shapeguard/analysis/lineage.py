@@ -88,6 +88,8 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
     if row.op in _PADDING and dim == (1 if True in row.args.values() else 0):
         return Hop(row, None, None, dim, None, size)
     by_label = {tensor.label: tensor for tensor in row.inputs}
+    if row.kind == "generate" and dim == 0 and (ids := by_label.get("input_ids")) is not None and ids.last:
+        return Hop(row, ids, 0, 0, ids.last[0], size)  # as many for each prompt as were asked for
     kept = next((tensor for tensor in row.inputs if tensor.last == shape), None)
     if (
         kept is not None

@@ -52,9 +52,10 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
         if mask is not None and scores is not None and odd is not None:
             dim, wanted, got = odd
             fix = _repeat_fix(row, mask, wanted, got)
-            yield BadMask(
-                row, mask, scores, dim, wanted, got, _made_at(run, mask, dim), follow(run, mask, dim), fix=fix
-            )
+            handed = _handed_in(run, mask) if mask.origin is None and dim == len(mask.last) - 1 else None
+            of, along = (handed, 1) if handed is not None else (mask, dim)
+            place = (_odd_part(run, handed) if handed is not None else None) or _made_at(run, of, along)
+            yield BadMask(row, mask, scores, dim, wanted, got, place, follow(run, of, along), fix=fix)
     padding = _padding_mask(run)
     if padding is not None:
         yield padding
@@ -64,6 +65,34 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
     rows = _rows_of_padding(run) or _three_dims(run)
     if rows is not None:
         yield rows
+
+
+def _handed_in(run: Run, mask: TensorArg) -> TensorArg | None:
+    """The padding mask (batch, key) that a model was given and made its mask of scores from."""
+    row = run.failed_row("forward")
+    handed = named(row, "attention_mask") if row is not None else None
+    made = handed is not None and handed.origin is not None and len(handed.last) == 2 and len(mask.last) == 4
+    return handed if made and handed is not None and handed.last == (mask.last[0], mask.last[3]) else None
+
+
+def _odd_part(run: Run, mask: TensorArg) -> Location | None:
+    """Where the one part of a mask got its length that is not as long as the part of the sequence it stands for."""
+    row = run.failed_row("forward")
+    tokens = named(row, "inputs_embeds", "input_ids") if row is not None else None
+    ways = [follow(run, tensor, 1) for tensor in (mask, tokens) if tensor is not None]
+    joins = [way[-1] for way in ways if way and way[-1].row.kind == "concat"]
+    if len(joins) != 2:
+        return None
+    parts, others = joins[0].row.inputs, joins[1].row.inputs
+    odd = [
+        part
+        for part, other in zip(parts, others, strict=False)
+        if part.last[joins[0].after] != other.last[joins[1].after]
+    ]
+    hops = follow(run, odd[0], joins[0].after) if len(parts) == len(others) and len(odd) == 1 else []
+    if not hops:
+        return None
+    return written(run, hops[-1].row, hops[-1].size_after, hops[-1].after) or run.location(hops[-1].row)
 
 
 def _padding_mask(run: Run) -> BadMask | None:

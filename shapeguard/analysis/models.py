@@ -44,8 +44,13 @@ class Limit:
 def limit_of(run: Run, call: Row | None) -> Limit | None:
     """The number of positions that the model of a call was built for."""
     config = config_of(run, built_model(run, call))
-    for name in _LIMITS if config is not None else ():
-        value = config.args.get(name) if config is not None else None
-        if config is not None and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    return limit_in(config) if config is not None else None
+
+
+def limit_in(config: Row) -> Limit | None:
+    """The number of positions that a config allows."""
+    for name in _LIMITS:
+        value = config.args.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return Limit(config, name, value)
     return None

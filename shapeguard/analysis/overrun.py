@@ -8,7 +8,7 @@ from typing import NamedTuple
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.lookup import failed_lookup
-from shapeguard.analysis.models import Limit, limit_of
+from shapeguard.analysis.models import Limit, limit_in, limit_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.written import whole_trails
@@ -17,6 +17,8 @@ from shapeguard.values.recording import Row
 
 _FED = frozenset({"input_ids", "labels", "decoder_input_ids", "inputs_embeds", "decoder_inputs_embeds"})
 _BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
+
+_MADE_FROM_LISTS = frozenset({"tensor", "as_tensor", "LongTensor", "cat", "pad_sequence"})
 
 
 class Overrun(NamedTuple):
@@ -28,7 +30,9 @@ class Overrun(NamedTuple):
     failed: FailedOp | None
     limit: Limit | None
     table: Hop | None  # the slice that found less than it asked for
-    capped: Location | None = None  # where a buffer's length was limited, and the text's was not
+    capped: Location | None = (
+        None  # where a buffer's length was limited and the text's was not, or where the text was put together
+    )
 
 
 def overrun(run: Run) -> Overrun | None:
@@ -43,6 +47,7 @@ def overrun(run: Run) -> Overrun | None:
         or _capped(run)
         or _config(run, call, limit)
         or _refused(run, call, limit)
+        or (_reckoned(run) if call is None else None)
     )
 
 
@@ -151,6 +156,31 @@ def _refused(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
         if tensor.label in _FED and length > told > 0 and {length, told} <= said:
             return Overrun(length, told, length, None, limit, None)
     return None
+
+
+def _reckoned(run: Run) -> Overrun | None:
+    """A generation that refused to begin, because the ids it was given and the tokens it was to make outgrow a config's limit."""
+    failure = run.failure
+    if failure is None or failure.exception.type != "ValueError" or "position" not in failure.exception.message:
+        return None
+    said = {int(number) for number in re.findall(r"\d+", failure.exception.message)}
+    for config in run.of_kind("construct"):
+        limit = limit_in(config) if config.op.endswith("Config") else None
+        parts = {number - start for number in said if max(said) - number in said for start in (0, 1)}  # a start token
+        if limit is not None and limit.positions in said and limit.positions < max(said) and parts:
+            made = (run.location(row) for row in reversed(run.rows) if _holds_ids(row, parts))
+            place = next((place for place in made if place != run.failed_at), None)
+            return Overrun(max(said), limit.positions, max(said), None, limit, None, place)
+    return None
+
+
+def _holds_ids(row: Row, lengths: set[int]) -> bool:
+    """Whether the user's code made one text's ids in a row, as long as one of these."""
+    out = row.outputs[0] if row.op in _MADE_FROM_LISTS and row.outputs else None
+    single = (
+        out is not None and out.dtype == "int64" and (len(out.last) == 1 or (len(out.last) == 2 and out.last[0] == 1))
+    )
+    return single and out is not None and out.last[-1] in lengths
 
 
 def positions_of(call: Row) -> int | None:

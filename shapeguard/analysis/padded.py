@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -87,3 +89,27 @@ def behind(run: Run, row: Row, kind: str) -> bool:
     """Whether an event of this kind stands behind the ids of a call."""
     ids = inputs_of(row)
     return ids is not None and any(source.kind == kind for source in ancestors(run, ids))
+
+
+def padded_waves(run: Run, row: Row) -> Row | None:
+    """What put waves of unequal length side by side that a model is given with no mask, although it was made for one.
+
+    Of the wav2vec family the models whose features are normalised by layer want a mask; those with a group norm were trained
+    without one (as the documentation of transformers says of `attention_mask` in `Wav2Vec2Model.forward`).
+    """
+    waves = named(row, "input_values")
+    model = run.row(row.owner)
+    config = config_of(run, model)
+    by_layer = config is not None and config.args.get("feat_extract_norm") == "layer"
+    if waves is None or named(row, "attention_mask") is not None or not by_layer or waves.last[0] < 2:
+        return None
+    joined = run.row(waves.origin)
+    while joined is not None and joined.op in _KEEPING and joined.inputs:
+        joined = run.row(joined.inputs[0].origin)
+    if joined is None or (joined.kind != "concat" and joined.op != "pad_sequence"):
+        return None
+    if joined.op == "pad_sequence":
+        return joined if len({tensor.last for tensor in joined.inputs}) > 1 else None
+    parts = [run.row(tensor.origin) for tensor in joined.inputs]
+    before = {part.inputs[0].last for part in parts if part is not None and part.op == "pad" and part.inputs}
+    return joined if len(before) > 1 else None

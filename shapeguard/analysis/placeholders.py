@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
-from shapeguard.analysis.climb import climb, climbs
+from shapeguard.analysis.climb import Spot, climb, climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, NamedValue, Row, Site, TensorArg
+from shapeguard.values.recording import NamedValue, Row, Site, TensorArg
 
 _TOKENS = re.compile(r"(^|_)(num|n)_.*tokens?$|placeholder_(count|tokens)")
 _FEATURES = re.compile(r"(features|embeds|embeddings)$")
@@ -47,22 +49,18 @@ def _counted(run: Run) -> Placeholders | None:
         if frame.user:
             return None
         tokens = next((v for v in frame.locals if _TOKENS.search(v.expression) and _number(v) is not None), None)
-        features = next(
-            (
-                v
-                for v in frame.locals
-                if v.shape and len(v.shape) > 1 and _FEATURES.search(v.expression) and _is_image(v, frame)
-            ),
-            None,
-        )
+        given = [
+            v for v in frame.locals if v.shape and len(v.shape) > 1 and _FEATURES.search(v.expression) and _is_image(v)
+        ]
+        features = next((v for v in given if v.expression.endswith("features")), next(iter(given), None))
         if tokens is not None and features is not None:
             return Placeholders(_number(tokens), prod((features.shape or ())[:-1]), (tokens, features))
     return None
 
 
-def _is_image(value: NamedValue, frame: FrameInfo) -> bool:
-    """Features are what is put in; the embeddings of the text, with a batch dim, are what they are put into."""
-    return not value.expression.startswith("inputs_embeds")
+def _is_image(value: NamedValue) -> bool:
+    """Features are what is put in; the embeddings of the text are what they are put into, and the encoder's input is neither."""
+    return not value.expression.startswith("input")
 
 
 def _number(value: NamedValue) -> int | None:
@@ -143,11 +141,39 @@ def count_written(run: Run, row: Row) -> Location | None:
     texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt", "data"))]
     counts = [count for node in texts for count in _repeated(node)]
     for node in (*counts, *texts[:2]):
-        for trail in climbs(run.sources, sites, node):
+        for trail in climbs(
+            run.sources,
+            sites,
+            node,
+        ):
             last = trail.spots[-1]
-            if last.kind in _WRITTEN and len(trail.spots) > 1:
+            if last.kind == "constant" and any(spot.kind == "return" for spot in trail.spots):
+                continue  # a function reckoned it: none of its constants is the count
+            if _beside_count(trail.spots):
+                continue
+            if last.kind in _WRITTEN and len(trail.spots) > 1 and not _is_text(last.node_text):
                 return run.place(last.file, last.line, last.function)
     return None
+
+
+def _beside_count(spots: tuple[Spot, ...]) -> bool:
+    """Whether a way leads past a repetition of placeholders, to another part of the text in which they stand."""
+    for spot, following in pairwise(spots):
+        counts = [ast.unparse(count) for count in _counts_in(spot)]
+        if counts and not _counts_in(following):
+            return following.kind != "return" and not any(following.node_text in count for count in counts)
+    return False
+
+
+def _counts_in(spot: Spot) -> list[ast.expr]:
+    node = parsed_text(spot.node_text)
+    return list(_repeated(node)) if node is not None else []
+
+
+def _is_text(text: str) -> bool:
+    """Whether a place says a placeholder, and not how often it stands there."""
+    node = parsed_text(text)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def repeated_at(run: Run) -> Location | None:
@@ -172,10 +198,20 @@ def _counted_in(run: Run, file: str, statement: ast.stmt) -> Location | None:
     site = Site(0, file, statement.lineno, statement.end_lineno or statement.lineno)
     for count in _repeated(statement):
         trail = climb(run.sources, [site], count) if isinstance(count, ast.Call) else []
-        spot = next((spot for spot in trail if spot.kind == "return" and spot.line), None)
-        if spot is not None:
+        back = next((number for number, spot in enumerate(trail) if spot.kind == "return" and spot.line), None)
+        if back is not None:
+            spot = trail[back + 1] if _of_one_name(trail, back) else trail[back]
             return run.place(spot.file, spot.line, spot.function)
     return None
+
+
+def _of_one_name(trail: list[Spot], back: int) -> bool:
+    """Whether what a function returns is reckoned from the one name that it assigned before, and from numbers."""
+    node = parsed_text(trail[back].node_text)
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} if node is not None else set()
+    plain = node is not None and not any(isinstance(part, ast.Attribute | ast.Call) for part in ast.walk(node))
+    nexts = trail[back + 1 : back + 2]
+    return plain and len(names) == 1 and bool(nexts) and nexts[0].kind == "assign" and nexts[0].line > 0
 
 
 def _repeats_placeholder(statement: ast.stmt) -> bool:

@@ -37,6 +37,8 @@ def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> 
     counted = failed.clash is not None and failed.clash.kind != "index"
     if dim is None and shape == (size,) and counted:
         dim = 0  # the number of elements of a vector; of a vector of indices the size is one of its values
+    if shape is not None and dim is not None and shape[dim] != size == shape[0] and failed.op.startswith("conv"):
+        dim = 0  # of a kernel for each channel the channels are counted by its first dimension
     hops = follow(run, value, dim) if value is not None and dim is not None else []
     if not hops and shape is not None and dim is not None and dim % len(shape) == len(shape) - 1:
         came = _came_in(run, value, size)

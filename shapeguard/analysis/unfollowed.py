@@ -23,9 +23,13 @@ def multiplied(run: Run, causes: list[Cause]) -> int | None:
     for index, found in enumerate(causes):
         ours, other = found.side, causes[1 - index].side
         times = ours.size // other.size if other.size > 1 and ours.size % other.size == 0 else 1
-        if found.how != "written" or not ours.hops or times == 1:
+        if not ours.hops or times == 1:
             continue
         last = ours.hops[-1]
+        if last.row.kind == "generate" and last.size_before == other.size:
+            return index
+        if found.how != "written":
+            continue
         spot = written_spot(run, last.row, ours.size, last.after)
         match parsed(spot) if spot is not None and spot.kind == "assign" else None:
             case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):

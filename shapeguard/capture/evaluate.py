@@ -7,6 +7,7 @@ descriptors (shapes, parameters, buffers, children), and results that were recor
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -88,26 +89,68 @@ class FrameValues:
         raise CannotEval
 
     def arranged(self, node: ast.expr) -> Any:
-        """What ``x.view(-1, x.size(-1))`` comes to, on the meta device: a call that only arranges the entries of a known tensor.
+        """What ``x.view(-1, x.size(-1)) / 2`` comes to, on the meta device: what follows from known tensors and numbers alone.
 
         Raises:
-            CannotEval: it is another call, or its tensor or its arguments are not known.
+            CannotEval: it holds another call, or something that is not known.
         """
         torch = self._torch
-        if torch is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
-            raise CannotEval
-        if node.func.attr not in _ARRANGING:
-            raise CannotEval
-        try:
-            tensor = self[node.func.value]
-        except CannotEval:
-            tensor = self.arranged(node.func.value)
-        given = [self[argument] for argument in node.args]
-        if not isinstance(tensor, torch.Tensor) or not all(map(_is_size, given)):
+        if torch is None:
             raise CannotEval
         with torch._C.DisableTorchFunction():
-            meta = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
-            return getattr(meta, node.func.attr)(*given)
+            made = self._meta(node)
+        if not isinstance(made, torch.Tensor):
+            raise CannotEval
+        return made
+
+    def _meta(self, node: ast.expr) -> Any:
+        torch = self._torch
+        try:
+            value = self[node]
+        except CannotEval:
+            return self._reckoned(node)
+        if isinstance(value, torch.Tensor):
+            return torch.empty_strided(value.size(), value.stride(), dtype=value.dtype, device="meta")
+        if not _is_plain(value):
+            raise CannotEval
+        return value
+
+    def _reckoned(self, node: ast.expr) -> Any:
+        torch = self._torch
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in _ARRANGING | _POINTWISE:
+                given = [self._meta(argument) for argument in node.args]
+                named = {keyword.arg: self._meta(keyword.value) for keyword in node.keywords if keyword.arg}
+                if len(named) < len(node.keywords):
+                    raise CannotEval
+                return getattr(self._tensor(owner), name)(*given, **named)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if _keeps_shape(name):
+                return self._tensor(owner)
+            case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
+                left, right = self._meta(node.left), self._meta(node.right)
+                if not isinstance(left, torch.Tensor) and not isinstance(right, torch.Tensor):
+                    raise CannotEval  # numbers alone are pure_eval's, which knows how large they may grow
+                return _ARITHMETIC[type(op)](left, right)
+            case ast.UnaryOp(op=ast.USub()):
+                return -self._meta(node.operand)
+            case ast.Subscript(value=owner, slice=index):
+                return self._tensor(owner)[self._index(index)]
+        raise CannotEval
+
+    def _tensor(self, node: ast.expr) -> Any:
+        value = self._meta(node)
+        if not isinstance(value, self._torch.Tensor):
+            raise CannotEval
+        return value
+
+    def _index(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple):
+            return tuple(self._index(item) for item in node.elts)
+        if isinstance(node, ast.Slice):
+            return slice(
+                *(self._meta(part) if part is not None else None for part in (node.lower, node.upper, node.step))
+            )
+        return self._meta(node)
 
     def _arithmetic(self, node: ast.BinOp) -> Any:
         left, right = self[node.left], self[node.right]
@@ -125,9 +168,34 @@ _ARRANGING = frozenset(
 )  # fmt: skip
 
 
-def _is_size(value: Any) -> bool:
-    """Whether an argument is a size, or a short list of them."""
-    return type(value) is int or (isinstance(value, list | tuple) and all(type(item) is int for item in value))
+# They give every entry another value, or every row; what they are given beside a tensor is a number or a name of a dim.
+_POINTWISE = frozenset(
+    {"abs", "exp", "log", "sqrt", "rsqrt", "tanh", "sigmoid", "relu", "softmax", "log_softmax", "clamp", "neg", "pow", "clone",
+     "add", "sub", "mul", "div", "bool", "int", "sum", "mean", "matmul", "bmm"}
+)  # fmt: skip
+_MOVING = frozenset(
+    {"t_", "squeeze_", "unsqueeze_", "transpose_", "swapaxes_", "swapdims_", "resize_", "resize_as_", "set_"}
+)
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.MatMult: operator.matmul,
+}
+
+
+def _keeps_shape(name: str) -> bool:
+    """Whether a method works in place and leaves the tensor's shape as it is."""
+    return name.endswith("_") and not name.startswith("_") and name not in _MOVING
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a number, a size or a short list of them, or nothing."""
+    if isinstance(value, list | tuple):
+        return len(value) <= 8 and all(type(item) is int for item in value)
+    return value is None or value is Ellipsis or type(value) in (int, float, bool)
 
 
 _OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {

@@ -49,13 +49,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import Padding, inputs_of, padding_of
+from shapeguard.analysis.batch import HANDED_ON, Padding, inputs_of, padding_of
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG101", "right-padded-decoder"
+_PADDING = frozenset({"pad_sequence", "pad", "full", "new_full", "full_like", "tensor", "as_tensor"})
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -76,7 +77,7 @@ def _finding(run: Run, row: Row, padding: Padding) -> Finding:
         Severity.ERROR,
         f"The rows are padded on the right{told}, so the short ones are continued from a pad token. "
         "A decoder-only model wants the padding on the left.",
-        location=_padded_at(run, padding) or run.location(row),
+        location=_padded_at(run, padding) or _by_hand(run, row) or run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
         fix=Fix(
             'Pad on the left: `tokenizer.padding_side = "left"` (or `padding_side="left"` where it is made), '
@@ -91,3 +92,14 @@ def _padded_at(run: Run, padding: Padding) -> Location | None:
         return None
     built = run.row(padding.tokenizer.owner)
     return (run.location(built) if built is not None else None) or run.location(padding.tokenizer)
+
+
+def _by_hand(run: Run, row: Row) -> Location | None:
+    """Where the program padded the rows itself, where that was seen."""
+    ids = inputs_of(row)
+    made = run.row(ids.origin) if ids is not None else None
+    while made is not None and made.op in HANDED_ON and made.inputs:
+        made = run.row(made.inputs[0].origin)
+    if made is not None and made.kind == "loader" and made.inputs:
+        made = run.row(made.inputs[0].origin)
+    return run.location(made) if made is not None and made.op in _PADDING else None

@@ -51,9 +51,17 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.final_states import steps_of_padding
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
-from shapeguard.analysis.padded import crossed_padding, hidden_past, padded_source, pooled_over_padding, read_positions
+from shapeguard.analysis.padded import (
+    crossed_padding,
+    hidden_past,
+    padded_source,
+    padded_waves,
+    pooled_over_padding,
+    read_positions,
+)
 from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
@@ -75,6 +83,7 @@ def check(run: Run) -> Iterator[Finding]:
         if row.id not in started and not row.error:
             yield from _scored(run, row)
     yield from once(_beside(run))
+    yield from once(_last_step(run, row) for row in steps_of_padding(run))
 
 
 def _beside(run: Run) -> Iterator[Finding]:
@@ -84,11 +93,31 @@ def _beside(run: Run) -> Iterator[Finding]:
             continue
         if padding_of(run, row).padded and (pooled := pooled_over_padding(run, row)) is not None:
             yield _pooled(run, row, pooled)
+        if (waves := padded_waves(run, row)) is not None:
+            yield _waves(run, row, waves)
         if (side := crossed_padding(run, row)) is not None:
             yield _crossed(run, row, side)
         if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
     yield from (_inverted(run, found) for found in inverted_masks(run))
+
+
+def _last_step(run: Run, row: Row) -> Finding:
+    layer = run.row(row.inputs[0].origin)
+    name = layer.op if layer is not None else "layer"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The {name} is given rows that are padded at the end and not their lengths: the last step, which is read here, is that "
+        "of padding for all but the longest row, and depends on how long the neighbours are.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Read each row at its own last step (`lengths - 1`), or pack the rows "
+            "(`pack_padded_sequence(x, lengths, enforce_sorted=False)`)."
+        ),
+    )
 
 
 def _pooled(run: Run, row: Row, pooled: Row) -> Finding:
@@ -101,6 +130,21 @@ def _pooled(run: Run, row: Row, pooled: Row) -> Finding:
         location=run.location(pooled),
         operands=(run.tensor(pooled.inputs[0], "", ("batch", "seq", "features")),),
         fix=Fix("Weigh with the mask: `(states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)`."),
+    )
+
+
+def _waves(run: Run, row: Row, waves: Row) -> Finding:
+    made = run.location(waves)
+    where = f" (line {made.line})" if made is not None else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"Waves of unequal length are padded{where} and go into {row.op} with no mask: it listens to the silence behind the shorter "
+        "ones, and what it says of them depends on the longest.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0], "", ("batch", "samples")),),
+        fix=Fix("Pass `attention_mask`, ones for the samples of each wave and zeros behind them."),
     )
 
 

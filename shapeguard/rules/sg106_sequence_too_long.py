@@ -98,7 +98,7 @@ def _crash(run: Run, found: Overrun) -> Finding:
 
 
 def _message(found: Overrun) -> str:
-    if found.capped is not None:
+    if found.capped is not None and found.limit is None:
         return f"A sequence of {found.length} positions is written into a buffer whose length was limited to {found.allowed}."
     said = f"A sequence of {found.length} positions goes into a model that has {found.allowed}"
     if found.needed != found.length:

@@ -48,7 +48,6 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.placeholders import (
     Placeholders,
-    behind_ids,
     count_written,
     placeholders,
     repeated_at,
@@ -101,7 +100,7 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     written = count_written(run, row) if row is not None else None
     if written is not None:
         return written
-    by_hand = repeated_at(run) if row is None or not behind_ids(run, row) else None
+    by_hand = repeated_at(run)
     if row is not None:
         return by_hand or run.location(row)
     fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves

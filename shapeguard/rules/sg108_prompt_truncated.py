@@ -59,11 +59,15 @@ CODE, NAME = "SG108", "prompt-truncated"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A tokenizer call that cut prompts on the right, and whose rows a decoder-only model then continued."""
+    """A tokenizer call that cut texts on the right: prompts that a decoder-only model then continued, or examples' answers."""
     for row, _ in prompts(run):
         cut = row.args.get("cut")
         if isinstance(cut, list) and row.args.get("truncation_side") == "right":
             yield _finding(run, row, [int(count) for count in cut])
+    emptied = next((row for row in run.of_kind("forward") if row.args.get("every label ignored") is True), None)
+    cut_row = next((row for row in run.of_kind("tokenizer") if isinstance(row.args.get("cut"), list)), None)
+    if emptied is not None and cut_row is not None and cut_row.first_at < emptied.last_at:
+        yield _without_answer(run, cut_row, emptied)
 
 
 def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
@@ -80,5 +84,25 @@ def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
         fix=Fix(
             'Cut on the left (`truncation_side="left"` where the tokenizer is made), shorten the part of the prompt that may '
             "be shortened before the question is appended, or allow more tokens."
+        ),
+    )
+
+
+def _without_answer(run: Run, row: Row, emptied: Row) -> Finding:
+    """Examples that were cut before their answer begins: no label is left, and the mean over none is no number."""
+    longest, cut = row.args.get("max_length"), row.args.get("cut")
+    most = max((count for count in cut if isinstance(count, int)), default=0) if isinstance(cut, list) else 0
+    labels = next((tensor for tensor in emptied.inputs if tensor.label == "labels"), None)
+    times = f" ({emptied.count} batches)" if emptied.count > 1 else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"All labels of a batch{times} are -100, so its loss is the mean of nothing, `nan`: texts of the run were cut to "
+        f"{longest} tokens, up to {most} fell away at the end, and the answer with them.",
+        location=run.location(row),
+        operands=(run.tensor(labels, "", ("batch", "seq")),) if labels is not None else (),
+        fix=Fix(
+            "Allow as many tokens as prompt and answer need, cut the prompt instead of the answer, or leave such examples out."
         ),
     )

@@ -140,7 +140,7 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         NAME,
         Severity.ERROR,
         f"The mask {format_shape(bad.mask.last)} does not fit scores {scores}: {what}.",
-        location=(_computed(run, bad) if bad.mask.origin is None else None)
+        location=(_computed(run, bad) if bad.mask.origin is None and not bad.hops else None)
         or _cache_left_out(run)
         or bad.location
         or run.location(bad.row),

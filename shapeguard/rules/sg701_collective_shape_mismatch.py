@@ -78,6 +78,7 @@ _WHOLE = {
     "reduce_scatter_tensor": ("input", "output"),
     "_reduce_scatter_base": ("input", "output"),
 }
+_COLLECTING = frozenset({"distributed.gather", "distributed.all_gather"})
 _FIX = Fix(
     "Give every rank the same shape: pad to the largest size of all ranks before the collective and cut the padding off "
     "after it, or reduce sums and counts instead of lists."
@@ -203,6 +204,10 @@ def _made(brought: Brought, dim: int | None) -> Location | None:
     """The line that gave this rank's tensor its size; at least that of the collective."""
     run, own = brought.run, own_operand(brought.row)
     born = birth(follow(run, own, dim)) if own is not None and dim is not None else None
+    if born is not None and dim == 0 and born.row.op == "getitem" and brought.row.op in _COLLECTING:
+        return run.location(
+            brought.row
+        )  # a rank's share of the rows: it is to be padded for the collective, and not taken otherwise
     made = run.location(born.row) if born is not None else run.birth(own.origin) if own is not None else None
     return made or run.location(brought.row)
 

@@ -30,6 +30,8 @@ from shapeguard.capture.usercode import USER, user_code
 from shapeguard.capture.wrappers.door import fell, fell_inside, watched
 from shapeguard.capture.wrappers.padding import ids_side, mask_side
 
+_IGNORED = -100  # what transformers' losses leave out
+
 
 class _Kind(NamedTuple):
     users: bool  # the class's forward is the user's own code
@@ -174,8 +176,12 @@ def _through_the_gate(
 ) -> Any:
     kind = kind_of(type(module))
 
+    padded = type(module) is torch.nn.Embedding and module.padding_idx is not None
+
     def labelled() -> dict[str, Any]:
         given = _labels(module, args, kwargs)
+        if padded:
+            return {**given, **_padded_ends(given.get("input"), module.padding_idx)}
         return {**given, **_padding(module, given)} if kind.model else given
 
     result = watched(
@@ -189,7 +195,7 @@ def _through_the_gate(
         path_of(module),
         cover=False,
         owner=module,
-        told=None if kind.model else (args, kwargs),  # a model's padding is told, too
+        told=None if kind.model or padded else (args, kwargs),  # the padding is told, too
     )
     if kind.model:
         try:
@@ -214,7 +220,28 @@ def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
         **({"counts columns": _counts_columns(model)} if masked in ("left", "both") else {}),
         "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
         **({"cached already": again} if again is not None else {}),
+        **({"every label ignored": True} if _all_ignored(given.get("labels")) else {}),
     }
+
+
+def _padded_ends(ids: Any, pad: int) -> dict[str, Any]:
+    """Whether ids on the CPU, (batch, seq) or (seq, batch), have padding at the end of a dim and none where it begins."""
+    if type(ids) is not torch.Tensor or ids.dim() != 2 or not ids.is_cpu or not ids.numel():
+        return {}
+    with torch._C.DisableTorchFunction():
+        ends = [dim for dim in (0, 1) if _at_the_end(ids, dim, pad)]
+    return {"padded at the end": ends} if ends else {}
+
+
+def _at_the_end(ids: torch.Tensor, dim: int, pad: int) -> bool:
+    last, first = ids.select(dim, -1), ids.select(dim, 0)
+    return bool((last == pad).any()) and not bool((first == pad).any())
+
+
+def _all_ignored(labels: Any) -> bool:
+    """Whether labels on the CPU, one for each token, are -100 throughout: the loss is the mean of nothing."""
+    tokens = type(labels) is torch.Tensor and labels.dim() == 2 and labels.is_cpu and not labels.is_floating_point()
+    return tokens and labels.numel() > 0 and not bool((labels != _IGNORED).any())
 
 
 def _counts_columns(model: Any) -> bool:

@@ -10,7 +10,7 @@ import ast
 
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
 from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
-from shapeguard.analysis.departures import called_rightly_elsewhere, departed
+from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.packed import left_out
@@ -34,6 +34,7 @@ from shapeguard.analysis.unfollowed import (
     halved_table,
     multiplied,
     not_lengthened,
+    not_multiple,
     not_shifted,
     not_split,
     taken_at,
@@ -65,14 +66,16 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if (half := halved_table(both)) is not None:
         made = run.location(both[half].hops[0].row) or statement_here(run)
         return causes[half]._replace(location=made, how="changed")
+    if family(failed.op) == "loss" and (uneven := not_multiple(run, both)) is not None:
+        return causes[uneven[0]]._replace(location=uneven[1], how="written")
     grown = grown_back(both)
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:
         return causes[grown[0]]._replace(location=enlarged, how="changed")
     if (product := multiplied(run, causes)) is not None:
         return Cause(statement_here(run), "here", both[1 - product])
-    call = called_rightly_elsewhere(run)
-    if call is not None and is_weight(both[0]) != is_weight(both[1]):
+    call = called_rightly_elsewhere(run) or given_unpaired(run, failed)
+    if call is not None and not (is_weight(both[0]) and is_weight(both[1])):
         given = both[int(is_weight(both[0]))]
         return Cause(call, "here", given)
     for index, side in enumerate(both):
@@ -147,6 +150,8 @@ def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], in
     frame = run.user_frame
     if frame is None or any(found.how != "changed" or found.location.function == frame.function for found in causes):
         return None
+    if extra_change(run, *both) is not None:
+        return None
     uneven = [found for found in causes if _is_uneven(found.side)]
     return uneven[0].location if len(uneven) == 1 else taken_at(run, failed, both[index].label)
 
@@ -174,6 +179,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     if changed is None and (extra := extra_change(run, *both)) is not None:
         changed = extra[0]
     if changed is None:
+        changed = _fitted_before(both, causes)
+    if changed is None:
         changed = _swapped(both)
     if changed is not None:
         return changed
@@ -183,6 +190,16 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
+
+
+def _fitted_before(both: list[Side], causes: list[Cause]) -> int | None:
+    """The one side that had the other's size until a layer of the model changed it."""
+    for index, found in enumerate(causes):
+        last, other = found.side.hops[-1] if found.side.hops else None, both[1 - index]
+        layer = last is not None and last.row.kind == "module" and last.changed and last.size_before == other.size
+        if layer and found.how == "built" and causes[1 - index].how == "written":
+            return index
+    return None
 
 
 def _owner(run: Run) -> str:

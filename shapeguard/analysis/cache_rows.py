@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.causes import REPEATING
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
@@ -23,6 +24,18 @@ def expansion(run: Run) -> int:
     call = run.failed_row("generate")
     numbers = [call.args.get(name) for name in ("num_beams", "num_return_sequences")] if call is not None else []
     return max([number for number in numbers if isinstance(number, int)], default=1)
+
+
+def expanded_twice(run: Run) -> Location | None:
+    """Where rows were repeated for a generation's beams before it was given them: it repeats all that it is given."""
+    call, beams = run.failed_row("generate"), expansion(run)
+    ids = named(call, "input_ids", "inputs") if call is not None else None
+    for tensor in call.inputs if call is not None and ids is not None and beams > 1 else ():
+        if ids is not None and tensor.last and tensor.last[0] == ids.last[0] * beams:
+            made = next((hop.row for hop in follow(run, tensor, 0) if hop.changed and hop.row.op in REPEATING), None)
+            if made is not None:
+                return run.location(made)
+    return None
 
 
 def rows_written_at(run: Run, tensor: TensorArg) -> tuple[Location, list[Hop]] | None:

@@ -126,8 +126,8 @@ def _line(run: Run, tensor: TensorArg) -> list[Row]:
     row = run.row(tensor.origin)
     while row is not None and row not in rows and len(rows) < 20:
         rows.append(row)
-        if row.op not in _SHAPING or not row.inputs:
-            break
+        if row.op not in _SHAPING or len(row.inputs) != 1:
+            break  # of two tensors together neither is the other any more
         row = run.row(row.inputs[0].origin)
     return rows
 

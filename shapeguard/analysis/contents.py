@@ -37,7 +37,9 @@ def brought_in(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
             return run.location(row)
         loader = loader_of(run, row)
         if loader is not None:
-            return run.location(loader)
+            outside = (other for other in behind if other.op in FROM_OUTSIDE and not other.inputs)
+            made = (made_outside(run, other) for other in outside)
+            return next((place for place in made if place is not None), None) or run.location(loader)
     for row in behind:
         if row.op in FROM_OUTSIDE and not row.inputs:
             return made_outside(run, row) or run.location(row)
@@ -48,7 +50,8 @@ def made_at(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
     """The user's line that computed a tensor last, past those that only hand it on; None where that was not seen."""
     for row in ancestors(run, tensor):
         if row.kind in ("op", "concat", "tokenizer") and row.op not in _HANDED_ON:
-            return run.location(row)
+            outside = made_outside(run, row) if row.op in FROM_OUTSIDE and not row.inputs else None
+            return outside or run.location(row)
     return None
 
 

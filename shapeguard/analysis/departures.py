@@ -57,6 +57,26 @@ def called_rightly_elsewhere(run: Run) -> Location | None:
     return None
 
 
+def given_unpaired(run: Run, failed: FailedOp) -> Location | None:
+    """The call of a model, or a function, that was given two sizes where its other calls gave it one: it takes pairs."""
+    row, clash = failed.row, failed.clash
+    if row is None or clash is None or clash.left_dim is None or clash.right_dim is None:
+        return None
+    earlier = passed_before(run, row)
+    shapes = {tensor.label: tensor.last for tensor in earlier.inputs} if earlier is not None else {}
+    left, right = shapes.get(clash.left, ()), shapes.get(clash.right, ())
+    if earlier is None or clash.left_dim >= len(left) or clash.right_dim >= len(right):
+        return None
+    before = {left[clash.left_dim], right[clash.right_dim]}
+    if len(before) > 1 or before & set(clash.sizes) or 1 in before:
+        return None
+    sites, theirs = (run.recording.chains[r.chain].sites for r in (row, earlier))
+    step = next((i for i, (a, b) in enumerate(zip(sites, theirs, strict=False)) if a != b), None)
+    if not step or run.chain(row)[step].function == run.chain(earlier)[min(step, len(theirs) - 1)].function:
+        return None
+    return run.location(row, step)
+
+
 @per_run
 def unbatched_call(run: Run) -> tuple[Row, Location] | None:
     """(failed layer, call) of a model that was given one sample where its other calls gave it a batch of them."""

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"(^|[._\s(])(tok|token|tokens|word|words|vocab|wte)(?=$|[._\s(\d])|embed_tokens|vocab_size|input_ids"
 )
 _TYPE = re.compile(r"token_type|segment")
+_OFFSETS = 64  # of positions: padding, a class token, what is cached
 _COUNTED = frozenset({"arange", "cumsum", "range", "cumsum_"})
 _PASSING = frozenset(
     {"unsqueeze", "expand", "view", "reshape", "to", "long", "repeat", "getitem", "add", "add_", "expand_as"}
@@ -63,9 +64,15 @@ def failed_lookup(run: Run) -> Lookup | None:
 
 
 def of_types(run: Run) -> bool:
-    """Whether the lookup is in a table of token types: how many there are belongs to the architecture, not to the data."""
+    """Whether the lookup is in a library model's table of neither tokens nor positions: its rows belong to the architecture.
+
+    Token types are such, and the places of words on a page.
+    """
     lookup = failed_lookup(run)
-    return lookup is not None and any(_TYPE.search(word) for word in _words(run, lookup.ids))
+    if lookup is None:
+        return False
+    own = run.failed_row("forward") is not None and lookup.role == "other"
+    return own or any(_TYPE.search(word) for word in _words(run, lookup.ids))
 
 
 def _index(failed: FailedOp) -> NamedValue | None:
@@ -80,8 +87,8 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
     words = list(_words(run, index))
     if any(_TYPE.search(word) for word in words):
         return "other"
-    if any(_POSITION.search(word) for word in words) or is_counted(run, index):
-        return "position"
+    if is_counted(run, index) or any(_POSITION.search(word) for word in words):
+        return "other" if _far_off(index) else "position"
     if "mbedding" not in failed.op:
         return "other"
     if (
@@ -91,6 +98,12 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
     ):
         return "token"
     return "other"
+
+
+def _far_off(index: NamedValue) -> bool:
+    """Whether indices lie far beyond what there are of them in a row: coordinates, and no positions of tokens."""
+    length = index.shape[-1] if index.shape else 0
+    return isinstance(index.value, list) and int(index.value[1]) > 4 * length + _OFFSETS
 
 
 def _words(run: Run, index: NamedValue) -> Iterator[str]:
@@ -126,6 +139,16 @@ def is_counted(run: Run, index: NamedValue) -> bool:
             return False
         row = run.row(row.inputs[0].origin)
     return False
+
+
+def given_as(run: Run, index: NamedValue | TensorArg) -> NamedValue | TensorArg:
+    """The tensor that a model was given under the name which an index of unknown origin has in the model's own code."""
+    call = run.failed_row("forward")
+    if index.origin is not None or call is None or not isinstance(index, NamedValue):
+        return index
+    alike = [v.expression for f in run.frames if not f.user for v in f.operands if v.shape == index.shape]
+    names = {found[0] for text in alike if (found := re.match(r"\w+", text)) is not None}
+    return next((tensor for tensor in call.inputs if tensor.label in names), index)
 
 
 def length_of(run: Run, index: NamedValue | TensorArg) -> Row | None:

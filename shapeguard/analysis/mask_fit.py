@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.parting import only_changed_way
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
@@ -21,6 +24,8 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 _MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condition")
 _FILLS = frozenset({"masked_fill", "masked_fill_"})
 _ADDS = frozenset({"add", "add_", "iadd"})
+
+_ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"})
 
 
 class BadMask(NamedTuple):
@@ -204,6 +209,7 @@ def _by_hand(run: Run) -> BadMask | None:
         return None
     decided = cause(run, failed, of)
     where = _made_at(run, mask, dim) if decided.how in ("data", "here") else decided.location
+    where = _other_changed(run, failed, of, scores) or where
     wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
     if _lacks_heads(scores.last, mask.last):
         return BadMask(
@@ -212,6 +218,20 @@ def _by_hand(run: Run) -> BadMask | None:
             "Insert the dim of the heads after the batch: `mask.unsqueeze(1)`.",
         )  # fmt: skip
     return BadMask(failed.row, mask, scores.last, dim, wanted, got, where, list(of.hops))
+
+
+def _other_changed(run: Run, failed: FailedOp, mask: Side, scores: TensorArg) -> Location | None:
+    """Where the sequence got its length, if that was changed since the mask was made of it, or rows were folded into it."""
+    clash = failed.clash
+    if clash is None:
+        return None
+    dim = clash.left_dim if clash.left == scores.label else clash.right_dim
+    if dim is None:
+        return None
+    other = side(run, failed, scores.label, dim, scores.last[dim])
+    last = other.hops[-1] if other.hops else None
+    folded = last is not None and last.changed and family(last.row.op) == "reshape" and len(last.merged) > 1
+    return cause(run, failed, other).location if folded or only_changed_way(run, other, mask) == 0 else None
 
 
 def _lacks_heads(scores: tuple[int, ...], mask: tuple[int, ...]) -> bool:
@@ -242,18 +262,24 @@ def _scores_and_mask(failed: FailedOp) -> tuple[TensorArg, TensorArg]:
 
 def _are_scores(run: Run, tensor: TensorArg | NamedValue) -> bool:
     """Whether a tensor is a product of queries and transposed keys, through elementwise ops."""
-    for row in list(ancestors(run, tensor))[:12]:
+    row = run.row(tensor.origin)
+    for _ in range(12):
+        if row is None:
+            return False
         if row.op in ("matmul", "bmm", "baddbmm", "einsum") and row.outputs:
             shape = tensor.last if isinstance(tensor, TensorArg) else tensor.shape or ()
             return row.outputs[0].last == shape
-        if row.op not in ("div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"):
+        if row.op not in _ON_SCORES or not row.inputs:
             return False
+        row = run.row(row.inputs[0].origin)
     return False
 
 
 def _is_mask(run: Run, failed: FailedOp, mask: TensorArg) -> bool:
     """Whether an operand is a mask: by its role, or because it holds truth values or was made from some."""
     if failed.op in _FILLS or mask.label in _MASKS or mask.dtype == "bool":
+        return True
+    if re.search(r"(^|[^a-zA-Z])mask", failed.expression(run, mask.label)):
         return True
     return any(
         row.op in ("masked_fill", "triu", "tril", "eq", "ne", "where", "logical_not") for row in ancestors(run, mask)

@@ -59,6 +59,31 @@ def _at(args: Sequence[ast.expr], dim: int, sequence_only: bool) -> ast.expr | N
     return args[dim] if 0 <= dim < len(args) else None
 
 
+def slice_trails(run: Run, hop: Hop) -> list[list[Spot]]:
+    """The ways from ``size`` of a slice ``start : start + size`` (or ``: size``) to where that number is written."""
+    node = parsed_text(run.expression(hop.row))
+    told = hop.row.args.get("index")
+    if not isinstance(node, ast.Subscript) or hop.row.op != "getitem":
+        return []
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    items = [str(item) for item in (told if isinstance(told, list) else [told])]
+    kept = [part for part, item in zip(parts, items, strict=False) if not item.lstrip("-").isdecimal()]
+    size = _length(kept[hop.after]) if len(parts) == len(items) and hop.after < len(kept) else None
+    if size is None:
+        return []
+    found = climbs(run.sources, run.chain(hop.row), ast.unparse(size), value=hop.size_after)
+    return [list(trail.spots) for trail in found]
+
+
+def _length(part: ast.expr) -> ast.expr | None:
+    match part:
+        case ast.Slice(lower=None, upper=ast.expr() as upper):
+            return upper
+        case ast.Slice(lower=ast.expr() as lower, upper=ast.BinOp(left=left, op=ast.Add(), right=right)):
+            return right if ast.unparse(left) == ast.unparse(lower) else None
+    return None
+
+
 def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
     """The ways from the argument that gave a dimension its size to where that number is written, the most telling first."""
     argument = size_argument(run, hop.row, hop.after)

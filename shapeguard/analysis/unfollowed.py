@@ -12,8 +12,9 @@ from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.sizing import located, slice_trails
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import parsed, written_spot
+from shapeguard.analysis.written import decided, parsed, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -76,6 +77,23 @@ def halved_table(both: list[Side]) -> int | None:
         stepped = last is not None and last.op == "arange" and last.args.get("step") == 2 and len(side.hops) > 1
         if stepped and last is not None and side.size * 2 == both[1 - index].size == last.args.get("end"):
             return index
+    return None
+
+
+def not_multiple(run: Run, both: list[Side]) -> tuple[int, Location] | None:
+    """(side, place) of a size that is no multiple of the factor by which the other one was reduced and enlarged again."""
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        other = both[1 - index]
+        up = side.hops[-1] if side.hops and side.hops[-1].changed else None
+        cut = other.hops[-1] if other.hops else None
+        if up is None or cut is None or not up.size_before or up.size_after % up.size_before:
+            continue
+        factor = up.size_after // up.size_before
+        if factor > 1 and side.size < other.size and other.size // factor * factor == side.size:
+            spot = next((spot for trail in slice_trails(run, cut) if (spot := decided(trail)) is not None), None)
+            place = located(run, spot) or run.location(cut.row)
+            if place is not None:
+                return 1 - index, place
     return None
 
 

@@ -143,6 +143,8 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
     if len(trail) < 2 or trail[-1].kind not in _NAMED_KINDS:
         return trail
     if trail[-1].kind == "constant":
+        if trail[-2].kind == "default" and isinstance(parsed(trail[-2]), ast.Name):
+            return trail  # a default that is only another name for it
         name = _assigned_name(run, trail[-1])
         return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
     # What stands behind the place that reads an entry is the life of the object that holds it.

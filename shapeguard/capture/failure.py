@@ -67,7 +67,7 @@ def _message(error: BaseException) -> str:
 def describe_failure(error: BaseException, recorder: Recorder, thread: str = "") -> Failure:
     """Everything at hand about an exception that left the guarded code."""
     recorder.settle()
-    frames = list(_frames(error.__traceback__))
+    frames = list(_frames_of(error))
     root = next((own for frame, *_ in frames if (own := _own_module(frame)) is not None), None)
     near = {id(frame) for frame, *_ in frames[-_LIBRARY_FRAMES:]}
     described = []
@@ -89,6 +89,17 @@ def _causes(error: BaseException) -> Iterator[ExceptionInfo]:
         seen.add(id(cause))
         yield exception_info(cause)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+def _frames_of(error: BaseException) -> list[tuple[FrameType, int, int]]:
+    """The frames of an exception; of one that a library raised from another in its place, down to where that one began."""
+    frames = list(_frames(error.__traceback__))
+    cause = error.__cause__
+    if not isinstance(cause, IndexError | RuntimeError):
+        return frames
+    inner = list(_frames(cause.__traceback__))
+    caught = next((at for at, (frame, *_) in enumerate(frames) if inner and frame is inner[0][0]), None)
+    return [*frames[:caught], *inner] if caught is not None else frames
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.cache_rows import expanded_twice
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.lineage import follow
@@ -58,7 +59,7 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{concat.failed.op}` along dim {concat.dim} joins {left} rows with {right}.",
         odd_one(run, concat),
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
-        location=_single(run, concat),
+        location=expanded_twice(run) or _single(run, concat),
     )  # fmt: skip
 
 

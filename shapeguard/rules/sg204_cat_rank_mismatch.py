@@ -100,7 +100,11 @@ def _departed(run: Run, concat: FailedConcat) -> Location | None:
         return None
     value = failed.operands[odd[0]]
     changed = rank_changes(run, value)
-    return run.location(changed[-1].row) if changed else brought_in(run, value)
+    if changed:
+        return run.location(changed[-1].row)
+    name, frame = failed.expression(run, odd[0]), run.user_frame
+    taken = named_at(run, frame, name) if frame is not None and name.isidentifier() else None
+    return brought_in(run, value) or taken
 
 
 def _ones_left(run: Run, concat: FailedConcat) -> Location | None:

@@ -45,6 +45,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, written_at
 from shapeguard.analysis.run import NEW_DIMS, Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import format_shape
@@ -148,12 +149,14 @@ def _iterated(statement: ast.stmt) -> list[str]:
 
 def _iterates_cache(run: Run, spot: Spot) -> bool:
     """Whether an expression takes a model's cache as a sequence: ``list(out.past_key_values)``."""
-    try:
-        node = ast.parse(spot.node_text, mode="eval").body
-    except SyntaxError:
-        return False
+    node = parsed_text(spot.node_text)
     part = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else node
     return isinstance(part, ast.Attribute) and part.attr == "past_key_values"
+
+
+def _is_list(made: Spot) -> bool:
+    """Whether an expression made a list of the layers, ``list(out.past_key_values)``: else it only hands the cache on."""
+    return isinstance(parsed_text(made.node_text), ast.Call)
 
 
 def _layers_unpacked(run: Run, made: Spot) -> Finding:
@@ -162,7 +165,7 @@ def _layers_unpacked(run: Run, made: Spot) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{made.node_text}` hands out a cache's layers as they are iterated, which are no (key, value) pairs.",
-        location=run.place(made.file, made.line, made.function),
+        location=run.place(made.file, made.line, made.function) if _is_list(made) else run.failed_at,
         failed_at=run.failed_at,
         fix=Fix("Take the pairs from the layers: `[(layer.keys, layer.values) for layer in past_key_values.layers]`."),
     )

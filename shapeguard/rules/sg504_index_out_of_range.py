@@ -38,7 +38,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
-from shapeguard.analysis.lookup import length_of, of_types
+from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Location, Mismatch
@@ -91,4 +91,5 @@ def _computed(run: Run, crash: Crash) -> Location | None:
         taken = next((row for row in ancestors(run, index) if row.op in FROM_OUTSIDE and not row.inputs), None)
         if taken is not None and (where := run.location(taken)) is not None:
             return where  # the picture as it was taken over, sample by sample
+    index = given_as(run, index)
     return (made_at(run, index) if of_types(run) else None) or brought_in(run, index)

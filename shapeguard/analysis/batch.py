@@ -11,7 +11,7 @@ HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "c
 
 
 class Padding(NamedTuple):
-    """Padding of one batch: ``ids`` and ``mask`` are "none", "left", "right", "both", "holes", "absent" or "?"."""
+    """Padding of one batch: ``ids`` and ``mask`` are "none", "left", "right", "both", "all", "holes", "absent" or "?"."""
 
     ids: str
     mask: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
@@ -35,6 +36,18 @@ def overflows(run: Run) -> Iterator[Overflow]:
             ends = _ends(part)
             if ends is not None and dim < len(row.inputs[0].last) and ends[1] > row.inputs[0].last[dim] and ends[0] > 0:
                 yield Overflow(row, row.inputs[0], dim, row.inputs[0].last[dim], ends[1])
+
+
+def narrow_buffer(run: Run) -> Overflow | None:
+    """A failed ``narrow`` of a buffer that was laid out with room for fewer rows or positions than are asked for."""
+    failed = failed_op(run)
+    buffer = failed.operands.get("input") if failed is not None and failed.op == "narrow" else None
+    if failed is None or failed.row is None or failed.clash is None or not isinstance(buffer, TensorArg):
+        return None
+    dim, (needed, room) = failed.clash.right_dim, failed.clash.sizes
+    hops = follow(run, buffer, dim) if dim is not None and len(buffer.last) > 2 else []
+    laid_out = bool(hops) and hops[-1].row.op in ("zeros", "empty", "full") and not hops[-1].row.inputs
+    return Overflow(failed.row, buffer, dim, room, needed) if laid_out and dim is not None else None
 
 
 def _ends(part: object) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from shapeguard.analysis.contents import brought_in, made_at, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.loading import collated_at
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, shape_of, sides
@@ -80,7 +81,7 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         natural = len(last.merged) > 1 and inner
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
-        return Cause(location, "data", of)
+        return Cause(collated_at(run, last.row) or location, "data", of)
     read = read_through(run, of)
     if read is not of:
         return cause(run, failed, read)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from shapeguard.analysis.children import rank_of
+from shapeguard.analysis.concat import FailedConcat, failed_concat
 from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
 # The operand that must have one shape on all ranks, and the list of places in which the others' are received.
@@ -156,3 +159,33 @@ def _expects(receiver: Brought, sender: Brought) -> bool:
     """Whether a rank has a place of the sender's very shape: some backends gather unequal shapes."""
     waiting = places(receiver.row)
     return sender.rank < len(waiting) and waiting[sender.rank].last == sender.shape
+
+
+class Objects(NamedTuple):
+    """Tensors that ranks gave each other as objects and that do not fit together: the failed join, and where this rank's was made."""
+
+    concat: FailedConcat
+    made: Location | None
+
+
+def gathered_objects(run: Run) -> Objects | None:
+    """A join of what ``all_gather_object`` brought: it takes anything, so that it is the join which finds them unequal."""
+    concat, frame = failed_concat(run), run.user_frame
+    if concat is None or frame is None:
+        return None
+    names = {concat.failed.expression(run, label).partition("[")[0] for label, _ in concat.failed.call.tensors}
+    function = run.sources[frame.file].function_at(frame.line)
+    for node in ast.walk(function) if function is not None else ():
+        match node:
+            case ast.Call(func=ast.Attribute(attr="all_gather_object"), args=[ast.Name(id=name), *_]) if name in names:
+                return Objects(concat, _own_object(run, frame.file, node.lineno, set(concat.shapes)))
+    return None
+
+
+def _own_object(run: Run, file: str, line: int, shapes: set[Shape]) -> Location | None:
+    """Where this rank made what it gave, in a call on the line of the collective."""
+    for row in reversed(run.rows):
+        here = any(site.file == file and site.line == line for site in run.chain(row))
+        if here and row.kind in ("op", "concat", "module") and row.outputs and row.outputs[0].last in shapes:
+            return run.location(row)
+    return None

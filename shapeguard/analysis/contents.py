@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
@@ -71,15 +71,26 @@ def loader_of(run: Run, row: Row) -> Row | None:
 
 
 def made_outside(run: Run, row: Row) -> Location | None:
-    """The line of another function of the user's that made what a row took over from outside of torch."""
+    """The line of another function of the user's that made what a row took over from outside of torch, or that of its call."""
     sites = run.chain(row)
     node = parsed_text(run.expression(row))
     if node is None:
         return None
     if not sites or not isinstance(node, ast.Call) or not node.args:
         return None
-    found = climbs(run.sources, sites, node.args[0], whole=True)
+    given = node.args[0]
+    while isinstance(given, ast.BinOp) and isinstance(given.op, ast.Add):
+        given = given.left  # a list with padding behind it
+    found = climbs(run.sources, sites, given, whole=True)
     spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("outside", "parameter", "use")]
-    if not spots or spots[-1].function == sites[0].function:
+    if not spots or (spots[-1].function == sites[0].function and not _calls(spots[-1])):
         return None
     return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
+
+
+def _calls(spot: Spot) -> bool:
+    """Whether a name was given what a function of no object made, one by one: ``[scale(box) for box in boxes]``."""
+    match parsed_text(spot.node_text):
+        case ast.ListComp(elt=ast.Call(func=ast.Name())):
+            return True
+    return False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.source import SourceFile
+from shapeguard.analysis.source import SourceFile, parsed_text
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo
+from shapeguard.values.recording import FrameInfo, Row
 
 _DATA = re.compile(r"torch[/\\]utils[/\\]data[/\\]")
 _REMOTE = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
@@ -72,6 +72,29 @@ def loader_built(run: Run) -> Location | None:
         if spots:
             return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
     return None
+
+
+def collated_at(run: Run, loader: Row) -> Location | None:
+    """The one statement of the user's collate function in which a processor or tokenizer made the tensors of a batch.
+
+    What they make is made outside of torch: no event tells of it.
+    """
+    built = run.row(loader.owner)
+    call = parsed_text(run.expression(built)) if built is not None and loader.kind == "loader" else None
+    given = [k.value for k in call.keywords if k.arg == "collate_fn"] if isinstance(call, ast.Call) else []
+    names = {node.id for value in given for node in ast.walk(value) if isinstance(node, ast.Name)}
+    found = []
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
+                found += [run.place(file, call.lineno) for call in ast.walk(node) if _makes_tensors(call)]
+    return found[0] if len(found) == 1 else None
+
+
+def _makes_tensors(node: ast.AST) -> TypeGuard[ast.Call]:
+    """``processor(..., padding=..., return_tensors="pt")``."""
+    return isinstance(node, ast.Call) and any(keyword.arg == "return_tensors" for keyword in node.keywords)
 
 
 def _iterated(run: Run, frame: FrameInfo) -> list[ast.expr]:

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.loading import collated_at
 from shapeguard.analysis.placeholders import placeholders
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written
@@ -33,6 +34,8 @@ class Refused(NamedTuple):
             return run.location(last.row)
         if last is None or not last.changed:
             return run.failed_at
+        if (collated := collated_at(run, last.row)) is not None:
+            return collated
         return (written(run, last.row, self.size, last.after) if last.source is None else None) or run.location(
             last.row
         )

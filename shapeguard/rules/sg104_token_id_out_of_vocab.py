@@ -59,6 +59,7 @@ from shapeguard.analysis.contents import made_at
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -81,6 +82,9 @@ def check(run: Run) -> Iterator[Finding]:
     stopped = stopped_at_the_door(run)
     if stopped is not None:
         yield _stopped(run, stopped)
+    refused = _refused_labels(run) if lookup is None else None
+    if refused is not None:
+        yield refused
     if lookup is None or lookup.role != "token":
         return
     vocabulary = _vocabulary(run, lookup)
@@ -96,6 +100,31 @@ def check(run: Run) -> Iterator[Finding]:
         operands=lookup.failed.views(run),
         mismatch=Mismatch("index", (vocabulary or needed, lookup.rows), 0),
         fix=_fix(lookup.odd, added),
+    )
+
+
+def _refused_labels(run: Run) -> Finding | None:
+    """A model that refused labels, because there are ids among them for which its head has no output."""
+    call, frame, failure = run.failed_row("forward"), run.inner_frame, run.failure
+    config = config_of(run, built_model(run, call))
+    rows = config.args.get("vocab_size") if config is not None else None
+    if frame is None or frame.user or failure is None or failure.exception.type != "ValueError" or config is None:
+        return None
+    labels = next((v for v in frame.locals if v.expression == "labels" and isinstance(v.value, list)), None)
+    largest = labels.value[1] if labels is not None and isinstance(labels.value, list) else None
+    if labels is None or not isinstance(rows, int) or not isinstance(largest, int | float) or largest < rows:
+        return None
+    given = next((tensor for tensor in call.inputs if tensor.label == "labels"), None) if call is not None else None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Among the labels is id {int(largest)}; the model's head was made for {rows}, and its last is {rows - 1}.",
+        location=setting_written(run, config, ("vocab_size",)) or written(run, config, rows) or run.location(config),
+        failed_at=run.failed_at,
+        operands=(run.tensor(given),) if given is not None else (),
+        mismatch=Mismatch("index", (int(largest), rows), 0),
+        fix=Fix("Build the model with as many outputs as the vocabulary has entries (`vocab_size=len(vocabulary)`)."),
     )
 
 

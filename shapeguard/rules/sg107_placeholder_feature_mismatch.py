@@ -42,6 +42,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from shapeguard.analysis.batch import HANDED_ON, inputs_of
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
@@ -57,6 +58,7 @@ from shapeguard.analysis.placeholders import (
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
+from shapeguard.values.recording import Row
 
 CODE, NAME = "SG107", "placeholder-feature-mismatch"
 
@@ -97,6 +99,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return run.location(row)
     if (sliced := _rows_sliced(run)) is not None:
         return sliced
+    if found.tokens is not None and found.tokens > found.features and (drawn := _drawn(run)) is not None:
+        return run.location(drawn)
     written = count_written(run, row) if row is not None else None
     if written is not None:
         return written
@@ -106,6 +110,16 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves
     cut = (_cut_by_hand(run) or (_list_cut(run, by_hand) if by_hand is not None else None)) if fewer else None
     return cut or _gathered(run) or by_hand or run.failed_at
+
+
+def _drawn(run: Run) -> Row | None:
+    """The generation that made the failed call's ids, among which it may have drawn a placeholder."""
+    call = run.failed_row("forward", "generate")
+    ids = inputs_of(call) if call is not None else None
+    row = run.row(ids.origin) if ids is not None else None
+    while row is not None and row.op in HANDED_ON and row.inputs:
+        row = run.row(row.inputs[0].origin)
+    return row if row is not None and row.kind == "generate" else None
 
 
 def _rows_sliced(run: Run) -> Location | None:

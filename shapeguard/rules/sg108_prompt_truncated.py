@@ -50,6 +50,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.prompts import prompts
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
@@ -64,6 +66,10 @@ def check(run: Run) -> Iterator[Finding]:
         cut = row.args.get("cut")
         if isinstance(cut, list) and row.args.get("truncation_side") == "right":
             yield _finding(run, row, [int(count) for count in cut])
+    for padding in run.of_kind("forward"):
+        if padding.args.get("ids padded") == "all" and not padding.error and (left := _cut(run, padding)) is not None:
+            yield _only_padding(run, padding, left)
+            break
     emptied = next((row for row in run.of_kind("forward") if row.args.get("every label ignored") is True), None)
     cut_row = next((row for row in run.of_kind("tokenizer") if isinstance(row.args.get("cut"), list)), None)
     if emptied is not None and cut_row is not None and cut_row.first_at < emptied.last_at:
@@ -84,6 +90,31 @@ def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
         fix=Fix(
             'Cut on the left (`truncation_side="left"` where the tokenizer is made), shorten the part of the prompt that may '
             "be shortened before the question is appended, or allow more tokens."
+        ),
+    )
+
+
+def _cut(run: Run, row: Row) -> Hop | None:
+    """The slice that shortened the ids of a call."""
+    ids = inputs_of(row)
+    hops = follow(run, ids, 1) if ids is not None else []
+    return next((hop for hop in hops if hop.changed and hop.row.op == "getitem" and hop.size_before is not None), None)
+
+
+def _only_padding(run: Run, row: Row, cut: Hop) -> Finding:
+    """Texts of which nothing but padding is left: cut on the side of their tokens."""
+    ids, before = inputs_of(row), cut.size_before or 0
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The ids that {row.op} is given are padding throughout, so every text gives the same: a slice kept {cut.size_after} of "
+        f"{before} positions.",
+        location=run.location(cut.row),
+        operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+        mismatch=Mismatch("dim", (before, cut.size_after), 1),
+        fix=Fix(
+            "Cut texts on the side where they are padded, or let the tokenizer truncate (`truncation=True`) and pad last."
         ),
     )
 

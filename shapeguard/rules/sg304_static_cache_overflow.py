@@ -46,7 +46,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.buffers import laid_out_at, overflows
+from shapeguard.analysis.buffers import laid_out_at, narrow_buffer, overflows
 from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
@@ -77,7 +77,9 @@ def check(run: Run) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """Writes past the end of buffers that the user's code keeps."""
     told: set[Location | None] = set()
-    for overflow in overflows(run):
+    narrow = narrow_buffer(run)
+    for overflow in (*overflows(run), *([narrow] if narrow is not None else [])):
+        what = "rows" if overflow.dim == 0 else "positions"
         where, hops = laid_out_at(run, overflow)
         if where in told:
             continue
@@ -86,14 +88,18 @@ def _by_hand(run: Run) -> Iterator[Finding]:
             CODE,
             NAME,
             Severity.ERROR,
-            f"The buffer has room for {overflow.room} positions and is written up to {overflow.needed}: "
+            f"The buffer has room for {overflow.room} {what} and is to hold {overflow.needed}: "
             "the slice is cut at its end, and what does not fit is lost or refused.",
             location=where,
             failed_at=run.failed_at if overflow.row.error else None,
             operands=tuple(run.tensor(tensor) for tensor in overflow.row.inputs[:2]),
             mismatch=Mismatch("index", (overflow.needed, overflow.room), overflow.dim),
             lineage=steps(run, hops),
-            fix=Fix("Lay the buffer out for prompt length plus new tokens, and check the position before writing."),
+            fix=Fix(
+                "Lay the buffer out for the rows of the batch that it is to serve."
+                if overflow.dim == 0
+                else "Lay the buffer out for prompt length plus new tokens, and check the position before writing."
+            ),
         )
 
 

@@ -50,8 +50,11 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.own_keys import LeftKeys, left_keys
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -64,6 +67,10 @@ def check(run: Run) -> Iterator[Finding]:
     left = left_keys(run)
     if left is not None:
         yield _left(run, left)
+    failed = failed_op(run)
+    kept = kept_operand(run, failed) if failed is not None and family(failed.op) == "attention" else None
+    if failed is not None and kept is not None and kept.label in ("key", "value"):
+        yield _outlived(run, failed, kept)
     told = set()
     for row in cached_calls(run):
         severity = _sibling(run, row)
@@ -74,6 +81,25 @@ def check(run: Run) -> Iterator[Finding]:
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _outlived(run: Run, failed: FailedOp, kept: Kept) -> Finding:
+    """Buffers of keys and values that were laid out for an earlier text and are written to again for another one."""
+    sizes = failed.clash.sizes if failed.clash is not None else (0, 0)
+    made = run.location(kept.row)
+    where = f" (line {made.line})" if made is not None else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{failed.op}` meets {sizes[0]} against {sizes[1]}: its {kept.label} is kept in a buffer that was laid out for an earlier "
+        f"text{where}, and this one is another.",
+        location=kept.guard,
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=failed.mismatch(),
+        fix=Fix("Let go of the buffers where a new text begins, or lay them out for the longest there may be."),
+    )
 
 
 def _left(run: Run, left: LeftKeys) -> Finding:

@@ -44,7 +44,7 @@ from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.written import written_trails
+from shapeguard.analysis.written import written, written_trails
 from shapeguard.rules.clash_finding import clash_finding, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo, Row
@@ -115,7 +115,9 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         Severity.ERROR,
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
-        location=_computed_at(run, here, sizes[1]) or (run.statement_of(user) if user is not None else None),
+        location=_computed_at(run, here, sizes[1])
+        or (_told_at(run, here) if dim == 1 else None)
+        or (run.statement_of(user) if user is not None else None),
         failed_at=run.failed_at,
         operands=(OperandView("checkpoint", name, saved), OperandView("model", name, here)),
         mismatch=Mismatch("dim" if dim is not None else "rank", sizes, dim),
@@ -141,6 +143,15 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     return _counted_made(run, built[-1], computed[-1]) or run.place(
         computed[-1].file, computed[-1].line, computed[-1].function
     )
+
+
+def _told_at(run: Run, shape: tuple[int, ...]) -> Location | None:
+    """Where the model was told how many features or channels come in: it reads the same data, and is no new head."""
+    sizes = (("in_channels", "out_channels"), ("in_features", "out_features"))
+    for row in reversed(list(run.of_kind("construct"))):
+        if any((row.args.get(came), row.args.get(went)) == (shape[1], shape[0]) for came, went in sizes):
+            return written(run, row, shape[1])
+    return None
 
 
 def _counted_made(run: Run, row: Row, computed: Spot) -> Location | None:

@@ -61,11 +61,22 @@ import msgspec
 
 from shapeguard.analysis.children import is_passed_on
 from shapeguard.analysis.collective_splits import UnevenSplit, argument_made, uneven_split
-from shapeguard.analysis.collectives import Brought, Parting, own_operand, parting, places, ranks
+from shapeguard.analysis.collectives import (
+    Brought,
+    Objects,
+    Parting,
+    gathered_objects,
+    own_operand,
+    parting,
+    places,
+    ranks,
+)
+from shapeguard.analysis.concat import odd_one
 from shapeguard.analysis.lineage import birth, follow, steps
 from shapeguard.analysis.rank_models import BuiltApart, built_apart
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written
+from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -96,6 +107,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if failed is not None and (whole := _odd_whole(failed)) is not None:
         yield _gathered(run, failed, *whole)
+        return
+    if (objects := gathered_objects(run)) is not None:
+        yield _of_objects(run, objects)
         return
     if (apart := built_apart(run)) is not None:
         yield _models(run, apart)
@@ -171,6 +185,19 @@ def _split(run: Run, row: Row, split: UnevenSplit) -> Finding:
     return msgspec.structs.replace(
         found, fix=Fix("Count the split sizes from the very rows that are sent, so that they add up to them.")
     )
+
+
+def _of_objects(run: Run, found: Objects) -> Finding:
+    """Tensors of other shapes on the ranks, which were handed round as objects and are then joined."""
+    failed = found.concat.failed
+    shapes = " and ".join(format_shape(shape) for shape in dict.fromkeys(found.concat.shapes))
+    return clash_finding(
+        run, failed, CODE, NAME,
+        f"The ranks gave `all_gather_object` tensors of {shapes}, which `{failed.op}` cannot join.",
+        odd_one(run, found.concat),
+        "Make every rank's of one size, by a number that all of them know (the classes of the whole data set), or pad to the largest.",
+        location=found.made,
+    )  # fmt: skip
 
 
 def _models(run: Run, found: BuiltApart) -> Finding:

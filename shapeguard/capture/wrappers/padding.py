@@ -55,6 +55,8 @@ def mask_side(mask: Any) -> str:
 def ids_side(ids: Any, pad_ids: Iterable[int | None]) -> str:
     """Padding side as runs of a pad id at the ends of the rows tell it; "?" where the ids cannot be read for free.
 
+    "all" where there is nothing but pad ids in any row.
+
     A single id at a row's end may be a real end-of-sequence token, but then it ends the other rows too: what all rows
     share is not padding.
     """
@@ -64,6 +66,8 @@ def ids_side(ids: Any, pad_ids: Iterable[int | None]) -> str:
         return "?"
     right = [_run(reversed(row), pads) for row in rows]
     left = [_run(row, pads) for row in rows]
+    if all(run == len(row) for run, row in zip(left, rows, strict=True)):
+        return "all"
     found = {name for name, runs in (("left", left), ("right", right)) if len(rows) > 1 and max(runs) > min(runs)}
     if not found:
         return "none"

@@ -12,6 +12,7 @@ from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, s
 from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
@@ -40,10 +41,11 @@ from shapeguard.analysis.unfollowed import (
     taken_at,
 )
 from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.written import whole_trails, written
+from shapeguard.analysis.written import parsed, whole_trails, written
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
+_LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
 
 
@@ -88,6 +90,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
         return causes[index]._replace(location=statement_here(run), how="here")
+    if index == _swapped(both) and causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
+        return causes[index]._replace(location=taken, how="here")
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
     if rounded is not None:
@@ -175,6 +179,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
         changed = None  # another model was built here before; the program itself changed the other side
     if changed is None:
+        changed = _kept_buffer(run, failed, both)
+    if changed is None:
         changed = only_changed_way(run, *both)
     if changed is None and (extra := extra_change(run, *both)) is not None:
         changed = extra[0]
@@ -190,6 +196,20 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
+
+
+def _taken_in(run: Run) -> Location | None:
+    """The line of the outermost model's ``forward`` that hands an input on to the layer which failed in another one's."""
+    frames = [frame for frame in run.frames if frame.user and frame.function.endswith(".forward")]
+    return run.statement_of(frames[0]) if len(frames) > 1 else None
+
+
+def _kept_buffer(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
+    """The side that is a buffer which an object laid out when it was built, and which is written to: it was made for others."""
+    if failed.op not in ("setitem", "copy_", "index_copy_"):
+        return None
+    kept = [index for index, of in enumerate(both) if of.label == "input" and kept_since_built(run, of) is not None]
+    return kept[0] if kept else None
 
 
 def _fitted_before(both: list[Side], causes: list[Cause]) -> int | None:
@@ -215,7 +235,11 @@ def _within(found: Cause, owner: str) -> bool:
 def _told_number(found: Cause) -> bool:
     """Whether an op multiplied a size by a number it was given: what the data did not bring, the code did."""
     last = found.side.hops[-1] if found.side.hops else None
-    return found.how == "changed" and last is not None and last.row.op in REPEATING
+    if found.how != "changed" or last is None:
+        return False
+    origins = {tensor.origin for tensor in last.row.inputs}
+    with_itself = last.row.kind == "concat" and len(last.row.inputs) > 1 and len(origins) == 1 and None not in origins
+    return last.row.op in REPEATING or with_itself
 
 
 def _loaded(run: Run, of: Side) -> bool:
@@ -234,6 +258,8 @@ def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
         return found._replace(location=statement_here(run), how="here")  # two models that one line makes
+    if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
+        return found._replace(location=given)
     if found.how not in ("changed", "data") or not found.side.hops:
         return found
     row = found.side.hops[-1].row
@@ -256,12 +282,14 @@ def _given_to_helper(run: Run, last: Hop) -> Location | None:
     """The call of a plain function that reckoned a size from what it was given: what it was given is another's."""
     sites = run.chain(last.row)
     plain = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
-    if not plain or last.row.op not in FROM_OUTSIDE or last.row.inputs:
+    outside = last.row.op in FROM_OUTSIDE and not last.row.inputs
+    if not plain or not (outside or last.row.op in _LIKE):
         return None
-    trails = whole_trails(run, last.row, last.size_after, last.after)
-    reckoned = any(
-        trail[-1].kind == "assign" and trail[-1].function == sites[0].function and len(trail) > 2 for trail in trails
-    )
+    trails = list(whole_trails(run, last.row, last.size_after, last.after))
+    if outside:
+        reckoned = any(t[-1].kind == "assign" and t[-1].function == sites[0].function and len(t) > 2 for t in trails)
+    else:
+        reckoned = any(len(t) == 1 and isinstance(parsed(t[0]), ast.BinOp | ast.Call) for t in trails)
     return run.location(last.row, 1) if reckoned else None
 
 

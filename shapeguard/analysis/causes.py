@@ -22,11 +22,13 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import collated_at
+from shapeguard.analysis.models import config_of
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import shared_parameter, sums, whole_trails, written
+from shapeguard.analysis.written import decided, shared_parameter, sums, whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -80,6 +82,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         )
         natural = len(last.merged) > 1 and inner
         return Cause(location, "data" if natural else "changed", of)
+    if (listed := _listed(run, last)) is not None:
+        return Cause(listed, "written", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
         return Cause(collated_at(run, last.row) or location, "data", of)
     read = read_through(run, of)
@@ -87,6 +91,26 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _listed(run: Run, last: Hop) -> Location | None:
+    """Where a list of as many numbers is written that a tensor was made of somewhere else: a mean for each channel."""
+    node = parsed_text(run.expression(last.row))
+    if last.row.op not in ("tensor", "as_tensor") or last.after != 0 or not isinstance(node, ast.Call) or not node.args:
+        return None
+    for trail in climbs(run.sources, run.chain(last.row), node.args[0], whole=True):
+        end = trail.spots[-1] if len(trail.spots) > 1 else None
+        match parsed_text(end.node_text) if end is not None else None:
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                numbers = all(isinstance(item, ast.Constant) for item in items)
+                if (
+                    end is not None
+                    and numbers
+                    and len(items) == last.size_after
+                    and end.kind in ("argument", "default")
+                ):
+                    return run.place(end.file, end.line, end.function)
+    return None
 
 
 def _kept_as(run: Run, last: Hop) -> Location | None:
@@ -181,19 +205,56 @@ def by_layer(run: Run, hop: Hop) -> Location | None:
         return None
     if built.op.startswith("Adaptive") and hop.size_after == 1:
         return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
+    if (padding := _padding_told(run, hop, built)) is not None:
+        return padding
     if built.op == "Sequential":
         built = part_of(run, built, hop.size_after) or built
     return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
 
 
+def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:
+    """Where it was said, outside of the layer's own line, that convolutions which took pixels away have no padding."""
+    if hop.size_before is None or hop.size_before <= hop.size_after or hop.after < 2:
+        return None
+    rows = [built] if built.op != "Sequential" else run.rows[max(0, built.id - _PARTS) : built.id]
+    for row in rows:
+        node = parsed_text(run.expression(row)) if row.kind == "construct" and row.op.startswith("Conv") else None
+        told = (
+            next((k.value for k in node.keywords if k.arg == "padding"), None) if isinstance(node, ast.Call) else None
+        )
+        if told is None or run.location(row) != run.location(built) or not _no_padding(row.args.get("padding")):
+            continue
+        spots = [decided(list(trail.spots)) for trail in climbs(run.sources, run.chain(row), told)]
+        spot = next((spot for spot in spots if spot is not None and spot.line), None)
+        if spot is not None:
+            return run.place(spot.file, spot.line, spot.function)
+    return None
+
+
+def _no_padding(told: object) -> bool:
+    return told == 0 or (isinstance(told, list) and set(map(str, told)) == {"0"})
+
+
 def _of_model(run: Run, hop: Hop, built: Row) -> Location | None:
     """Where the config of a transformers model has the number that is the last dim of its result: its vocabulary, its width."""
     out = hop.row.outputs[0].last if hop.row.outputs else ()
+    if hop.size_before is None and hop.after == 1 and (heads := _of_heads(run, hop, built)) is not None:
+        return heads
     if hop.size_before is not None or hop.after != len(out) - 1 or len(out) < 3:
         return None
     alike = [row for row in run.of_kind("construct") if row.op == built.op and row.id != built.id]
     apart = (callers_part(run, built, row) for row in alike)
     return next((place for place in apart if place is not None), None) or written(run, built, hop.size_after)
+
+
+def _of_heads(run: Run, hop: Hop, built: Row) -> Location | None:
+    """Where the config has the number of heads that attention maps, (batch, heads, query, key), have."""
+    maps = [out.last for out in hop.row.outputs if len(out.last) == 4 and out.last[1] == hop.size_after]
+    config = config_of(run, built)
+    heads = config.args.get("num_attention_heads") if config is not None else None
+    if config is None or heads != hop.size_after or not maps:
+        return None
+    return setting_written(run, config, ("num_attention_heads",)) or written(run, config, hop.size_after)
 
 
 def part_of(run: Run, container: Row, size: int) -> Row | None:

@@ -10,6 +10,7 @@ from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
 _REDUCING = frozenset({"mean", "sum", "any", "all", "prod", "norm", "nanmean", "nansum", "count_nonzero", "max", "min", "amax", "amin",
@@ -19,6 +20,7 @@ _HANDED_ON = frozenset({"to", "float", "long", "detach", "clone", "contiguous"})
 _COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgrid"})
 _SHAPING = frozenset({"unsqueeze", "view", "reshape", "getitem", "squeeze", "flatten", "expand", "to", "float", "long", "detach",
                       "clone", "contiguous", "T", "t", "transpose", "add", "sub", "mul", "div", "truediv", "neg", "exp", "log"})  # fmt: skip
+_ADDING = frozenset({"unsqueeze", "getitem", "view", "reshape"})
 _ONE_BY_ONE = frozenset({"broadcast", "pointwise"})
 _MEANT = frozenset(
     {
@@ -132,6 +134,30 @@ def _line(run: Run, tensor: TensorArg) -> list[Row]:
     return rows
 
 
+def spread_values(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
+    """Assignments of a tensor of one entry to a slice, where the same statement also assigns one entry for each place: (row, one, many)."""
+    places: dict[Location | None, list[Row]] = {}
+    for row in run.of_kind("op"):
+        if row.op == "setitem" and len(row.inputs) == 2 and len(row.inputs[1].last) == 1 and not row.error:
+            places.setdefault(run.location(row), []).append(row)
+    for rows in places.values():
+        many = next((row.inputs[1] for row in rows if row.inputs[1].last[0] > 1), None)
+        one = next((row for row in rows if row.inputs[1].last == (1,)), None)
+        if (
+            many is not None
+            and one is not None
+            and one.inputs[0].last == next(row.inputs[0].last for row in rows if row.inputs[1] is many)
+        ):
+            yield one, one.inputs[1], many
+
+
+def needless_axis(run: Run, found: Meeting) -> Row | None:
+    """The op that gave the column its axis, where it had the vector's shape before."""
+    return next(
+        (row for row in _line(run, found.column) if row.op in _ADDING and row.inputs[0].last == found.vector.last), None
+    )
+
+
 def explicit_column(run: Run, column: TensorArg) -> bool:
     """Whether the column was made a column on purpose, shortly before: by ``unsqueeze``, ``[:, None]`` or ``keepdim``."""
     row = run.row(column.origin)
@@ -156,7 +182,7 @@ def _ends_in(run: Run, row: Row) -> str:
                     return "number"
                 found = "row"
             elif out == row.outputs[0].last and (
-                family(user.op) in _ONE_BY_ONE or user.op in ("min", "max", "where", "clamp")
+                family(user.op) in _ONE_BY_ONE or user.op in ("min", "max", "where", "clamp", "squeeze")
             ):
                 waiting.append(user)
     return found

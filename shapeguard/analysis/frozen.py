@@ -9,7 +9,7 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -34,11 +34,19 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
         return None
     side, other = both[frozen.index(True)], both[frozen.index(False)]
     last = other.hops[-1] if other.hops else None
+    if _of_channels(side):
+        return None
     if last is not None and last.changed and last.size_before == side.size and last.row.op == "getitem":
         return None  # it was cut from what would have fitted
     if last is not None and last.changed and last.row.op in _ROUNDING:
         return None  # it is made of whole frames, of which the other's size is no multiple
     return side if side.dim in (0, 1, None) or failed.op in ("masked_fill", "add") else None
+
+
+def _of_channels(side: Side) -> bool:
+    """Whether a size is that of a value for each channel of an image, (channels, 1, 1): no batch's and no sequence's."""
+    shape = shape_of(side.value) or ()
+    return len(shape) > 2 and shape[-2:] == (1, 1) and shape[-3] == side.size
 
 
 def made_in_constructor(run: Run, row: Row) -> Location | None:

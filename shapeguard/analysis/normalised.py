@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.descent import Use, uses
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -19,6 +19,7 @@ _CHOOSING = frozenset({"argmax", "max", "topk", "gather"})
 _PASSING = frozenset({"broadcast", "pointwise", "reshape", "permute", "subscript"})
 _STOPPING = frozenset({"div", "truediv", "div_", "itruediv"})
 _USES = 64
+_FEW = 8
 
 
 class Wrong(NamedTuple):
@@ -74,6 +75,28 @@ def wrongly_normalised(run: Run) -> Iterator[Wrong]:
             found = _wrong_use(run, row, dim)
             if found is not None:
                 yield found
+
+
+def picked_apart(run: Run) -> Iterator[Wrong]:
+    """Softmaxes over an earlier dim whose few entries of the last one are taken one by one, as weights of what they multiply."""
+    for row, dim in softmaxes(run):
+        shape = row.outputs[0].last
+        last = len(shape) - 1
+        picks = [user for user in users_of(run, row) if user.op == "getitem"]
+        if last < 2 or dim == last or not 1 < shape[last] <= _FEW or len(picks) != len(users_of(run, row)):
+            continue
+        taken = {_of_last(pick) for pick in picks if len(pick.inputs) == 1}
+        weighing = all(any(user.op == "mul" for user in users_of(run, pick)) for pick in picks)
+        if None not in taken and len(taken) == len(picks) == shape[last] and weighing:
+            yield Wrong(row, dim, picks[0], last, False)
+
+
+def _of_last(pick: Row) -> str | None:
+    """What a selection takes of the last dim, where it takes nothing of the others."""
+    index = pick.args.get("index")
+    if not isinstance(index, list) or not index or any(item not in ("...", ":") for item in index[:-1]):
+        return None
+    return str(index[-1])
 
 
 def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:

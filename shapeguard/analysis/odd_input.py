@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
@@ -60,7 +61,7 @@ def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = N
         for tensor in call.inputs:
             if (among is None or tensor.label in among) and _is_odd(tensor, leading, dim, sizes):
                 hops = follow(run, tensor, dim)
-                return OddInput(tensor, leading, dim, _location(run, tensor, dim), steps(run, hops))
+                return OddInput(tensor, leading, dim, _location(run, tensor, leading, dim), steps(run, hops))
     return None
 
 
@@ -84,12 +85,13 @@ def lengthened(run: Run, found: OddInput) -> bool:
     return any(hop.changed and hop.row.kind == "concat" for hop in follow(run, found.leading, found.dim))
 
 
-def _location(run: Run, tensor: TensorArg, dim: int) -> Location | None:
-    """Where the odd size was made."""
-    hops = follow(run, tensor, dim)
+def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Location | None:
+    """Where the odd size was made; where a helper made both, the call of it that made this one."""
+    hops, others = follow(run, tensor, dim), follow(run, leading, dim)
     if not hops:
         return None
     last = hops[-1]
+    apart = callers_part(run, last.row, others[-1].row) if others else None
     if last.row.op in FROM_OUTSIDE or last.changed:
-        return run.location(last.row)
+        return apart or run.location(last.row)
     return None

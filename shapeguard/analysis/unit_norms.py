@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.causes import part_of
 from shapeguard.analysis.graph import users_of
-from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -60,8 +61,16 @@ def normalized_places(run: Run) -> Iterator[Row]:
         if row.args.get("dim", 1) != 1 or row.inputs[0].last[1] < 2:
             continue
         hops = follow(run, row.inputs[0], 2)
-        if any(hop.row.op in _FEATURES_LAST for hop in hops):
+        if any(hop.row.op in _FEATURES_LAST or _ends_in_features(run, hop) for hop in hops):
             yield row
+
+
+def _ends_in_features(run: Run, hop: Hop) -> bool:
+    """Whether a container gave (batch, features), as its last linear layer made them."""
+    built = run.row(hop.row.owner)
+    flat = hop.row.op == "Sequential" and len(hop.row.outputs[0].last) == 2 and hop.after == 1
+    part = part_of(run, built, hop.size_after) if flat and built is not None else None
+    return part is not None and part.op == "Linear"
 
 
 _ALONG_ONE = frozenset({"normalize", "cosine_similarity"})  # run along dim 1 unless told otherwise

@@ -28,10 +28,16 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
     """The place at which the number was decided that gave a row its size."""
     told = [
-        (_says_otherwise(trail, size, row.op in _RECURRENT), trail) for trail in written_trails(run, row, size, dim)
+        (_says_otherwise(trail, size, row.op in _RECURRENT), not _says(trail, size), trail)
+        for trail in written_trails(run, row, size, dim)
     ]
-    ordered = [trail for other, trail in sorted(told, key=lambda pair: pair[0]) if other < _NOT_OF_IT]
+    ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < _NOT_OF_IT]
     return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
+
+
+def _says(trail: list[Spot], size: int) -> bool:
+    """Whether a trail leads to this very number."""
+    return len(trail) > 1 and trail[-1].node_text == str(size)
 
 
 def _says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> int:

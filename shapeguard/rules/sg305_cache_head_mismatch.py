@@ -43,12 +43,14 @@ model(torch.tensor([[7, 9]]), past_key_values=prefix)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.heads import read_at
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
@@ -58,6 +60,7 @@ from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG305", "cache-head-mismatch"
+_KEYS = re.compile(r"\b(k|v|keys?|values?|key_states|value_states)\b")
 _WHAT = {1: "kv heads", 3: "head_dim"}
 
 
@@ -74,7 +77,7 @@ class _Odd(NamedTuple):
 
 def check(run: Run) -> Iterator[Finding]:
     """A cache update, or a copy into or out of a cache, that failed in the heads or the head size."""
-    odd = _in_update(run) or _beside_cache(run)
+    odd = _in_update(run) or _beside_cache(run) or _own_buffer(run)
     if odd is None:
         return
     made, own = _shape(odd.made), _shape(odd.own)
@@ -126,6 +129,23 @@ def _beside_cache(run: Run) -> _Odd | None:
     decided = cause(run, failed, made)
     written = decided.location if decided.how == "written" and len(_shape(made.value)) != 4 else None
     return _Odd(made.value, own.value, (made.size, own.size), counted, made.dim, written)
+
+
+def _own_buffer(run: Run) -> _Odd | None:
+    """A write of keys or values into a buffer of the program's own, (..., kv_heads, head_dim), that was laid out for others."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "dim" or failed.op not in ("setitem", "copy_"):
+        return None
+    both = sides(run, failed)
+    buffer = next((of for of in both if of.label == "input" and kept_since_built(run, of) is not None), None)
+    new = next((of for of in both if buffer is not None and of.label != buffer.label), None)
+    if buffer is None or new is None or buffer.value is None or new.value is None or buffer.dim is None:
+        return None
+    back = len(_shape(buffer.value)) - buffer.dim
+    if len(_shape(buffer.value)) < 4 or back > 2 or not _KEYS.search(failed.expression(run, new.label)):
+        return None
+    decided = cause(run, failed, buffer).location
+    return _Odd(buffer.value, new.value, (buffer.size, new.size), 3 if back == 1 else 1, buffer.dim, decided)
 
 
 def _cached(side: Side) -> int | None:

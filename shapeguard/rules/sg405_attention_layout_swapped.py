@@ -45,10 +45,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.layouts import Layout, fitting_layouts, refused_layout
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
 CODE, NAME = "SG405", "attention-layout-swapped"
 
@@ -68,9 +70,18 @@ def _finding(run: Run, layout: Layout, failed: bool = False) -> Finding:
         NAME,
         Severity.ERROR,
         layout.text,
-        location=layout.location,
+        location=(_other_call(run) if failed else None) or layout.location,
         failed_at=run.failed_at if failed else None,
         operands=layout.operands,
         mismatch=Mismatch("dim", layout.sizes, layout.dim),
         fix=Fix(layout.fix),
     )
+
+
+def _other_call(run: Run) -> Location | None:
+    """The call that led to the failed layer, where another call of the same model led to it and it passed."""
+    for row in run.failed_rows:
+        earlier = passed_before(run, row) if row.kind == "module" else None
+        if earlier is not None:
+            return callers_part(run, row, earlier)
+    return None

@@ -39,11 +39,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.columns import Meeting, explicit_column, meetings
+from shapeguard.analysis.columns import Meeting, explicit_column, meetings, needless_axis, spread_values
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG508", "silent-broadcast"
@@ -56,6 +57,8 @@ def check(run: Run) -> Iterator[Finding]:
         if meeting.column.origin not in told:
             told.add(meeting.column.origin)
             yield _finding(run, meeting)
+    for row, one, many in spread_values(run):
+        yield _spread(run, row, one, many)
 
 
 def _table_made(run: Run, found: Meeting) -> Location | None:
@@ -68,7 +71,8 @@ def _table_made(run: Run, found: Meeting) -> Location | None:
 def _finding(run: Run, found: Meeting) -> Finding:
     size, rest = found.vector.last[0], found.vector.last[1:]
     made = found.row.outputs[0].last
-    sure = found.ends_in == "number" and not explicit_column(run, found.column)
+    needless = needless_axis(run, found)
+    sure = found.ends_in == "number" and (needless is not None or not explicit_column(run, found.column))
     return Finding(
         CODE,
         NAME,
@@ -76,7 +80,8 @@ def _finding(run: Run, found: Meeting) -> Finding:
         f"`{run.expression(found.row) or found.row.op}`: {format_shape(found.column.last)} with {format_shape(found.vector.last)} "
         f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then reduced as if it were "
         "one value a row.",
-        location=(_table_made(run, found) if found.column.last[1] > 1 else None) or run.location(found.row),
+        location=(_table_made(run, found) if found.column.last[1] > 1 else None)
+        or run.location(needless if needless is not None else found.row),
         operands=(run.tensor(found.column), run.tensor(found.vector)),
         mismatch=Mismatch("dim", (found.column.last[1], size), 1),
         lineage=steps(run, follow(run, found.column, 1)),
@@ -86,4 +91,18 @@ def _finding(run: Run, found: Meeting) -> Finding:
             else f"Make one value a row where the table {format_shape(found.column.last)} was made: for products of rows with rows, "
             "`(a * b).sum(1)`."
         ),
+    )
+
+
+def _spread(run: Run, row: Row, one: TensorArg, many: TensorArg) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{run.expression(row) or row.op}` writes a tensor of one entry into all {many.last[0]} places, where this statement "
+        "otherwise has one for each.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]), run.tensor(one)),
+        mismatch=Mismatch("dim", (many.last[0], 1), 0),
+        fix=Fix("Give one entry for each place: `scores[:, 0]` where `scores[0]` took the first row only."),
     )

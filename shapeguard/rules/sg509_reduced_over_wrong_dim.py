@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.normalised import Wrong, last_softmax, over_one, wrongly_normalised
+from shapeguard.analysis.normalised import Wrong, last_softmax, over_one, picked_apart, wrongly_normalised
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.unit_norms import PartialNorm, normalized_places, partial_norms
 from shapeguard.rules.base import once
@@ -55,7 +55,7 @@ CODE, NAME = "SG509", "reduced-over-wrong-dim"
 
 def check(run: Run) -> Iterator[Finding]:
     """Softmaxes whose use shows that another dim was meant, and those over a dim that has one entry only."""
-    findings = [_wrong(run, found) for found in wrongly_normalised(run)]
+    findings = [_wrong(run, found) for found in (*wrongly_normalised(run), *picked_apart(run))]
     findings += [_one(run, row, dim) for row, dim in over_one(run)]
     findings += [_partial(run, found) for found in partial_norms(run)]
     findings += [_places(run, row) for row in normalized_places(run)]
@@ -110,7 +110,7 @@ def _places(run: Run, row: Row) -> Finding:
         CODE,
         NAME,
         Severity.WARNING,
-        f"`{row.op}` of {format_shape(shape)} runs along dim 1, as is its default; the features, as the layer before gave "
+        f"`{row.op}` of {format_shape(shape)} runs along dim 1; the features, as the layer before gave "
         f"them, stand in the last dim ({shape[-1]}). Each feature is taken across the {shape[1]} places.",
         location=run.location(row),
         operands=(run.tensor(row.inputs[0]),),

@@ -116,7 +116,11 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
         location=_computed_at(run, here, sizes[1])
-        or (_told_at(run, here) if dim == 1 else None)
+        or (
+            _told_at(run, here, sizes[1])
+            if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1
+            else None
+        )
         or (run.statement_of(user) if user is not None else None),
         failed_at=run.failed_at,
         operands=(OperandView("checkpoint", name, saved), OperandView("model", name, here)),
@@ -145,12 +149,14 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     )
 
 
-def _told_at(run: Run, shape: tuple[int, ...]) -> Location | None:
-    """Where the model was told how many features or channels come in: it reads the same data, and is no new head."""
+def _told_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:
+    """Where the model was told a size that is no new head's: of what comes in, or of layers all through it."""
     sizes = (("in_channels", "out_channels"), ("in_features", "out_features"))
     for row in reversed(list(run.of_kind("construct"))):
-        if any((row.args.get(came), row.args.get(went)) == (shape[1], shape[0]) for came, went in sizes):
-            return written(run, row, shape[1])
+        if len(shape) > 1 and any(
+            (row.args.get(came), row.args.get(went)) == (shape[1], shape[0]) for came, went in sizes
+        ):
+            return written(run, row, size)
     return None
 
 

@@ -29,26 +29,9 @@ _MAX_ITEMS = 16
 _MAX_FRAMES = 60
 _MAX_INDEX = 1 << 20  # elements of an index tensor whose extremes are looked up
 _SAME_ENTRIES = frozenset(
-    [
-        "unsqueeze",
-        "squeeze",
-        "view",
-        "reshape",
-        "flatten",
-        "long",
-        "int",
-        "to",
-        "cpu",
-        "clone",
-        "detach",
-        "contiguous",
-        "t",
-        "transpose",
-        "permute",
-        "expand",
-        "unflatten",
-    ]
-)
+    {"unsqueeze", "squeeze", "view", "reshape", "flatten", "unflatten", "long", "int", "to", "cpu", "clone", "detach", "contiguous",
+     "t", "transpose", "permute", "expand"}
+)  # fmt: skip
 _FUNCTIONAL = "torch/nn/functional.py"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_layer, cause, statement_here
 from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
@@ -178,6 +178,10 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         return 1 - changed
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
         changed = None  # another model was built here before; the program itself changed the other side
+    if changed is not None and all(found.how == "built" for found in causes):
+        other = both[1 - changed]
+        if is_weight(other) and by_default(run, failed, other):
+            return 1 - changed  # a default that did not follow the model which was chosen
     if changed is None:
         changed = _kept_buffer(run, failed, both)
     if changed is None:

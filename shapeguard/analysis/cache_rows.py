@@ -68,6 +68,14 @@ def cross_rows(run: Run) -> CrossRows | None:
     return CrossRows(states, tokens, row)
 
 
+def kept_memory(run: Run) -> tuple[TensorArg, TensorArg] | None:
+    """The memory, (length, batch, features), and the ids of a failed model call that have other rows."""
+    row = run.failed_row("forward")
+    memory = next((t for t in row.inputs if t.label.startswith("mems[") and len(t.last) == 3), None) if row else None
+    ids = named(row, "input_ids", "inputs_embeds") if row is not None else None
+    return (memory, ids) if memory is not None and ids is not None and memory.last[1] != ids.last[0] else None
+
+
 def handed_in_at(run: Run, label: str) -> Location | None:
     """The one statement of the user's that hands a value in under a name: ``inputs["label"] = ...`` or ``f(label=...)``."""
     found = []

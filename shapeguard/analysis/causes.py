@@ -28,7 +28,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import decided, shared_parameter, sums, whole_trails, written
+from shapeguard.analysis.written import decided, shared_parameter, sums, whole_trails, written, written_spot
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -281,6 +281,13 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
         return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
     return written(run, row, of.size) or (run.location(row) if sized else None)
+
+
+def by_default(run: Run, failed: FailedOp, of: Side) -> bool:
+    """Whether the size of a layer's weight is a default that nobody has changed."""
+    row = _construct_row(run, failed)
+    spot = written_spot(run, row, of.size) if row is not None else None
+    return spot is not None and spot.kind == "default"
 
 
 def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:

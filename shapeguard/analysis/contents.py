@@ -42,7 +42,23 @@ def brought_in(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
             return next((place for place in made if place is not None), None) or run.location(loader)
     for row in behind:
         if row.op in FROM_OUTSIDE and not row.inputs:
-            return made_outside(run, row) or run.location(row)
+            return made_outside(run, row) or of_call(run, row) or run.location(row)
+    return None
+
+
+def of_call(run: Run, row: Row) -> Location | None:
+    """The call of a helper that made a tensor, where other calls of it made other tensors: the line says nothing of this one."""
+    sites = run.recording.chains[row.chain].sites
+    for other in run.rows:
+        theirs = run.recording.chains[other.chain].sites
+        if (
+            other.op == row.op
+            and theirs[:1] == sites[:1]
+            and len(sites) > 1
+            and theirs[1:2] != sites[1:2]
+            and theirs[2:] == sites[2:]
+        ):
+            return run.location(row, 1)
     return None
 
 

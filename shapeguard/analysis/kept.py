@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, Row
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
 
 class Kept(NamedTuple):
@@ -27,16 +29,21 @@ def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
     earlier = passed_before(run, row) if row is not None else None
     if clash is None or earlier is None:
         return None
-    for label in dict.fromkeys((clash.left, clash.right)):
+    for label, dim in ((clash.left, clash.left_dim), (clash.right, clash.right_dim)):
         value = failed.operands.get(label)
         attribute = _guarded_attribute(run, failed, label, earlier)
         if attribute is not None:
             return attribute
-        for made in ancestors(run, value) if value is not None else ():
+        for made in _carriers(run, value, dim) if value is not None else ():
             guard = _guard(run, made) if made.last_at < earlier.last_at else None
             if guard is not None:
                 return Kept(label, made, guard)
     return None
+
+
+def _carriers(run: Run, value: NamedValue | TensorArg, dim: int | None) -> Iterable[Row]:
+    """The rows that handed the size on, of which one may be from an earlier call; without a dim all rows behind the operand."""
+    return ancestors(run, value) if dim is None else [hop.row for hop in follow(run, value, dim)]
 
 
 def _guarded_attribute(run: Run, failed: FailedOp, label: str, earlier: Row) -> Kept | None:

@@ -77,6 +77,24 @@ def wrongly_normalised(run: Run) -> Iterator[Wrong]:
                 yield found
 
 
+def argmax_of_all(run: Run) -> Iterator[Row]:
+    """An ``argmax`` over all entries of (batch, classes), one number, that is then compared with a number for each row."""
+    for row in run.of_kind("op"):
+        shape = row.inputs[0].last if row.inputs and row.op == "argmax" and not row.error else ()
+        if len(shape) != 2 or shape[0] < 2 or not row.outputs or row.outputs[0].last != () or dim_told(row):
+            continue
+        for user in users_of(run, row):
+            others = [tensor.last for tensor in user.inputs if tensor.last != ()]
+            if user.op in ("eq", "ne") and others == [(shape[0],)]:
+                yield row
+                break
+
+
+def dim_told(row: Row) -> bool:
+    """Whether a reduction was given a dim."""
+    return any(type(row.args.get(name)) is int for name in ("dim", "other", "arg1"))
+
+
 def picked_apart(run: Run) -> Iterator[Wrong]:
     """Softmaxes over an earlier dim whose few entries of the last one are taken one by one, as weights of what they multiply."""
     for row, dim in softmaxes(run):

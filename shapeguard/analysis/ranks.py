@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from typing import NamedTuple
+
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.graph import ancestors
@@ -58,3 +61,35 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
         hops.append(Hop(row, source, None, 0, len(after), len(after)))
         origin = source.origin
     return []
+
+
+class Unpacked(NamedTuple):
+    """A tensor whose shape, or which itself, was taken apart into another number of names: (names, dims or rows)."""
+
+    value: NamedValue
+    of_shape: bool
+    sizes: tuple[int, int]
+
+
+def unpacked_sizes(run: Run) -> Unpacked | None:
+    """The failure as ``batch, seq = ids.shape`` of a tensor with another number of dims, or ``src, dst = edges`` of other rows."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
+        return None
+    statement = run.sources[frame.file].statement(frame.line)
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=taken) if not any(
+            isinstance(n, ast.Starred) for n in names
+        ):
+            text = ast.unparse(taken)
+        case _:
+            return None
+    for value in (*frame.operands, *frame.locals):
+        shape = value.shape
+        if shape is None or value.expression not in (text, text.removesuffix(".shape"), text.removesuffix(".size()")):
+            continue
+        of_shape = value.expression != text
+        got = len(shape) if of_shape else shape[0] if shape else 0
+        if got != len(names):
+            return Unpacked(value, of_shape, (len(names), got))
+    return None

@@ -53,7 +53,8 @@ def grown_back(both: list[Side]) -> tuple[int, int] | None:
             continue
         factor = up.size_after // (up.size_before or 1)
         halved = down is None or down.size_before is None or down.size_before > down.size_after
-        if halved and 0 < other.size - side.size < factor:
+        rounded_up = down is not None and down.row.kind == "module" and 0 < side.size - other.size < factor
+        if halved and (rounded_up or 0 < other.size - side.size < factor):
             return index, grown
     return None
 

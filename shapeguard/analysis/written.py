@@ -57,11 +57,30 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
     """Sums of names among the arguments of a call that come to a size: where each term is written, and what it is."""
     sites = run.chain(row)
     for argument in _arguments(run, row, None):
-        terms = list(_terms(argument))
-        ends = [climb(run.sources, sites, term) for term in terms] if len(terms) > 1 else []
+        summed, below = _summed(run, sites, argument)
+        terms = list(_terms(summed))
+        ends = [climb(run.sources, below, term) for term in terms] if len(terms) > 1 else []
         told = [(trail[-1], int(trail[-1].node_text)) for trail in ends if trail and trail[-1].node_text.isdecimal()]
+        taken = [_taken(trail) for trail in ends if trail and not trail[-1].node_text.isdecimal()]
+        if len(taken) == 1 and taken[0] is not None and len(told) + 1 == len(terms):
+            told.append((taken[0], size - sum(value for _, value in told)))  # what is left of the sum
         if len(told) == len(terms) > 1 and sum(value for _, value in told) == size:
             yield told
+
+
+def _taken(trail: list[Spot]) -> Spot | None:
+    """Where a number was taken out of a list of several: ``sizes[0]``."""
+    return next((spot for spot in trail if spot.line and isinstance(parsed(spot), ast.Subscript)), None)
+
+
+def _summed(run: Run, sites: list[Site], argument: ast.expr) -> tuple[ast.expr, list[Site]]:
+    """The sum that an argument is, or that a caller handed in under its name, and the calls that led to it."""
+    if isinstance(argument, ast.Name):
+        for spot in climb(run.sources, sites, argument):
+            node = parsed(spot)
+            if isinstance(node, ast.BinOp) and 0 <= spot.depth < len(sites):
+                return node, sites[spot.depth :]
+    return argument, sites
 
 
 def _terms(node: ast.expr) -> Iterator[ast.expr]:

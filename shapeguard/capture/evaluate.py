@@ -103,6 +103,21 @@ class FrameValues:
             raise CannotEval
         return made
 
+    def part(self, node: ast.expr) -> Any:
+        """A part of a known tensor, ``tags[t - 1]``, taken by numbers and slices alone: a view, nothing is copied.
+
+        Raises:
+            CannotEval: it is something else, or holds what is not known.
+        """
+        if self._torch is None or not isinstance(node, ast.Subscript):
+            raise CannotEval
+        owner, index = self[node.value], self._index(node.slice)
+        items = index if isinstance(index, tuple) else (index,)
+        if not isinstance(owner, self._torch.Tensor) or any(isinstance(item, self._torch.Tensor) for item in items):
+            raise CannotEval
+        with self._torch._C.DisableTorchFunction():
+            return owner[index]
+
     def _meta(self, node: ast.expr) -> Any:
         torch = self._torch
         try:

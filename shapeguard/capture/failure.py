@@ -340,10 +340,11 @@ class _FrameReader:
         """Extremes of ``labels.unsqueeze(1)``: those of ``labels``, for the call only arranges the same entries."""
         while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ENTRIES:
             node = node.func.value
-        with suppress(CannotEval, Exception):
-            value = values[node]
-            if self._is_tensor(value):
-                return self._extremes(value)
+        for read in (values.__getitem__, values.part):
+            with suppress(CannotEval, Exception):
+                value = read(node)
+                if self._is_tensor(value):
+                    return self._extremes(value)
         return None
 
     # -- locals ----------------------------------------------------------------------------------------------------

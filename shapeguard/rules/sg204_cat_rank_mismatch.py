@@ -58,7 +58,7 @@ def check(run: Run) -> Iterator[Finding]:
         yield _single_numbers(run, concat)
         return
     changed = _changed(run, concat)
-    line = _departed(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
+    line = _departed(run, concat) or _against_others(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     yield clash_finding(
@@ -105,6 +105,22 @@ def _departed(run: Run, concat: FailedConcat) -> Location | None:
     name, frame = failed.expression(run, odd[0]), run.user_frame
     taken = named_at(run, frame, name) if frame is not None and name.isidentifier() else None
     return brought_in(run, value) or taken
+
+
+def _against_others(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the one operand was made that has another number of dimensions than all the others."""
+    ranks = [len(shape) for shape in concat.shapes]
+    odd = [rank for rank in set(ranks) if ranks.count(rank) == 1]
+    if len(ranks) < 3 or len(odd) != 1 or len(set(ranks)) != 2:
+        return None
+    value = concat.failed.operands[concat.failed.call.tensors[ranks.index(odd[0])][0]]
+    changed = rank_changes(run, value)
+    kept = next(
+        (hop.row for hop in changed if True in (hop.row.args.get("keepdim"), hop.row.args.get("keepdims"))), None
+    )
+    if kept is not None:
+        return run.location(kept)
+    return run.location(changed[-1].row) if changed else run.birth(value.origin)
 
 
 def _ones_left(run: Run, concat: FailedConcat) -> Location | None:

@@ -56,6 +56,7 @@ from shapeguard.analysis.cache_rows import (
     cross_rows,
     expansion,
     handed_in_at,
+    kept_memory,
     own_cache,
     rows_written_at,
     trims,
@@ -85,6 +86,10 @@ class _Sides(NamedTuple):
 def check(run: Run) -> Iterator[Finding]:
     """A call that failed with a cache, or encoder states, of other rows than its input; a cache cut to its first rows."""
     sides, cross = _sides(run), cross_rows(run)
+    memory = kept_memory(run)
+    if memory is not None:
+        yield _in_memory(run, *memory)
+        return
     if sides is not None:
         yield _in_cache(run, sides)
     elif cross is not None:
@@ -168,6 +173,22 @@ def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
         fix=Fix(
             f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."
         ),
+    )
+
+
+def _in_memory(run: Run, memory: TensorArg, ids: TensorArg) -> Finding:
+    """States of an earlier batch, (length, batch, features), as XLNet and Transformer-XL keep them."""
+    rows, wanted = memory.last[1], ids.last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`mems` holds the states of {rows} rows of an earlier batch, and {wanted} rows come now.",
+        location=handed_in_at(run, "mems") or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(memory), run.tensor(ids, "", ("batch", "seq"))),
+        mismatch=Mismatch("dim", (rows, wanted), 1),
+        fix=Fix("Let go of the memory where another batch begins: it belongs to the rows that it was made of."),
     )
 
 

@@ -43,10 +43,10 @@ from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.ranks import bare_squeeze, handed_in
+from shapeguard.analysis.ranks import Unpacked, bare_squeeze, handed_in, rank_changes, unpacked_sizes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
-from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
@@ -58,6 +58,9 @@ def check(run: Run) -> Iterator[Finding]:
     extra = _extra_axis(run)
     if extra is not None:
         yield extra
+        return
+    if (unpacked := unpacked_sizes(run)) is not None:
+        yield _unpacked(run, unpacked)
         return
     if (alone := unbatched_call(run)) is not None:
         yield _unbatched(run, *alone)
@@ -78,6 +81,31 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _unpacked(run: Run, found: Unpacked) -> Finding:
+    """A shape, or a tensor, that was taken apart into more or fewer names than it has dims, or rows."""
+    value, (names, got) = found.value, found.sizes
+    shape = format_shape(value.shape or ())
+    changed = rank_changes(run, value)
+    frame = run.user_frame
+    handed = handed_in(run, frame, value.expression) if frame is not None else None
+    what = "dims" if found.of_shape else "rows"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{value.expression}` {shape} has {got} {what} and is taken apart into {names} names.",
+        location=(run.location(changed[-1].row) if changed and found.of_shape else None) or handed or here(run),
+        failed_at=run.failed_at,
+        operands=(OperandView("", value.expression, value.shape or ()),),
+        mismatch=Mismatch("rank" if found.of_shape else "dim", (names, got), None if found.of_shape else 0),
+        fix=Fix(
+            "Give it the dims that are read: add the one that is missing (`unsqueeze`), or keep it where it was lost."
+            if found.of_shape
+            else "Lay it out so that its first dim is what is taken apart: a transposed one wants `.t()`."
+        ),
+    )
 
 
 def _unbatched(run: Run, row: Row, call: Location) -> Finding:

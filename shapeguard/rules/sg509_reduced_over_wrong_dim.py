@@ -42,7 +42,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.normalised import Wrong, last_softmax, over_one, picked_apart, wrongly_normalised
+from shapeguard.analysis.normalised import (
+    Wrong,
+    argmax_of_all,
+    last_softmax,
+    over_one,
+    picked_apart,
+    wrongly_normalised,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.unit_norms import PartialNorm, normalized_places, partial_norms
 from shapeguard.rules.base import once
@@ -59,6 +66,7 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_one(run, row, dim) for row, dim in over_one(run)]
     findings += [_partial(run, found) for found in partial_norms(run)]
     findings += [_places(run, row) for row in normalized_places(run)]
+    findings += [_of_all(run, row) for row in argmax_of_all(run)]
     yield from once(findings)
 
 
@@ -101,6 +109,20 @@ def _partial(run: Run, found: PartialNorm) -> Finding:
         location=run.location(found.row),
         operands=(run.tensor(found.row.inputs[0]),),
         fix=Fix("For one norm a sample, flatten each sample first: `gradients.flatten(1).norm(2, dim=1)`."),
+    )
+
+
+def _of_all(run: Run, row: Row) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`argmax` of {format_shape(shape)} without a dim gives one place among all {shape[0] * shape[1]} entries, and that is "
+        f"compared with a number for each of {shape[0]} rows.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix("Choose in each row: `argmax(dim=1)`."),
     )
 
 

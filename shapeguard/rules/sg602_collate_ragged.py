@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import climbs
-from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.contents import FROM_OUTSIDE, of_call
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import in_default_collate, loader_built, user_remote_frame
 from shapeguard.analysis.overrun import asked_for
@@ -188,7 +188,7 @@ def _handed_on(run: Run, hops: list[Hop]) -> Location | None:
     """Where a sample that has its size from outside of torch was taken over, else where it was handed on last."""
     came = [hop for hop in hops[-1:] if hop.row.op in FROM_OUTSIDE]
     chosen = next(iter(came or _ops(hops)), None)
-    return run.location(chosen.row) if chosen is not None else None
+    return (of_call(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
 
 
 def _ops(hops: list[Hop]) -> list[Hop]:

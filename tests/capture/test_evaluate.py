@@ -48,3 +48,12 @@ def test_a_shape_follows_from_known_tensors(text: str, shape: tuple[int, ...]) -
 def test_another_call_is_not_made(text: str) -> None:
     with pytest.raises(CannotEval):
         _shape(text)
+
+
+def test_a_part_of_a_known_tensor_is_seen_and_not_copied() -> None:
+    values = FrameValues(_frame(), torch)
+    part: Any = values.part(ast.parse("x[half - 1, 1:]", mode="eval").body)
+    assert part.shape == (3, 6)
+    assert part._base is not None
+    with pytest.raises(CannotEval):
+        values.part(ast.parse("x[missing]", mode="eval").body)

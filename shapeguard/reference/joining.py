@@ -204,9 +204,8 @@ def _mismatch(operands: _Operands, dim: int, refused: str = "") -> ShapeMismatch
     clash = clash_in(dim, operands.shapes)
     names = operands.names[clash.usual], operands.names[clash.odd]
     usual, odd = (_described(operands.tensors[place], operands.names[place]) for place in (clash.usual, clash.odd))
-    advice = (
-        refused or "find out where the two sizes part, or ask for on_mismatch='clamp' (cut, with a warning) or 'pad'"
-    )
+    cut = "'clamp' (cut, with a warning) or " if may_be_cut(operands.dims[dim]) else ""
+    advice = refused or f"find out where the two sizes part, or ask for on_mismatch={cut}'pad'"
     return ShapeMismatchError(
         f"{operands.call}: expected {clash.sizes[0]} in dim {dim} ({operands.dims[dim]}) as in {usual}, "
         f"got {clash.sizes[1]} in {odd}; {advice}",

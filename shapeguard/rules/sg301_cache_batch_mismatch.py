@@ -283,6 +283,10 @@ def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
         return Fix(
             f"Expand the cache with the batch: `{cache}.batch_repeat_interleave({max(1, wanted // max(rows, 1))})`."
         )
+    if wanted > rows and wanted % rows == 0:
+        return Fix(
+            f"Give the cache as many rows as the batch gets, where it is handed on: `{cache}.batch_repeat_interleave({wanted // rows})`."
+        )
     shape = format_shape(change.row.outputs[0].last) if change.row.outputs else str(wanted)
     return Fix(f"Change `{cache}` together with the batch, which becomes {shape} here, or start a new cache.")
 

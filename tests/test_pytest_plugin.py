@@ -125,7 +125,8 @@ def test_the_tests_that_fail_by_their_shapes_are_explained(with_plugin: str) -> 
 def test_results_and_tracebacks_are_as_without(with_plugin: str, without: str) -> None:
     assert _last(with_plugin) == _last(without) == "4 failed, 2 passed, 1 skipped, 1 xfailed, 1 error"
     ours = re.sub(r"(?ms)^-+ shapeguard -+\n.*?(?=^[-_=]{5,})", "", with_plugin)
-    varying = r"(?m)^shapeguard: watching.*\n|0x[0-9a-f]+|={3,}| in [\d.]+s"  # the rulers are as long as the time leaves them
+    # The rulers are as long as the time beside them leaves.
+    varying = r"(?m)^shapeguard: watching.*\n|0x[0-9a-f]+|={3,}| in [\d.]+s"
     assert re.sub(varying, "", ours) == re.sub(varying, "", without)
 
 

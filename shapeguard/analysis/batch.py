@@ -7,7 +7,8 @@ from typing import NamedTuple
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
-HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory"})
+_HANDED_ON = frozenset({"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory"})
+_MOVES = 20
 
 
 class Padding(NamedTuple):
@@ -49,11 +50,15 @@ def padding_of(run: Run, row: Row) -> Padding:
 
 def tokenizer_of(run: Run, tensor: TensorArg | None) -> Row | None:
     """The tokenizer call a batch came from, through moves between devices and dtypes."""
+    row = made_by(run, tensor)
+    return row if row is not None and row.kind == "tokenizer" else None
+
+
+def made_by(run: Run, tensor: TensorArg | None) -> Row | None:
+    """The row that made a tensor, before moves between devices and dtypes."""
     row = run.row(tensor.origin) if tensor is not None else None
-    for _ in range(20):
-        if row is None or row.kind == "tokenizer":
+    for _ in range(_MOVES):
+        if row is None or row.kind == "tokenizer" or row.op not in _HANDED_ON or not row.inputs:
             return row
-        if row.op not in HANDED_ON or not row.inputs:
-            return None
         row = run.row(row.inputs[0].origin)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
@@ -70,11 +71,8 @@ def given_unpaired(run: Run, failed: FailedOp) -> Location | None:
     before = {left[clash.left_dim], right[clash.right_dim]}
     if len(before) > 1 or before & set(clash.sizes) or 1 in before:
         return None
-    sites, theirs = (run.recording.chains[r.chain].sites for r in (row, earlier))
-    step = next((i for i, (a, b) in enumerate(zip(sites, theirs, strict=False)) if a != b), None)
-    if not step or run.chain(row)[step].function == run.chain(earlier)[min(step, len(theirs) - 1)].function:
-        return None
-    return run.location(row, step)
+    ours, theirs = callers_part(run, row, earlier), callers_part(run, earlier, row)
+    return ours if ours is not None and theirs is not None and ours.function != theirs.function else None
 
 
 @per_run

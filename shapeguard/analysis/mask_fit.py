@@ -24,7 +24,6 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 _MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condition")
 _FILLS = frozenset({"masked_fill", "masked_fill_"})
 _ADDS = frozenset({"add", "add_", "iadd"})
-
 _ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"})
 
 

@@ -11,6 +11,7 @@ from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import Row, TensorArg
 
 SOFTMAX = frozenset({"softmax", "Softmax", "log_softmax", "LogSoftmax", "gumbel_softmax", "softmin", "Softmin"})
@@ -61,10 +62,9 @@ def dim_of(run: Run, row: Row) -> int:
     built = run.row(row.owner)
     given = {**(built.args if built is not None and row.kind == "module" else {}), **row.args}
     rank = len(row.inputs[0].last)
-    for name in ("dim", "other", "arg1"):
-        value = given.get(name)
-        if type(value) is int:
-            return value % rank
+    told = _dim_told(given)
+    if told is not None:
+        return told % rank
     return 0 if rank in (0, 1, 3) else 1
 
 
@@ -81,7 +81,13 @@ def argmax_of_all(run: Run) -> Iterator[Row]:
     """An ``argmax`` over all entries of (batch, classes), one number, that is then compared with a number for each row."""
     for row in run.of_kind("op"):
         shape = row.inputs[0].last if row.inputs and row.op == "argmax" and not row.error else ()
-        if len(shape) != 2 or shape[0] < 2 or not row.outputs or row.outputs[0].last != () or dim_told(row):
+        if (
+            len(shape) != 2
+            or shape[0] < 2
+            or not row.outputs
+            or row.outputs[0].last != ()
+            or _dim_told(row.args) is not None
+        ):
             continue
         for user in users_of(run, row):
             others = [tensor.last for tensor in user.inputs if tensor.last != ()]
@@ -90,9 +96,9 @@ def argmax_of_all(run: Run) -> Iterator[Row]:
                 break
 
 
-def dim_told(row: Row) -> bool:
-    """Whether a reduction was given a dim."""
-    return any(type(row.args.get(name)) is int for name in ("dim", "other", "arg1"))
+def _dim_told(args: dict[str, FactValue]) -> int | None:
+    """The dim that an op was given, under its name or by its place."""
+    return next((value for name in ("dim", "other", "arg1") if type(value := args.get(name)) is int), None)
 
 
 def picked_apart(run: Run) -> Iterator[Wrong]:

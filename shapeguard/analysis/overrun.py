@@ -17,7 +17,6 @@ from shapeguard.values.recording import Row
 
 _FED = frozenset({"input_ids", "labels", "decoder_input_ids", "inputs_embeds", "decoder_inputs_embeds"})
 _BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
-
 _MADE_FROM_LISTS = frozenset({"tensor", "as_tensor", "LongTensor", "cat", "pad_sequence"})
 
 
@@ -30,9 +29,8 @@ class Overrun(NamedTuple):
     failed: FailedOp | None
     limit: Limit | None
     table: Hop | None  # the slice that found less than it asked for
-    capped: Location | None = (
-        None  # where a buffer's length was limited and the text's was not, or where the text was put together
-    )
+    # Where a buffer's length was limited and the text's was not, or where the text was put together.
+    capped: Location | None = None
 
 
 def overrun(run: Run) -> Overrun | None:

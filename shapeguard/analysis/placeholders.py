@@ -101,11 +101,6 @@ def tokenized(run: Run) -> Row | None:
     return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
 
 
-def behind_ids(run: Run, row: Row) -> bool:
-    """Whether a tokenizer call is known to have made the ids of the failed call: lists of ids leave no trace."""
-    return any(other.id == row.id for other in _behind(run))
-
-
 def _behind(run: Run) -> Iterator[Row]:
     call = run.failed_row("forward", "generate")
     ids = next((t for t in call.inputs if t.label in ("input_ids", "inputs")), None) if call is not None else None
@@ -141,11 +136,7 @@ def count_written(run: Run, row: Row) -> Location | None:
     texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt", "data"))]
     counts = [count for node in texts for count in _repeated(node)]
     for node in (*counts, *texts[:2]):
-        for trail in climbs(
-            run.sources,
-            sites,
-            node,
-        ):
+        for trail in climbs(run.sources, sites, node):
             last = trail.spots[-1]
             if last.kind == "constant" and any(spot.kind == "return" for spot in trail.spots):
                 continue  # a function reckoned it: none of its constants is the count

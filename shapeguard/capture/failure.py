@@ -78,6 +78,7 @@ def _frames_of(error: BaseException) -> list[tuple[FrameType, int, int]]:
     """The frames of an exception; of one that a library raised from another in its place, down to where that one began."""
     frames = list(_frames(error.__traceback__))
     cause = error.__cause__
+    # torch's own errors of shapes; of another kind, as tokenizers raise, the one that was put in its place says more.
     if not isinstance(cause, IndexError | RuntimeError):
         return frames
     inner = list(_frames(cause.__traceback__))

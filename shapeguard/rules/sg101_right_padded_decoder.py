@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import HANDED_ON, Padding, inputs_of, padding_of
+from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -96,10 +96,7 @@ def _padded_at(run: Run, padding: Padding) -> Location | None:
 
 def _by_hand(run: Run, row: Row) -> Location | None:
     """Where the program padded the rows itself, where that was seen."""
-    ids = inputs_of(row)
-    made = run.row(ids.origin) if ids is not None else None
-    while made is not None and made.op in HANDED_ON and made.inputs:
-        made = run.row(made.inputs[0].origin)
+    made = made_by(run, inputs_of(row))
     if made is not None and made.kind == "loader" and made.inputs:
         made = run.row(made.inputs[0].origin)
     return run.location(made) if made is not None and made.op in _PADDING else None

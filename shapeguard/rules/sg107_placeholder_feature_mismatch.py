@@ -42,7 +42,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import HANDED_ON, inputs_of
+from shapeguard.analysis.batch import inputs_of, made_by
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
@@ -115,10 +115,7 @@ def _location(run: Run, found: Placeholders) -> Location | None:
 def _drawn(run: Run) -> Row | None:
     """The generation that made the failed call's ids, among which it may have drawn a placeholder."""
     call = run.failed_row("forward", "generate")
-    ids = inputs_of(call) if call is not None else None
-    row = run.row(ids.origin) if ids is not None else None
-    while row is not None and row.op in HANDED_ON and row.inputs:
-        row = run.row(row.inputs[0].origin)
+    row = made_by(run, inputs_of(call)) if call is not None else None
     return row if row is not None and row.kind == "generate" else None
 
 

@@ -166,7 +166,7 @@ def _fed_again(run: Run, row: Row) -> Finding | None:
     known = row.args.get("cached already")
     if not isinstance(known, int) and not _grown(run, ids, cached, sizes[1]):
         return None
-    again = min(cached[0], cached[1]) if not isinstance(known, int) or cached[0] < cached[1] else known
+    again = known if isinstance(known, int) and cached[0] >= cached[1] else cached[0]
     return _finding(
         run,
         row,

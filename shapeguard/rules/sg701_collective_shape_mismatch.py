@@ -231,10 +231,9 @@ def _made(brought: Brought, dim: int | None) -> Location | None:
     """The line that gave this rank's tensor its size; at least that of the collective."""
     run, own = brought.run, own_operand(brought.row)
     born = birth(follow(run, own, dim)) if own is not None and dim is not None else None
+    # A rank's share of the rows is to be padded for the collective, and not taken otherwise.
     if born is not None and dim == 0 and born.row.op == "getitem" and brought.row.op in _COLLECTING:
-        return run.location(
-            brought.row
-        )  # a rank's share of the rows: it is to be padded for the collective, and not taken otherwise
+        return run.location(brought.row)
     made = run.location(born.row) if born is not None else run.birth(own.origin) if own is not None else None
     return made or run.location(brought.row)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from shapeguard.analysis.semantics import Call
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import FactValue
-from shapeguard.values.recording import FrameInfo, Row, TensorArg
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
 
 def call_of_row(row: Row, first: bool = False, built: Row | None = None) -> Call:
@@ -68,7 +70,19 @@ def call_of_frame(frame: FrameInfo) -> Call:
     args: dict[str, FactValue] = {
         value.label: value.value for value in frame.operands if value.shape is None and value.value is not None
     }
-    return Call(frame.op, tensors, args, known_values(frame))
+    index = next((v for v in frame.operands if v.label == "index" and v.shape is not None), None)
+    if frame.op in ("getitem", "setitem") and index is not None:
+        args["index"] = [f"{'mask' if index.dtype in ('bool', 'uint8') else 'index'}:{index.shape}"]
+    words = {value.label: word for value in frame.operands if (word := _literal(value)) is not None}
+    return Call(frame.op, tensors, _merge_starred({**args, **words}), known_values(frame))
+
+
+def _literal(value: NamedValue) -> str | None:
+    """The text that stands in the code itself: an equation, a mode."""
+    if value.type != "str":
+        return None
+    node = parsed_text(value.expression)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str, FactValue]:

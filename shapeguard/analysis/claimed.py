@@ -9,6 +9,7 @@ from shapeguard.analysis.overrun import overrun
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.placeholders import placeholders
 from shapeguard.analysis.ragged import ragged
+from shapeguard.analysis.refused import odd_rank
 from shapeguard.analysis.run import Run, per_run
 
 
@@ -21,5 +22,5 @@ def claimed(run: Run) -> bool:
     return (
         in_default_collate(run)
         or unbatched_call(run) is not None
-        or any(found(run) is not None for found in (overrun, ragged, placeholders, left_keys))
+        or any(found(run) is not None for found in (overrun, ragged, placeholders, left_keys, odd_rank))
     )

@@ -10,7 +10,7 @@ import msgspec
 from shapeguard.analysis.calls import call_of_frame, call_of_row, known_values
 from shapeguard.analysis.layers import with_weight
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import Call, Clash, clash, known
+from shapeguard.analysis.semantics import Call, Clash, clash, family, known
 from shapeguard.values.findings import Mismatch, OperandView
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
@@ -58,6 +58,8 @@ def failed_op(run: Run) -> FailedOp | None:
     Operands are called by their expressions in the frame where the frame tells them.
     """
     candidates = list(_candidates(run))
+    if candidates and run.failure is not None and "must be Tensor, not" in run.failure.exception.message:
+        return candidates[0]._replace(clash=None)  # no size is wrong: what was given holds tensors, and is none
     return next((found for found in candidates if found.clash is not None), candidates[0] if candidates else None)
 
 
@@ -65,6 +67,7 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
     for row in run.failed_rows:
         if row.kind in ("op", "concat", "module", "attention"):
             yield _from_row(run, row)
+    yield from (loss for frame in reversed(run.frames) if (loss := _from_loss(frame)) is not None)
     for frame in reversed(run.frames):
         if frame.op and any(value.shape is not None for value in frame.operands) and known(frame.op):
             yield _from_frame(frame)
@@ -117,6 +120,16 @@ def _from_layer(run: Run, frame: FrameInfo) -> FailedOp | None:
     operands: dict[str, NamedValue | TensorArg] = {v.expression: v for v in given}
     call = with_weight(Call(layer, [(v.expression, v.shape or ()) for v in given], dict(built.args)))
     return FailedOp(layer, call, clash(layer, call), operands, {}, None, frame) if given else None
+
+
+def _from_loss(frame: FrameInfo) -> FailedOp | None:
+    """A loss of torch's own that failed on the way to its kernel, when it broadcast what it compares."""
+    named = [value for value in frame.locals if value.expression in ("input", "target") and value.shape is not None]
+    if frame.user or family(frame.function) != "loss" or len(named) != 2:
+        return None
+    call = Call(frame.function, [(value.expression, value.shape or ()) for value in named], {})
+    operands: dict[str, NamedValue | TensorArg] = {value.expression: value for value in named}
+    return FailedOp(frame.function, call, clash(frame.function, call), operands, {}, None, frame)
 
 
 def _from_frame(frame: FrameInfo) -> FailedOp:

@@ -187,10 +187,15 @@ def _keeps(run: Run, file: str, line: int) -> bool:
     return isinstance(statement, ast.Assign) and any(isinstance(target, ast.Attribute) for target in statement.targets)
 
 
+def _refuses(kind: str) -> bool:
+    """Whether an exception of this type is a refusal of values: the validation of configs has a type of its own."""
+    return kind in ("ValueError", "AssertionError") or kind.endswith("ValidationError")
+
+
 def refused_heads(run: Run) -> tuple[int, int, Location | None] | None:
     """(width, heads, where written) of a layer or model that refused its number of heads when it was built."""
     failure, inner = run.failure, run.inner_frame
-    if failure is None or inner is None or inner.user or failure.exception.type not in ("ValueError", "AssertionError"):
+    if failure is None or inner is None or inner.user or not _refuses(failure.exception.type):
         return None
     text = failure.exception.message.lower()
     if "head" not in text or not ("divisible" in text or "multiple" in text):

@@ -38,10 +38,12 @@ def placeholders(run: Run) -> Placeholders | None:
     """The failure as a wrong number of placeholders; None where it is something else."""
     if run.failure is None:
         return None
-    return _counted(run) or _scattered(run)
+    found = counted(run) or _scattered(run)
+    # As many rows as placeholders: it is their width that does not fit.
+    return found if found is not None and found.tokens != found.features else None
 
 
-def _counted(run: Run) -> Placeholders | None:
+def counted(run: Run) -> Placeholders | None:
     """A model that counted both and refused: the counts are locals of the frame that compared them."""
     if run.failed_row("forward") is None:
         return None

@@ -1,20 +1,24 @@
-"""Images and spectrograms of a size that a transformers model refuses: its config has another."""
+"""Inputs that a transformers model refuses: images and spectrograms of another size than its config's, or of other dims."""
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import NamedTuple
 
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.loading import collated_at
-from shapeguard.analysis.placeholders import placeholders
+from shapeguard.analysis.placeholders import counted
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_statement
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import TensorArg
+from shapeguard.values.recording import FrameInfo, TensorArg
 
 # By their names the numbers of dims in which images and spectrograms come; patches that were cut already have fewer.
-_RANKS = {"pixel_values": (4, 5), "pixel_values_videos": (5,), "input_features": (3,)}
+_RANKS = {"pixel_values": (4, 5), "pixel_values_videos": (5,), "input_features": (3,), "past_values": (3,)}
+
+_DIMS = {"input_ids": 2, "decoder_input_ids": 2, "inputs_embeds": 3, "pixel_values": 4, "input_features": 3}
 
 
 class Refused(NamedTuple):
@@ -41,20 +45,85 @@ class Refused(NamedTuple):
         )
 
 
+def of_channels(found: Refused) -> bool:
+    """Whether the refused size is a number of channels: of an image they come before its sides, of a series last."""
+    rank = len(found.tensor.last)
+    return found.dim == (2 if found.tensor.label == "past_values" else rank - 3 if rank > 3 else rank)
+
+
 def refused_input(run: Run) -> Refused | None:
     """The failure as a model's refusal of an input for one of its sizes, which the refusal names beside the one it wants."""
     call = run.failed_row("forward") or run.failed_row("generate")
-    if call is None or run.failure is None or run.failure.exception.type != "ValueError" or placeholders(run):
+    if call is None or run.failure is None or run.failure.exception.type != "ValueError" or counted(run):
         return None  # the last counts features against tokens, which may be any size's number
-    said = [int(number) for number in re.findall(r"\d+", run.failure.exception.message)]
+    if odd_rank(run) is not None:
+        return None
+    said = _compared(run)
     for tensor in call.inputs if len(set(said)) == 2 else ():
         fits = len(tensor.last) in _RANKS.get(tensor.label, ())
-        if fits and len(tensor.last) > 3 and {tensor.last[-3], tensor.last[-1]} == set(said):
-            dim = len(tensor.last) - 3
-            return Refused(tensor, dim, tensor.last[dim], tensor.last[-1], tuple(follow(run, tensor, dim + 2)), True)
+        dim = max(len(tensor.last) - 3, 1)  # of channels, or of a spectrogram's bands
+        if fits and {tensor.last[dim], tensor.last[-1]} == set(said):
+            last = tuple(follow(run, tensor, len(tensor.last) - 1))
+            return Refused(tensor, dim, tensor.last[dim], tensor.last[-1], last, True)
         for dim in range(len(tensor.last) - 1, 0, -1) if fits else ():
             if tensor.last[dim] in said:
                 size = tensor.last[dim]
                 wanted = next(number for number in said if number != size)
                 return Refused(tensor, dim, size, wanted, tuple(follow(run, tensor, dim)))
     return None
+
+
+def _compared(run: Run) -> list[int]:
+    """The two numbers for whose difference the model refused: those it compared, else those that it says."""
+    frame, failure = run.inner_frame, run.failure
+    if frame is not None and "batch" in frame.expression:
+        return []  # rows of two inputs
+    seen = [v.value for v in frame.operands if type(v.value) is int] if frame is not None and frame.op == "ne" else []
+    if len(seen) == 2:
+        return seen
+    return [int(number) for number in re.findall(r"\d+", failure.exception.message)] if failure is not None else []
+
+
+def odd_rank(run: Run) -> tuple[TensorArg, int] | None:
+    """(input, dims it should have) of a model's call that failed because one of its inputs has too few or too many dims."""
+    call, frame, failure = run.failed_row("forward", "generate"), run.inner_frame, run.failure
+    if call is None or frame is None or frame.user or failure is None:
+        return None
+    for tensor in call.inputs:
+        wanted = _DIMS.get(tensor.label)
+        if wanted is not None and len(tensor.last) == 1:
+            return tensor, wanted  # nothing is taken without an axis for its rows
+        counted = frame.operands[0].value if frame.op == "ne" and "channel" in frame.expression else None
+        wrong = len(tensor.last) == 3 or (len(tensor.last) == 5 and tensor.last[1] != tensor.last[2])
+        if tensor.label == "pixel_values" and wrong and counted == tensor.last[1]:
+            return tensor, 4  # the model counts channels in the second dim, in which this one has something else
+    taken = taken_apart(frame)
+    if taken is None:
+        return None
+    names, shape = taken
+    if len(shape) == names:
+        return None
+    same = (tensor for tensor in call.inputs if tensor.last == shape)
+    # What a layer has made of an input has its dims still.
+    alike = (t for t in call.inputs if len(t.last) == len(shape) and _DIMS.get(t.label) == names)
+    given = next(same, None) or next(alike, None)
+    return (given, names) if given is not None else None
+
+
+def taken_apart(frame: FrameInfo) -> tuple[int, tuple[int, ...]] | None:
+    """(names, shape) of a frame that takes a shape apart into more or fewer names than it has dims."""
+    match parsed_statement(frame.source):
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=taken) if not any(map(_starred, names)):
+            text = ast.unparse(taken)
+        case _:
+            return None
+    for value in (*frame.operands, *frame.locals):
+        if value.expression in (text.removesuffix(".shape"), text.removesuffix(".size()")) and value.shape is not None:
+            return len(names), value.shape
+        if value.expression == text and value.shape is None and isinstance(value.value, list):
+            return len(names), tuple(int(size) for size in value.value)
+    return None
+
+
+def _starred(node: ast.expr) -> bool:
+    return isinstance(node, ast.Starred)

@@ -16,6 +16,15 @@ def parsed_text(text: str) -> ast.expr | None:
         return None
 
 
+def parsed_statement(text: str) -> ast.stmt | None:
+    """The one statement that a text is; None where it is none, or only its first line."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return None
+    return body[0] if len(body) == 1 else None
+
+
 class SourceFile:
     """One file: its lines and, where it parses, its statements."""
 

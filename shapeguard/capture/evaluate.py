@@ -88,6 +88,14 @@ class FrameValues:
                 return getattr(value, node.func.attr)(*index)
         raise CannotEval
 
+    def differ(self, node: ast.Compare) -> bool:
+        """Whether the two sides of a comparison are known to be different numbers."""
+        try:
+            left, right = self[node.left], self[node.comparators[0]]
+        except Exception:  # what is compared may be anything
+            return False
+        return type(left) is type(right) is int and left != right
+
     def arranged(self, node: ast.expr) -> Any:
         """What ``x.view(-1, x.size(-1)) / 2`` comes to, on the meta device: what follows from known tensors and numbers alone.
 
@@ -141,6 +149,8 @@ class FrameValues:
                 return getattr(self._tensor(owner), name)(*given, **named)
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if _keeps_shape(name):
                 return self._tensor(owner)
+            case ast.Call(func=callee, args=[given]):
+                return self._through_layer(self[callee], self._tensor(given))
             case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
                 left, right = self._meta(node.left), self._meta(node.right)
                 if not isinstance(left, torch.Tensor) and not isinstance(right, torch.Tensor):
@@ -148,8 +158,21 @@ class FrameValues:
                 return _ARITHMETIC[type(op)](left, right)
             case ast.UnaryOp(op=ast.USub()):
                 return -self._meta(node.operand)
+            case ast.UnaryOp(op=ast.Invert()):
+                return ~self._tensor(node.operand)
             case ast.Subscript(value=owner, slice=index):
                 return self._tensor(owner)[self._index(index)]
+        raise CannotEval
+
+    def _through_layer(self, layer: Any, given: Any) -> Any:
+        """What a layer of torch's own makes of a tensor, told by its sizes: it is not run, and nobody's hooks are."""
+        nn = self._torch.nn
+        if type(layer) is nn.Embedding:
+            return given.new_empty((*given.shape, layer.embedding_dim), dtype=layer.weight.dtype)
+        if type(layer) is nn.Linear and given.dim():
+            return given.new_empty((*given.shape[:-1], layer.out_features))
+        if type(layer) in (nn.LayerNorm, nn.Dropout, nn.Identity, nn.ReLU, nn.GELU, nn.Tanh):
+            return given
         raise CannotEval
 
     def _tensor(self, node: ast.expr) -> Any:
@@ -191,6 +214,7 @@ _POINTWISE = frozenset(
 _MOVING = frozenset(
     {"t_", "squeeze_", "unsqueeze_", "transpose_", "swapaxes_", "swapdims_", "resize_", "resize_as_", "set_"}
 )
+_CASTING = frozenset({"to", "type", "type_as", "cpu", "cuda"})  # another dtype or device, whatever they are told
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -203,7 +227,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 def _keeps_shape(name: str) -> bool:
     """Whether a method works in place and leaves the tensor's shape as it is."""
-    return name.endswith("_") and not name.startswith("_") and name not in _MOVING
+    return name in _CASTING or (name.endswith("_") and not name.startswith("_") and name not in _MOVING)
 
 
 def _is_plain(value: Any) -> bool:

@@ -16,9 +16,10 @@ from shapeguard.capture.chains import chains
 from shapeguard.capture.evaluate import FrameValues, operand_nodes, operation_name
 from shapeguard.capture.export import position
 from shapeguard.capture.failing_node import FailingNode
+from shapeguard.capture.misfits import misfits
 from shapeguard.capture.owners import layer_of
 from shapeguard.capture.recorder import Recorder
-from shapeguard.capture.signatures import known_names
+from shapeguard.capture.signatures import known_names, parameter
 from shapeguard.capture.usercode import OWN_PACKAGE, user_code
 from shapeguard.values.findings import ExceptionInfo, FactValue
 from shapeguard.values.recording import Failure, FrameInfo, NamedValue
@@ -129,6 +130,9 @@ class _FrameReader:
         if not closely:
             return FrameInfo(code.co_filename, self.line, name, user, module=self._module_path(), owner=self._owner())
         found = FailingNode(self.frame, self.offset)
+        if len(found.compared) > 1:
+            values = FrameValues(self.frame, self.torch)
+            found.node = next((node for node in found.compared if values.differ(node)), found.node)
         return FrameInfo(
             file=code.co_filename,
             line=self.line,
@@ -217,7 +221,7 @@ class _FrameReader:
             tensor_method = True
         if place.isdigit():
             index = int(place) + (1 if tensor_method and not self._is_function_call(operand) else 0)
-            return names[index].lstrip("*") if index < len(names) else place
+            return parameter(names, index, operand) or place
         return place
 
     def _is_function_call(self, operand: ast.expr) -> bool:
@@ -361,6 +365,8 @@ class _FrameReader:
             if worth or _holds_tensors(value, self.torch):
                 shown += 1
                 yield from self._values(value, name, name)
+            else:
+                yield from misfits(value)
         code = self.frame.f_code
         owner = local.get(code.co_varnames[0]) if code.co_argcount else None
         if owner is None or not hasattr(owner, "__dict__"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -99,3 +100,12 @@ def parameter_names(op: str, function: Callable[..., Any] | None = None) -> tupl
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
         )
     return ("input", "other")
+
+
+def parameter(names: tuple[str, ...], index: int, operand: ast.expr) -> str:
+    """The parameter at a place of a call; of a starred one, ``*size``, its items are told apart where there are several."""
+    if names and index >= len(names) - 1 and names[-1].startswith("*"):
+        call = getattr(operand, "parent", None)
+        last = isinstance(call, ast.Call) and bool(call.args) and call.args[-1] is operand
+        return names[-1][1:] if last and index == len(names) - 1 else f"{names[-1][1:]}[{index - len(names) + 1}]"
+    return names[index] if index < len(names) else ""

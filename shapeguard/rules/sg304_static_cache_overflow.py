@@ -59,6 +59,7 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed update of a fixed-size cache, or a write past the end of a buffer that serves as one."""
     update = failed_update(run)
     if update is None:
+        yield from _first(run)
         yield from _by_hand(run)
     if update is None or not update.is_static or len(update.past.last) != 4 or len(update.new.last) != 4:
         return
@@ -72,6 +73,27 @@ def check(run: Run) -> Iterator[Finding]:
         text = f"The cache has room for {room} positions, this request needs {needed}."
         fix = "Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."
         yield _finding(run, update, text, Mismatch("index", (needed, room), 2), fix)
+
+
+def _first(run: Run) -> Iterator[Finding]:
+    """The first update of a fixed-size cache, whose keys are laid out only then: a prompt longer than it."""
+    row = run.failed_row("cache")
+    new = next((t for t in row.inputs if t.label == "key_states" and len(t.last) == 4), None) if row else None
+    room = row.args.get("max_cache_len") if row is not None else None
+    if row is None or new is None or not isinstance(room, int) or new.last[2] <= room:
+        return
+    built = run.row(row.owner)
+    yield Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The cache has room for {room} positions, and the first {new.last[2]} come at once.",
+        location=(run.location(built) if built is not None else None) or run.location(row) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(new, "", NEW_DIMS),),
+        mismatch=Mismatch("index", (new.last[2], room), 2),
+        fix=Fix("Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."),
+    )
 
 
 def _by_hand(run: Run) -> Iterator[Finding]:

@@ -43,8 +43,10 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.climb import named_at, written_at
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
+from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import turned_query
@@ -54,6 +56,7 @@ from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG401", "mask-shape-mismatch"
+_PADDING = frozenset({"attention_mask"})
 _SCORES = ("batch", "heads", "query", "key")
 
 
@@ -64,8 +67,35 @@ def check(run: Run) -> Iterator[Finding]:
     for bad in failed_masks(run):
         yield _finding(run, bad)
         return
+    short = _of_other_size(run)
+    if short is not None:
+        yield short
+        return
     yield from once(_finding(run, bad) for bad in laid_masks(run))
     yield from once(_other_length(run, *found) for found in _other_lengths(run))
+
+
+def _of_other_size(run: Run) -> Finding | None:
+    """A model's call whose mask (batch, seq) met its ids inside, in whatever op that model compares them, and has another size."""
+    failed = failed_op(run)
+    odd = odd_input(run, failed.clash.sizes, _PADDING) if failed is not None and failed.clash is not None else None
+    call = run.failed_row("forward")
+    if failed is None or odd is None or call is None or (odd.dim == 1 and given_cache(call) is not None):
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{odd.told}; inside, `{failed.op}` has both.",
+        location=odd.location or run.location(call),
+        failed_at=run.failed_at,
+        operands=(run.tensor(odd.leading, "", ("batch", "seq")), run.tensor(odd.odd, "", ("batch", "seq"))),
+        mismatch=Mismatch("dim", odd.sizes, odd.dim),
+        lineage=odd.lineage,
+        fix=Fix(
+            "Make the mask with the ids, by one call of the tokenizer; what is put in front, behind or away belongs into both."
+        ),
+    )
 
 
 def _other_lengths(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:

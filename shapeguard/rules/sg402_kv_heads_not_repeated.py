@@ -46,6 +46,7 @@ from shapeguard.analysis.layout import split_off
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, TensorArg
 
@@ -60,6 +61,15 @@ def check(run: Run) -> Iterator[Finding]:
         return
     found = failed.clash
     many, few = max(found.sizes), min(found.sizes)
+    if (
+        failed.op in _KERNELS
+        and found.role == "head"
+        and few > 1
+        and many % few
+        and (odd := _undivided(run, failed, many, few))
+    ):
+        yield odd
+        return
     if found.kind != "dim" or few < 1 or many == few or many % few or not _is_heads(run, failed, found):
         return
     wrong = _wrong_repeat(run, failed, many // few)
@@ -83,6 +93,24 @@ def check(run: Run) -> Iterator[Finding]:
             f"Repeat keys and values {many // few} times along their heads before they meet the queries: "
             f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
         ),
+    )
+
+
+def _undivided(run: Run, failed: FailedOp, many: int, few: int) -> Finding | None:
+    """A transformers model that was configured with key/value heads among which its query heads cannot be shared out."""
+    grouped = [config for config in configs(run) if (query_heads(config), kv_heads(config)) == (many, few)]
+    if run.failed_row("forward") is None or not grouped:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{many} query heads cannot be shared out among {few} key/value heads: {many} does not divide by {few}.",
+        location=setting_written(run, grouped[-1], ("num_key_value_heads",)) or run.location(grouped[-1]),
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("divides", (many, few)),
+        fix=Fix("Choose `num_key_value_heads` so that it divides `num_attention_heads`."),
     )
 
 

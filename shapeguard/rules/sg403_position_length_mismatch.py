@@ -59,7 +59,7 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
-from shapeguard.analysis.refused import Refused, refused_input
+from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
@@ -82,6 +82,10 @@ def check(run: Run) -> Iterator[Finding]:
         if not told and (found := _ids_against_positions(run, row)) is not None:
             told = True
             yield found
+    rows = None if told else _of_other_rows(run)
+    if rows is not None:
+        told = True
+        yield rows
     for found_again in restarted(run):
         if not told:
             told = True
@@ -90,11 +94,12 @@ def check(run: Run) -> Iterator[Finding]:
         told = True
         yield counted
     image = refused_input(run)
-    if not told and image is not None and (len(image.tensor.last) < 4 or image.dim > 1):
+    bands = image is not None and (image.channels_last or of_channels(image))
+    if not told and image is not None and not bands:
         yield _refused(run, image)
         return
     failed = failed_op(run)
-    if not told and failed is not None and (table := _table(run, failed)) is not None:
+    if not told and failed is not None and odd_rank(run) is None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
 
 
@@ -165,6 +170,25 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
         steps(run, hops),
         "Make the positions from the ids that go in: `torch.arange(input_ids.size(1))`.",
         failed,
+    )
+
+
+def _of_other_rows(run: Run) -> Finding | None:
+    """A failed model call whose position ids (batch, seq) are for another number of rows than its ids."""
+    failed = failed_op(run)
+    clash = failed.clash if failed is not None else None
+    odd = odd_input(run, clash.sizes, frozenset({"position_ids"})) if clash is not None else None
+    if odd is None or odd.dim != 0:
+        return None
+    return _finding(
+        run,
+        f"{odd.told}.",
+        odd.location or run.failed_at,
+        (run.tensor(odd.leading), run.tensor(odd.odd, "", ("batch", "seq"))),
+        Mismatch("dim", odd.sizes, 0),
+        odd.lineage,
+        "Give one row of positions for all, or one for each row of the ids.",
+        True,
     )
 
 

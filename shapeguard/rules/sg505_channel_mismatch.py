@@ -40,7 +40,7 @@ from shapeguard.analysis.causes import cause
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.leftover import leftover
 from shapeguard.analysis.lineage import steps
-from shapeguard.analysis.refused import Refused, refused_input
+from shapeguard.analysis.refused import Refused, of_channels, refused_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import sides
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
@@ -97,7 +97,11 @@ def _refused_channels(run: Run, image: Refused) -> Finding:
         mismatch=Mismatch("dim", (image.size, image.wanted), image.dim),
         lineage=steps(run, list(image.hops)),
         fix=Fix(
-            "Put the channels first: `image.permute(2, 0, 1)`, (channels, height, width)."
+            (
+                "Put the channels first: `image.permute(2, 0, 1)`, (channels, height, width)."
+                if len(image.tensor.last) > 3
+                else "Turn them: `features.transpose(1, 2)`, (batch, bands, frames)."
+            )
             if image.channels_last
             else "Give the images the channels the model was built for (dimension 1), or set `num_channels` in its config."
         ),
@@ -123,7 +127,7 @@ def check(run: Run) -> Iterator[Finding]:
         yield refused
         return
     image = refused_input(run)
-    if image is not None and image.dim == len(image.tensor.last) - 3:
+    if image is not None and (image.channels_last or of_channels(image)):
         yield _refused_channels(run, image)
         return
     crash = crash_of(run)

@@ -44,6 +44,7 @@ from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import Unpacked, bare_squeeze, handed_in, rank_changes, unpacked_sizes
+from shapeguard.analysis.refused import odd_rank
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -58,6 +59,9 @@ def check(run: Run) -> Iterator[Finding]:
     extra = _extra_axis(run)
     if extra is not None:
         yield extra
+        return
+    if (odd := odd_rank(run)) is not None:
+        yield _of_model(run, *odd)
         return
     if (unpacked := unpacked_sizes(run)) is not None:
         yield _unpacked(run, unpacked)
@@ -81,6 +85,41 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+_AXES = {
+    "input_ids": ("batch", "seq"),
+    "decoder_input_ids": ("batch", "seq"),
+    "inputs_embeds": ("batch", "seq", "hidden"),
+    "pixel_values": ("batch", "channels", "height", "width"),
+    "input_features": ("batch", "bands", "frames"),
+}
+
+
+def _of_model(run: Run, given: TensorArg, wanted: int) -> Finding:
+    """A model's input with fewer or more dims than the model takes apart."""
+    axes = _AXES.get(given.label, ())
+    taken = f"({', '.join(axes)})" if len(axes) == wanted else f"{wanted} dims"
+    changed = rank_changes(run, given)
+    frame = run.user_frame
+    named = next((v for v in frame.operands if v.shape == given.last), None) if frame is not None else None
+    handed = handed_in(run, frame, named.expression) if frame is not None and named is not None else None
+    fewer = len(given.last) < wanted
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The model takes `{given.label}` as {taken} and is given {format_shape(given.last)}.",
+        location=(run.location(changed[-1].row) if changed else None) or handed or here(run),
+        failed_at=run.failed_at,
+        operands=(run.tensor(given),),
+        mismatch=Mismatch("rank", (len(given.last), wanted)),
+        fix=Fix(
+            "Put the single sample into a batch of one: `.unsqueeze(0)`, or keep the batch where it was taken off."
+            if fewer
+            else "Drop the axis that is one too many (`.squeeze(1)`), or merge it into the batch (`.flatten(0, 1)`)."
+        ),
+    )
 
 
 def _unpacked(run: Run, found: Unpacked) -> Finding:

@@ -53,6 +53,7 @@ from shapeguard.values.findings import Finding, Location
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG601", "loss-target-mismatch"
+_PAIRED = frozenset({"pixel_values", "input_features", "input_values"})
 _TARGETS = frozenset({"labels", "decoder_input_ids"})
 
 
@@ -72,6 +73,9 @@ def check(run: Run) -> Iterator[Finding]:
     odd = odd_input(run, crash.clash.sizes, _TARGETS) if crash.family in ("loss", "attention") else None
     if odd is not None:
         yield _given_apart(run, crash, odd)
+        return
+    if (unpaired := _unpaired(run, crash)) is not None:
+        yield _given_apart(run, crash, unpaired)
         return
     if crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return
@@ -110,6 +114,14 @@ def _answers_rows(run: Run, crash: Crash) -> Finding | None:
         "Use the class with a head for tokens (`...ForTokenClassification`), or one label a row.",
         location=run.location(built),
     )  # fmt: skip
+
+
+def _unpaired(run: Run, crash: Crash) -> OddInput | None:
+    """Texts and images of which there is not one for each: a contrastive loss numbers the ones and looks among the others."""
+    index, size = crash.clash.sizes
+    if crash.family != "loss" or crash.clash.kind != "index":
+        return None
+    return odd_input(run, (index + 1, size), _PAIRED)
 
 
 def _given_apart(run: Run, crash: Crash, found: OddInput) -> Finding:

@@ -45,9 +45,10 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written, written_trails
-from shapeguard.rules.clash_finding import clash_finding, operands_text
+from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo, Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG603", "state-dict-mismatch"
 _OPTIMIZER = re.compile(r"torch[/\\]optim[/\\]")
@@ -63,13 +64,45 @@ def check(run: Run) -> Iterator[Finding]:
         yield moments
         return
     frame = run.inner_frame
+    if (published := _published(run)) is not None:
+        yield published
+        return
     if frame is None or run.failure is None or "load_state_dict" not in frame.function:
         return
     found = [
-        (name, _shape(saved), _shape(here)) for name, saved, here in _MISFIT.findall(run.failure.exception.message)
+        (name, _shape(saved), _shape(model)) for name, saved, model in _MISFIT.findall(run.failure.exception.message)
     ]
     if found:
         yield _finding(run, found)
+
+
+def _published(run: Run) -> Finding | None:
+    """A ``from_pretrained`` that found parameters of other shapes than the model's which it was told to build."""
+    told = run.inner_frame.locals if run.inner_frame is not None and not run.inner_frame.user else ()
+    saved = {value.expression: value.shape or () for value in told if value.label == "saved"}
+    built = {value.expression: value.shape or () for value in told if value.label == "built"}
+    found = [(name, saved[name], built[name]) for name in saved if name in built and saved[name] != built[name]]
+    if not found:
+        return None
+    name, ours, theirs = found[0]
+    dim = next((d for d, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+    sizes = (ours[dim], theirs[dim]) if dim is not None and len(ours) == len(theirs) else (len(ours), len(theirs))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{name}`{more}: the checkpoint has {format_shape(ours)}, and the model that this call builds {format_shape(theirs)}.",
+        location=here(run),
+        failed_at=run.failed_at,
+        operands=(OperandView("checkpoint", name, ours), OperandView("model", name, theirs)),
+        mismatch=Mismatch("dim" if len(ours) == len(theirs) else "rank", sizes, dim),
+        fix=Fix(
+            "Where this is a head that is trained anew, pass `ignore_mismatched_sizes=True`; else build the model with the "
+            "checkpoint's sizes: leave the setting that differs out of the call or the config (`num_labels`, `id2label`, "
+            "`vocab_size`, `image_size`), and resize afterwards."
+        ),
+    )
 
 
 def _stale_moments(run: Run) -> Finding | None:
@@ -104,9 +137,9 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> Finding:
-    name, saved, here = found[0]
-    dim = next((d for d, (a, b) in enumerate(zip(saved, here, strict=False)) if a != b), None)
-    sizes = (saved[dim], here[dim]) if dim is not None else (len(saved), len(here))
+    name, saved, built = found[0]
+    dim = next((d for d, (a, b) in enumerate(zip(saved, built, strict=False)) if a != b), None)
+    sizes = (saved[dim], built[dim]) if dim is not None else (len(saved), len(built))
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
     user: FrameInfo | None = run.user_frame
     return Finding(
@@ -115,15 +148,15 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         Severity.ERROR,
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
-        location=_computed_at(run, here, sizes[1])
+        location=_computed_at(run, built, sizes[1])
         or (
-            _told_at(run, here, sizes[1])
+            _told_at(run, built, sizes[1])
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1
             else None
         )
         or (run.statement_of(user) if user is not None else None),
         failed_at=run.failed_at,
-        operands=(OperandView("checkpoint", name, saved), OperandView("model", name, here)),
+        operands=(OperandView("checkpoint", name, saved), OperandView("model", name, built)),
         mismatch=Mismatch("dim" if dim is not None else "rank", sizes, dim),
         fix=Fix(
             "Build the model with the checkpoint's sizes, or leave the tensors that differ out of what is loaded "

@@ -19,7 +19,7 @@ def einsum(call: Bound) -> Axes:
     for subscripts, operand in zip(inputs, operands, strict=True):
         letters, hidden = _spread(subscripts, operand)
         ellipses.append(hidden)
-        _take_sizes(letters, sizes)
+        _take_sizes(letters, sizes, output)
     return _write(output, sizes, broadcast(ellipses))
 
 
@@ -50,11 +50,11 @@ def _spread(subscripts: str, operand: Operand) -> tuple[list[tuple[str, Axis]], 
     return pairs, axes[len(before) : end]
 
 
-def _take_sizes(letters: list[tuple[str, Axis]], sizes: dict[str, Axis]) -> None:
+def _take_sizes(letters: list[tuple[str, Axis]], sizes: dict[str, Axis], output: str) -> None:
     own: dict[str, Axis] = {}
     for letter, axis in letters:
         if letter in own and own[letter].size != axis.size:
-            _refuse(letter, own[letter], axis)
+            _refuse(letter, own[letter], axis, output)
         own[letter] = Axis(axis.size, own[letter].sources + axis.sources) if letter in own else axis
     for letter, axis in own.items():
         seen = sizes.get(letter)
@@ -63,11 +63,12 @@ def _take_sizes(letters: list[tuple[str, Axis]], sizes: dict[str, Axis]) -> None
         elif axis.size == seen.size:
             sizes[letter] = Axis(axis.size, seen.sources + axis.sources)
         elif axis.size != 1:
-            _refuse(letter, seen, axis)
+            _refuse(letter, seen, axis, output)
 
 
-def _refuse(letter: str, left: Axis, right: Axis) -> None:
-    refuse("dim", left.side, right.side, f"subscript {letter}: {left.size} against {right.size}", role=letter)
+def _refuse(letter: str, left: Axis, right: Axis, output: str) -> None:
+    role = letter if letter in output else "inner"  # what is summed over is the inner size of a product
+    refuse("dim", left.side, right.side, f"subscript {letter}: {left.size} against {right.size}", role=role)
 
 
 def _write(output: str, sizes: dict[str, Axis], hidden: Axes) -> Axes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from math import prod
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
@@ -63,12 +64,50 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
     return []
 
 
+_PIECES = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk"})
+
+
 class Unpacked(NamedTuple):
     """A tensor whose shape, or which itself, was taken apart into another number of names: (names, dims or rows)."""
 
     value: NamedValue
     of_shape: bool
     sizes: tuple[int, int]
+
+
+def asked_for_one(run: Run) -> NamedValue | None:
+    """The tensor of several entries that was asked for one number, or whether it is true."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None:
+        return None
+    message = failure.exception.message
+    if "cannot be converted to Scalar" not in message and "Boolean value of Tensor with more than one" not in message:
+        return None
+    several = [value for value in frame.operands if value.shape is not None and prod(value.shape) > 1]
+    statement = run.sources[frame.file].statement(frame.line)
+    text = ast.unparse(statement) if statement is not None else ""
+    named = [v for v in frame.locals if v.shape is not None and prod(v.shape) > 1 and v.expression in text]
+    return next(iter(several or named), None)
+
+
+def unpacked_result(run: Run) -> tuple[str, int, int] | None:
+    """(call, names, results) of a call whose pieces were taken apart into more or fewer names than there are."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
+        return None
+    match run.sources[frame.file].statement(frame.line):
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Call() as call) if not any(
+            isinstance(n, ast.Starred) for n in names
+        ):
+            text = ast.unparse(call)
+        case _:
+            return None
+    for row in reversed(run.rows):
+        place = run.location(row)
+        if row.error or row.op not in _PIECES or place is None or (place.file, place.line) != (frame.file, frame.line):
+            continue
+        return (text, len(names), len(row.outputs)) if len(row.outputs) != len(names) else None
+    return None
 
 
 def unpacked_sizes(run: Run) -> Unpacked | None:

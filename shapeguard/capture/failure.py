@@ -185,8 +185,8 @@ class _FrameReader:
             node = node.value
         op = operation_name(node)
         names = known_names(op)
-        if op == "embedding" and self.frame.f_code.co_filename.endswith(_FUNCTIONAL):
-            names = ("weight", "input")  # torch.embedding takes them the other way round than F.embedding
+        if op in ("embedding", "embedding_bag") and self.frame.f_code.co_filename.endswith(_FUNCTIONAL):
+            names = ("weight", "input", "offsets")  # torch's own take them the other way round than those of F
         values = FrameValues(self.frame, self.torch)
         results = self._recorded_results()
         method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)

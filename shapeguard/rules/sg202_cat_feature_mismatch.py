@@ -41,6 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.concat import failed_concat, is_batch_dim, joins_wrong_dim, odd_one
+from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding
 from shapeguard.values.findings import Finding
@@ -50,6 +51,9 @@ CODE, NAME = "SG202", "cat-feature-mismatch"
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands disagree in a feature, space or time dimension."""
+    if (padded := _padded_together(run)) is not None:
+        yield padded
+        return
     concat = failed_concat(run)
     if concat is None or concat.clash.kind != "dim" or is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
@@ -59,4 +63,17 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}.",
         odd_one(run, concat),
         f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.",
+    )  # fmt: skip
+
+
+def _padded_together(run: Run) -> Finding | None:
+    """Sequences that are padded to one length, and whose features differ."""
+    crash = crash_of(run)
+    if crash is None or crash.family != "collate" or crash.failed.op != "pad_sequence" or crash.clash.kind != "dim":
+        return None
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`pad_sequence` brings lengths together and nothing else: {both_sizes(crash.clash)} in dim {crash.clash.dim}.",
+        crash.suspect,
+        f"Bring dim {crash.clash.dim} to one size where the odd sequence is made.",
     )  # fmt: skip

@@ -61,9 +61,11 @@ def check(run: Run) -> Iterator[Finding]:
     line = _departed(run, concat) or _against_others(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
+    alike = len({len(shape) for shape in concat.shapes}) == 1
     yield clash_finding(
         run, concat.failed, CODE, NAME,
-        f"`{concat.failed.op}` is given operands of {ranks} dimensions.",
+        f"`{concat.failed.op}`: {concat.clash.text}; there is no such dim."
+        if alike else f"`{concat.failed.op}` is given operands of {ranks} dimensions.",
         odd_one(run, concat),
         "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
         location=line or here(run),

@@ -48,13 +48,15 @@ from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, oper
 from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG501", "matmul-inner-mismatch"
+# What these multiply inside, told by the family of the op and what the clashing dim is to it.
+_MULTIPLIED = frozenset({("rnn", "feature"), ("multihead", "feature"), ("attention", "head_dim")})
 
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed linear layer or matrix product whose inner sizes differ."""
     crash = crash_of(run)
-    recurrent = crash is not None and crash.family == "rnn" and crash.clash.role == "feature"
-    if crash is None or crash.clash.kind != "dim" or not (crash.clash.role == "inner" or recurrent):
+    told = (crash.family, crash.clash.role) if crash is not None else ("", "")
+    if crash is None or crash.clash.kind != "dim" or not (crash.clash.role == "inner" or told in _MULTIPLIED):
         return
     if joined_elsewhere(run, crash) is not None:
         return

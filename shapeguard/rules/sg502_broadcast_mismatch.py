@@ -37,16 +37,22 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.clipped import Clipped, clipped
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG502", "broadcast-mismatch"
+# What these read side by side, told by the family of the op and what the clashing dim is to it.
+_TOGETHER = frozenset(
+    {("multihead", "batch"), ("multihead", "length"), ("attention", "batch"), ("attention", "length"), ("index", "length"),
+     ("permute", "length"), ("pool", "batch"), ("pool", "coordinates")}
+)  # fmt: skip
 _FIX = (
     "Make the odd operand with the size of the other, where it is made; cutting or repeating it here hides the mistake."
 )
@@ -58,11 +64,16 @@ _FIX_SHORTCUT = (
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed elementwise operation, or a batch dimension of a product, whose sizes neither agree nor are 1."""
+    refused = refused_value(run)
+    if refused is not None and refused.of_shape:
+        yield _of_distribution(run, refused)
+        return
     crash = crash_of(run)
     if crash is None or crash.frozen is not None or crash.clash.kind != "dim":
         return
     batched = crash.family in ("matmul", "einsum") and crash.clash.role != "inner"
-    if crash.family not in ("broadcast", "subscript") and not batched:
+    together = (crash.family, crash.clash.role) in _TOGETHER
+    if crash.family not in ("broadcast", "subscript") and not batched and not together:
         return
     if kept_operand(run, crash.failed) is not None:
         return
@@ -89,6 +100,21 @@ def check(run: Run) -> Iterator[Finding]:
         _FIX_SHORTCUT if shortcut is not None else _FIX,
         location=shortcut,
     )  # fmt: skip
+
+
+def _of_distribution(run: Run, found: RefusedValue) -> Finding:
+    own, other = found.sizes
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The distribution has {other} in the dim in which the value {format_shape(found.value.shape or ())} has {own}.",
+        location=here(run),
+        failed_at=run.failed_at,
+        operands=(run.operand(found.value),),
+        mismatch=Mismatch("dim", found.sizes, found.dim),
+        fix=Fix("Give one value for each row of what the distribution was made of, (batch,) or (samples, batch)."),
+    )
 
 
 def _odd(run: Run, crash: Crash, found: OddInput) -> Finding:

@@ -53,8 +53,24 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None:
         yield from _memory(run)
+    elif crash.clash.kind == "count" and crash.family in ("split", "broadcast"):
+        yield _counted(run, crash)
     elif crash.frozen is None and crash.family == "reshape" and frozen_batch(run, crash.failed) is None:
         yield _strides(run, crash.failed, crash.suspect) if crash.clash.kind == "count" else _elements(run, crash)
+
+
+def _counted(run: Run, crash: Crash) -> Finding:
+    """Pieces that do not add up to what is split, or entries that are not as many as the places they are written to."""
+    pieces = crash.family == "split"
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}`: {crash.clash.text}.",
+        crash.suspect,
+        "Let the sizes of the pieces add up to the dim: compute the last one from the others, or give one size for all."
+        if pieces
+        else "Write as many entries as the mask has true places: make both from one selection.",
+        location=here(run) if pieces else None,
+    )  # fmt: skip
 
 
 def _memory(run: Run) -> Iterator[Finding]:

@@ -36,18 +36,23 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.run import Run
-from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding, Location, Mismatch
+from shapeguard.rules.clash_finding import clash_finding, here
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
 CODE, NAME = "SG504", "index-out-of-range"
 
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed lookup whose index is known to lie outside."""
+    refused = refused_value(run)
+    if refused is not None and not refused.of_shape:
+        yield _no_outcome(run, refused)
+        return
     crash = crash_of(run)
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
@@ -66,6 +71,22 @@ def check(run: Run) -> Iterator[Finding]:
         if "mbedding" in crash.failed.op and index == size
         else None,
     )  # fmt: skip
+
+
+def _no_outcome(run: Run, found: RefusedValue) -> Finding:
+    number, outcomes = found.sizes
+    made = run.birth(found.value.origin)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The distribution has outcomes 0 to {outcomes - 1} and is asked about {number}.",
+        location=made or here(run),
+        failed_at=run.failed_at,
+        operands=(run.operand(found.value),),
+        mismatch=Mismatch("index", (number, outcomes)),
+        fix=Fix("Make the head with as many outputs as there are actions, or number the actions from 0."),
+    )
 
 
 def _counted(run: Run, crash: Crash) -> Location | None:

@@ -135,7 +135,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _single_value(run, crash)
     if (
         crash is None
-        or crash.family not in ("conv", "norm")
+        or crash.family not in ("conv", "norm", "pool")
+        or (crash.family == "pool" and crash.clash.role not in ("channel", "length"))
         or crash.clash.kind not in ("dim", "divides")
         or lacks_channel(crash)
     ):

@@ -36,6 +36,7 @@ values.gather(1, actions.unsqueeze(1))
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
@@ -43,12 +44,20 @@ from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.ranks import Unpacked, bare_squeeze, handed_in, rank_changes, unpacked_sizes
+from shapeguard.analysis.ranks import (
+    Unpacked,
+    asked_for_one,
+    bare_squeeze,
+    handed_in,
+    rank_changes,
+    unpacked_result,
+    unpacked_sizes,
+)
 from shapeguard.analysis.refused import odd_rank
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
-from shapeguard.values.recording import Row, TensorArg
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG506", "rank-mismatch"
@@ -65,6 +74,12 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if (unpacked := unpacked_sizes(run)) is not None:
         yield _unpacked(run, unpacked)
+        return
+    if (several := asked_for_one(run)) is not None:
+        yield _of_several(run, several)
+        return
+    if (pieces := unpacked_result(run)) is not None:
+        yield _pieces(run, *pieces)
         return
     if (alone := unbatched_call(run)) is not None:
         yield _unbatched(run, *alone)
@@ -144,6 +159,39 @@ def _unpacked(run: Run, found: Unpacked) -> Finding:
             if found.of_shape
             else "Lay it out so that its first dim is what is taken apart: a transposed one wants `.t()`."
         ),
+    )
+
+
+def _of_several(run: Run, value: NamedValue) -> Finding:
+    """A tensor of several entries where one is wanted."""
+    shape = value.shape or ()
+    changed = rank_changes(run, value)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{value.expression}` {format_shape(shape)} has {prod(shape)} entries, and this line wants one number of it.",
+        location=run.location(changed[-1].row) if changed else here(run),
+        failed_at=run.failed_at,
+        operands=(run.operand(value),),
+        mismatch=Mismatch("count", (prod(shape), 1)),
+        fix=Fix(
+            "Reduce it first: `.mean()` or `.sum()` for a number, `.any()` or `.all()` for a decision; of a list take each entry."
+        ),
+    )
+
+
+def _pieces(run: Run, call: str, names: int, results: int) -> Finding:
+    """A tensor that was cut into more or fewer pieces than are named."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{call}` gives {results} pieces, and they are taken apart into {names} names.",
+        location=here(run),
+        failed_at=run.failed_at,
+        mismatch=Mismatch("count", (names, results)),
+        fix=Fix("Cut into as many pieces as are named; `chunk` gives fewer than asked for where the dim has fewer."),
     )
 
 

@@ -62,6 +62,9 @@ def check(run: Run) -> Iterator[Finding]:
     if kept is not None:
         yield _kept(run, crash, kept)
         return
+    if crash.family == "rnn" and crash.clash.role == "layer":
+        yield _layers(run, crash)
+        return
     wrong = frozen_batch(run, crash.failed) if crash.family == "reshape" else None
     state = crash.family == "rnn" and crash.clash.role == "batch"
     if crash.frozen is None and wrong is None and not state:
@@ -78,6 +81,17 @@ def check(run: Run) -> Iterator[Finding]:
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
         location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
+    )  # fmt: skip
+
+
+def _layers(run: Run, crash: Crash) -> Finding:
+    """A state for another number of layers, or of directions, than the recurrent layer has."""
+    wanted, got = crash.clash.sizes
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` has {wanted} layers (each direction counts), and its state is made for {got}.",
+        crash.suspect,
+        f"Make the state for all of them: (num_layers * directions, batch, hidden), here ({wanted}, ...).",
     )  # fmt: skip
 
 

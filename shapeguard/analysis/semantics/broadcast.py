@@ -21,7 +21,7 @@ add sub subtract mul multiply div divide true_divide floor_divide remainder fmod
 fmin atan2 arctan2 hypot logaddexp logaddexp2 xlogy copysign nextafter ldexp heaviside gcd lcm
 eq ne lt le gt ge not_equal less less_equal greater greater_equal isclose allclose
 logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor lshift rshift bitwise_left_shift
-bitwise_right_shift lerp addcmul addcdiv clamp clip clamp_min clamp_max masked_fill
+bitwise_right_shift lerp addcmul addcdiv clamp clip clamp_min clamp_max masked_fill linalg_cross cross
 """
 
 

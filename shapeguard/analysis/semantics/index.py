@@ -167,6 +167,16 @@ def one_hot(call: Bound) -> Axes | None:
     return [*given.axes, Axis(classes)]
 
 
+@register("multinomial", params="input num_samples= replacement=")
+def multinomial(call: Bound) -> Axes:
+    """Without replacement no more can be drawn than there are."""
+    given, drawn = call.tensor("input"), call.number("num_samples")
+    if not call.flag("replacement") and drawn > given.shape[-1]:
+        text = f"{drawn} are drawn without replacement from {given.shape[-1]}"
+        refuse("index", Side("num_samples", None, drawn), given.side(-1), text)
+    return [*given.axes[:-1], Axis(drawn)]
+
+
 @register("take", params="input index")
 def take(call: Bound) -> Axes:
     given, index = call.tensor("input"), call.tensor("index")

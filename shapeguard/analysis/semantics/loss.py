@@ -129,6 +129,25 @@ def margin_ranking(call: Bound) -> Axes:
     return _reduced(call, broadcast([one.axes, other.axes, target.axes], _ROLES))
 
 
+@register("hinge_embedding_loss", "HingeEmbeddingLoss", params="input target")
+@register("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss", params="input target")
+def alike(call: Bound) -> Axes:
+    return _reduced(call, broadcast([call.tensor("input").axes, call.tensor("target").axes], _ROLES))
+
+
+@register("cosine_embedding_loss", "CosineEmbeddingLoss", params="input1 input2 target reduction=")
+def cosine_embedding(call: Bound) -> Axes:
+    """Two rows of features (batch, features) and one answer for each pair (batch,)."""
+    one, other, target = (call.tensor(name) for name in ("input1", "input2", "target"))
+    pairs = broadcast([one.axes, other.axes], _ROLES)
+    return _reduced(call, broadcast([pairs[:-1], target.axes], _ROLES))
+
+
+@register("pairwise_distance", "PairwiseDistance", params="x1 x2")
+def pairwise_distance(call: Bound) -> Axes:
+    return broadcast([operand.axes for operand in call.all[:2]], _ROLES)[:-1]
+
+
 @register("multi_margin_loss", "MultiMarginLoss", params="input target")
 def multi_margin(call: Bound) -> Axes:
     given, target = call.tensor("input"), call.tensor("target")
@@ -151,6 +170,9 @@ def ctc(call: Bound) -> Axes:
             must_equal(scores.side(1), lengths.side(0) if lengths.rank else Side(lengths.label, None, 1), "batch", 1)
     if targets.rank == 2:
         must_equal(scores.side(1), targets.side(0), "batch", 1)
+    longest = call.value("index_max")
+    if longest is not None and longest > scores.shape[0]:
+        refuse("index", Side("input_lengths", None, longest), scores.side(0), role="length")
     return _reduced(call, [scores.axes[1]])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from shapeguard.analysis.semantics.axes import (
     Axes,
     Axis,
@@ -131,6 +133,22 @@ def cdist(call: Bound) -> Axes:
         at_least_rank(operand, 2)
     must_equal(one.side(-1), other.side(-1), "feature")
     return [*broadcast([one.axes[:-2], other.axes[:-2]], ["batch"]), one.axes[-2], other.axes[-2]]
+
+
+@register("linalg_solve", "solve", params="input other")
+def solve(call: Bound) -> Axes:
+    """A (..., n, n) and B (..., n, k), or (n,), of A X = B."""
+    left, right = call.tensor("input"), call.tensor("other")
+    at_least_rank(left, 2)
+    must_equal(left.side(-1), right.side(-2 if right.rank > 1 else 0), "inner")
+    return right.axes
+
+
+@register("linalg_multi_dot", "multi_dot", params="*tensors")
+def multi_dot(call: Bound) -> Axes:
+    for left, right in pairwise(call.all):
+        must_equal(left.side(-1), right.side(0), "inner")
+    return [*call.all[0].axes[:-1], *call.all[-1].axes[1:]]
 
 
 @register("tensordot", params="input other dims=")

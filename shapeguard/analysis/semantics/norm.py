@@ -68,6 +68,27 @@ def instance_norm(call: Bound) -> Axes:
     return given.axes
 
 
+@register("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", params="input num_features= affine= weight bias")
+def instance_norm_layer(call: Bound) -> Axes:
+    """Its number of features counts only where it has weights for them."""
+    given = call.tensor("input")
+    at_least_rank(given, 2)
+    if call.flag("affine"):
+        channels = given.rank - (2 if call.name.endswith("1d") else 3 if call.name.endswith("2d") else 4)
+        must_equal(Side("num_features", None, call.number("num_features")), given.side(channels), "channel", channels)
+    return given.axes
+
+
+@register("prelu", "PReLU", params="input weight num_parameters=")
+def prelu(call: Bound) -> Axes:
+    """One slope for all, or one for each channel (dim 1)."""
+    given, weight = call.tensor("input"), call.find("weight")
+    slopes = weight.side(0) if weight is not None else Side("num_parameters", None, call.number("num_parameters", 1))
+    if slopes.size > 1 and given.rank > 1:
+        must_equal(slopes, given.side(1), "channel", 1)
+    return given.axes
+
+
 @register("group_norm", "GroupNorm", params="input num_groups= weight bias")
 def group_norm(call: Bound) -> Axes:
     given = call.tensor("input")

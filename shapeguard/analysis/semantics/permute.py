@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, UnknownCallError, at_least_rank, product, refuse, wrap
+from shapeguard.analysis.semantics.axes import (
+    Axes,
+    Axis,
+    Side,
+    UnknownCallError,
+    at_least_rank,
+    must_equal,
+    product,
+    refuse,
+    wrap,
+)
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -20,7 +30,11 @@ def repeat(call: Bound) -> Axes:
 
 @register("repeat_interleave", params="input repeats= dim=")
 def repeat_interleave(call: Bound) -> Axes:
-    given, times = call.tensor("input"), call.number("repeats")
+    given, counts = call.tensor("input"), call.find("repeats")
+    if counts is not None and counts.rank == 1 and counts.shape[0] > 1:
+        along = given.side(wrap(call.number("dim"), given.rank, given.label)) if call.has("dim") else None
+        must_equal(along or Side(given.label, 0, product(given.shape)), counts.side(0), "length")
+    times = call.number("repeats")
     if not call.has("dim"):
         sources = tuple(source for axis in given.axes for source in axis.sources)
         return [Axis(product(given.shape) * times, sources)]

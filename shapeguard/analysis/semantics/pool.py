@@ -11,6 +11,7 @@ from shapeguard.analysis.semantics.axes import (
     UnknownCallError,
     at_least_rank,
     must_divide,
+    must_equal,
     must_have_rank,
     refuse,
 )
@@ -103,6 +104,10 @@ def pad(call: Bound) -> Axes:
         cut = -min(before, 0) - min(after, 0)
         if cut > axis.size or axis.size + before + after < 0:
             refuse("dim", Side("pad", None, cut), axis.side, role="length")
+        mirrored = {"reflect": 1, "circular": 0}.get(call.text("mode"))
+        if mirrored is not None and max(before, after) > axis.size - mirrored:
+            text = f"{max(before, after)} places of padding are to mirror dim {axis.side.dim}, which has {axis.size}"
+            refuse("dim", Side("pad", None, max(before, after)), axis.side, text, role="length")
         axes[-1 - place] = Axis(axis.size + before + after, axis.sources)
     return axes
 
@@ -113,6 +118,10 @@ def interpolate(call: Bound) -> Axes:
     given = call.tensor("input")
     must_have_rank(given, 3, 4, 5)
     dims = given.rank - 2
+    wanted = call.args.get("size")
+    if isinstance(wanted, list) and len(wanted) != dims:
+        text = f"{given.label} of {given.rank} dims has {dims} to resize, size names {len(wanted)}"
+        refuse("rank", Side("size", None, len(wanted) + 2), Side(given.label, None, given.rank), text)
     if call.has("size"):
         return [*given.axes[:2], *(Axis(size) for size in call.spread("size", dims, 1))]
     factor = call.args.get("scale_factor")
@@ -130,3 +139,25 @@ def pixel_shuffle(call: Bound) -> Axes:
     channel, height, width = given.axes[-3:]
     grown = [Axis(axis.size * factor, axis.sources) for axis in (height, width)]
     return [*given.axes[:-3], Axis(channel.size // factor**2, channel.sources), *grown]
+
+
+@register("grid_sample", params="input grid")
+def grid_sample(call: Bound) -> Axes:
+    """(batch, channel, height, width) read at grid (batch, out height, out width, 2)."""
+    given, grid = call.tensor("input"), call.tensor("grid")
+    must_have_rank(grid, given.rank)
+    must_equal(given.side(0), grid.side(0), "batch", 0)
+    must_equal(Side(given.label, None, given.rank - 2), grid.side(-1), "coordinates", grid.rank - 1)
+    return [*given.axes[:2], *grid.axes[1:-1]]
+
+
+@register("stft", params="input n_fft= hop_length= win_length= window center=")
+def stft(call: Bound) -> Axes | None:
+    """A window of ``win_length`` (else ``n_fft``) moved over the last dim, which is mirrored by half of it at both ends."""
+    given, window, size = call.tensor("input"), call.find("window"), call.number("n_fft")
+    if window is not None:
+        must_equal(Side("win_length", None, call.number("win_length", size)), window.side(0), "length", 0)
+    if call.flag("center", True) and size // 2 >= given.shape[-1]:
+        text = f"{size // 2} places of padding are to mirror dim {given.rank - 1}, which has {given.shape[-1]}"
+        refuse("dim", Side("n_fft", None, size // 2), given.side(-1), text, role="length")
+    return None

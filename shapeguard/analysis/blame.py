@@ -86,6 +86,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
             return causes[index]._replace(location=unseen, how="here")
     if (states := _of_another_model(run, both)) is not None:
         return causes[states]._replace(location=statement_here(run), how="here")
+    if (beside := _beside_a_model(run, both, causes)) is not None:
+        return causes[beside[0]]._replace(location=beside[1], how="changed")
     index = _to_blame(run, failed, both, causes) if alone is None else alone
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
@@ -321,6 +323,22 @@ def _two_models(found: Cause, other: Cause) -> bool:
     """Whether one line made both sizes by calling two layers: which of them is the right one, nobody said."""
     owners = [side.hops[-1].row.owner for side in (found.side, other.side) if side.hops]
     return found.how == "data" and len(owners) == 2 and None not in owners and owners[0] != owners[1]
+
+
+def _beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int, Location] | None:
+    """(side, line) where one side is as long as a library's model makes it, frames or patches, and the other came in with the data.
+
+    What the model makes of its input is settled; the other is to be brought to it where it is handed on beside it.
+    """
+    made = [of.hops[-1] if of.hops else None for of in both]
+    settled = [hop is not None and hop.row.kind == "forward" and hop.source is None and hop.after == 1 for hop in made]
+    if settled.count(True) != 1:
+        return None
+    other = 1 - settled.index(True)
+    if is_weight(both[other]) or not both[other].hops or causes[other].how != "data" or both[other].hops[-1].changed:
+        return None
+    place = run.location(both[other].hops[0].row)
+    return (other, place) if place is not None else None
 
 
 def _swapped(both: list[Side]) -> int | None:

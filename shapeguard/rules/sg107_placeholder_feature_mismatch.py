@@ -109,7 +109,17 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return by_hand or run.location(row)
     fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves
     cut = (_cut_by_hand(run) or (_list_cut(run, by_hand) if by_hand is not None else None)) if fewer else None
-    return cut or _gathered(run) or by_hand or run.failed_at
+    return cut or _gathered(run) or by_hand or _filled(run) or run.failed_at
+
+
+def _filled(run: Run) -> Location | None:
+    """Where a block of placeholders was made and put among the ids."""
+    call = run.failed_row("forward", "generate")
+    ids = inputs_of(call) if call is not None else None
+    for row in ancestors(run, ids) if ids is not None else ():
+        if row.op in ("new_full", "full", "full_like") and row.outputs and row.outputs[0].dtype.startswith("int"):
+            return run.location(row)
+    return None
 
 
 def _drawn(run: Run) -> Row | None:

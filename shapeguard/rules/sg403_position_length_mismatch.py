@@ -56,6 +56,7 @@ from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.models import built_model, config_of, limit_in
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
@@ -253,7 +254,8 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
     return _finding(
         run,
         f"The sequence has {length} positions, the table of positions {table.size}.",
-        (_short_by_few(run, failed, table, length) or _built_at(run, table) if decided.how == "here" else None)
+        _in_library(run, table)
+        or (_short_by_few(run, failed, table, length) or _built_at(run, table) if decided.how == "here" else None)
         or decided.location,
         failed.views(run),
         Mismatch("dim", (length, table.size), found.dim),
@@ -262,6 +264,22 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         "interpolate it.",
         True,
     )
+
+
+def _in_library(run: Run, table: Side) -> Location | None:
+    """Where a library's model was told how many places it has; of images of another size than it was told, where they came in.
+
+    The count is reckoned of several settings: another one of the same number is not it.
+    """
+    call, frame = run.failed_row("forward"), run.inner_frame
+    config = config_of(run, built_model(run, call)) if frame is not None and not frame.user else None
+    if config is None or call is None or ((limit := limit_in(config)) is not None and limit.positions == table.size):
+        return None
+    pixels, wanted = named(call, "pixel_values"), config.args.get("image_size")
+    if pixels is not None and isinstance(wanted, int) and pixels.last[-1] != wanted:
+        dim = len(pixels.last) - 1
+        return Refused(pixels, dim, pixels.last[dim], wanted, tuple(follow(run, pixels, dim))).location(run)
+    return run.location(config)
 
 
 def _short_by_few(run: Run, failed: FailedOp, table: Side, length: int) -> Location | None:

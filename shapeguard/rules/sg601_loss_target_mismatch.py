@@ -79,6 +79,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
         return
+    if _lacks_columns(crash):
+        yield _one_column(run, crash)
+        return
     classes_last = _classes_last(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -113,6 +116,29 @@ def _answers_rows(run: Run, crash: Crash) -> Finding | None:
         crash.suspect,
         "Use the class with a head for tokens (`...ForTokenClassification`), or one label a row.",
         location=run.location(built),
+    )  # fmt: skip
+
+
+def _lacks_columns(crash: Crash) -> bool:
+    """Whether a target has one column, the number of a class, where the loss wants a column for each class."""
+    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
+    elementwise = crash.failed.op.startswith(("binary_cross", "BCE", "multilabel"))
+    if len(shapes) != 2 or not elementwise or len(shapes[0]) != len(shapes[1]) or len(shapes[0]) < 2:
+        return False
+    given, target = shapes
+    return given[0] == target[0] and given[1] > 1 == target[1] and given[2:] == target[2:]
+
+
+def _one_column(run: Run, crash: Crash) -> Finding:
+    given = crash.failed.call.tensors[0][1]
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` compares {operands_text(run, crash.failed)}: it wants a column for each of {given[1]} classes, and the "
+        "target has one.",
+        crash.suspect,
+        "Make the target multi-hot, (batch, classes) of 0 and 1 (`one_hot`, or 1 at the places of the labels); for one class each "
+        "use `cross_entropy` with the numbers, or a head with one output.",
+        location=here(run),
     )  # fmt: skip
 
 

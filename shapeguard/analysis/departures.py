@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.parting import callers_part
+from shapeguard.analysis.parting import callers_part, made_apart
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
@@ -53,6 +53,8 @@ def called_rightly_elsewhere(run: Run) -> Location | None:
     for row in run.rows[: failed.id]:
         same = row.kind == "module" and not row.error and (row.owner, row.op, row.module) == layer
         other = same and row.inputs and row.inputs[0].last[1:] != failed.inputs[0].last[1:]
+        if other and run.at_one_place(row, failed) and (apart := made_apart(run, failed, row)) is not None:
+            return apart
         if other and not run.at_one_place(row, failed):
             return run.location(failed)
     return None

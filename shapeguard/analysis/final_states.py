@@ -48,6 +48,8 @@ def steps_of_padding(run: Run) -> Iterator[Row]:
             last = _index_of(user, time) if taken == steps else _index_of(user, 0) if taken in states else ""
             if last == "-1" and taken:
                 yield user
+            elif user.op == "unbind" and user.inputs[0].last in states and user.inputs[0].last != steps:
+                yield user  # each layer's, or direction's, own final state
 
 
 def _batch_first(run: Run, layer: Row) -> bool:

@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, Site
 
 MAX_CHANGES = 12  # how often a size may change on the way back to a common tensor
 
@@ -82,6 +85,48 @@ def callers_part(run: Run, row: Row, other: Row) -> Location | None:
     if ours[:1] != theirs[:1] or ours == theirs:
         return None
     return run.location(row, _first_difference(ours, theirs))
+
+
+def made_apart(run: Run, row: Row, other: Row) -> Location | None:
+    """Where an object was made that the calls which led to two rows were given, each its own, by one function: they differ in it."""
+    ours, theirs = run.chain(row), run.chain(other)
+    step = _first_difference([site.id for site in ours], [site.id for site in theirs])
+    if not 0 < step < min(len(ours), len(theirs)):
+        return None
+    calls = [_call_of(run, sites[step], sites[step - 1].function) for sites in (ours, theirs)]
+    given = [list(call.args) if call is not None else [] for call in calls]
+    for one, another in zip(*given, strict=False):
+        if isinstance(one, ast.Name) and isinstance(another, ast.Name) and one.id != another.id:
+            made = [_maker(run, sites[step:], name) for sites, name in ((ours, one), (theirs, another))]
+            if made[0] is not None and made[1] is not None and made[0][1] == made[1][1]:
+                return made[0][0]
+    return None
+
+
+def _call_of(run: Run, site: Site, function: str) -> ast.Call | None:
+    """The call of a function in the statement of a site; of a generator it is not what the site itself stands for."""
+    statement = run.sources[site.file].statement(site.line)
+    name = function.rpartition(".")[2]
+    for node in ast.walk(statement) if statement is not None else ():
+        match node:
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called == name:
+                return node
+    return None
+
+
+def _maker(run: Run, sites: Sequence[Site], name: ast.Name) -> tuple[Location, str] | None:
+    """Where a name got an object, and what it called for it."""
+    for trail in climbs(run.sources, sites, name, whole=True):
+        spot = next((spot for spot in trail.spots[1:] if spot.line), None)
+        node = parsed_text(spot.node_text) if spot is not None else None
+        statement = run.sources[spot.file].statement(spot.line) if spot is not None else None
+        match statement:  # of several names that get their values in one statement it is this one's
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                places = [number for number, target in enumerate(names) if ast.unparse(target) == name.id]
+                node = values[places[0]] if places and places[0] < len(values) else node
+        if spot is not None and isinstance(node, ast.Call):
+            return run.place(spot.file, spot.line, spot.function), ast.unparse(node.func)
+    return None
 
 
 def made_fitting_before(run: Run, row: Row, dim: int, size: int) -> Location | None:

@@ -111,7 +111,7 @@ def _last_step(run: Run, row: Row) -> Finding:
         Severity.WARNING,
         f"The {name} is given rows that are padded at the end and not their lengths: the last step, which is read here, is that "
         "of padding for all but the longest row, and depends on how long the neighbours are.",
-        location=run.location(row),
+        location=run.location(layer if layer is not None and row.op == "unbind" else row),
         operands=(run.tensor(row.inputs[0]),),
         fix=Fix(
             "Read each row at its own last step (`lengths - 1`), or pack the rows "

@@ -66,6 +66,9 @@ def check(run: Run) -> Iterator[Finding]:
         cut = row.args.get("cut")
         if isinstance(cut, list) and row.args.get("truncation_side") == "right":
             yield _finding(run, row, [int(count) for count in cut])
+    alike = next((row for row in run.of_kind("tokenizer") if isinstance(row.args.get("cut alike"), int)), None)
+    if alike is not None and run.failure is None:
+        yield _alike(run, alike)
     for padding in run.of_kind("forward"):
         if padding.args.get("ids padded") == "all" and not padding.error and (left := _cut(run, padding)) is not None:
             yield _only_padding(run, padding, left)
@@ -90,6 +93,25 @@ def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
         fix=Fix(
             'Cut on the left (`truncation_side="left"` where the tokenizer is made), shorten the part of the prompt that may '
             "be shortened before the question is appended, or allow more tokens."
+        ),
+    )
+
+
+def _alike(run: Run, row: Row) -> Finding:
+    """Texts that differ only behind the place where they were cut: a model is given the same for all of them."""
+    longest, most = row.args.get("max_length"), row.args.get("cut")
+    most = max((count for count in most if isinstance(count, int)), default=0) if isinstance(most, list) else 0
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{row.args.get('cut alike')} of {row.args.get('texts')} texts differ only in what was cut off (up to {most} tokens): the "
+        "model is given the same ids for them.",
+        location=run.location(row),
+        mismatch=Mismatch("count", (longest + most, longest)) if isinstance(longest, int) else None,
+        fix=Fix(
+            "Allow as many tokens as the texts need, cut the part that they share (`truncation_side`, or the prompt before it is "
+            "joined with the answer), or leave such texts out."
         ),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -115,7 +115,18 @@ def _cut(tokenizer: Any, settings: Mapping[str, Any], result: Any) -> dict[str, 
         cut = [sum(sum(part.attention_mask) for part in encoding.overflowing) for encoding in encodings[:_MAX_ROWS]]
         if any(cut):
             facts["cut"] = cut
+            if alike := _cut_alike(encodings[:_MAX_ROWS]):
+                facts["cut alike"] = alike
     return facts
+
+
+def _cut_alike(encodings: Sequence[Any]) -> int:
+    """How many rows, whose texts differ only in what was cut off, were left with the same ids as another one."""
+    rests: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
+    for encoding in encodings:
+        rest = tuple(token for part in encoding.overflowing for token in part.ids)
+        rests.setdefault(tuple(encoding.ids), set()).add(rest)
+    return sum(len(found) for found in rests.values() if len(found) > 1)
 
 
 def _padded(tokenizer: Any, rows: Rows, mask: Rows | None) -> str:

@@ -39,6 +39,7 @@ from shapeguard.analysis.unfollowed import (
     not_shifted,
     not_split,
     taken_at,
+    uncounted,
 )
 from shapeguard.analysis.unseen import fitted_another_model
 from shapeguard.analysis.written import parsed, whole_trails, written
@@ -65,6 +66,9 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return causes[unpacked[0]]._replace(location=unpacked[1], how="changed")
     if (whole := folded(both)) is not None:
         return causes[whole]._replace(location=statement_here(run), how="here")
+    if (columns := uncounted(both)) is not None:
+        made = run.location(both[columns].hops[-1].row) or statement_here(run)
+        return causes[columns]._replace(location=made, how="changed")
     if (half := halved_table(both)) is not None:
         made = run.location(both[half].hops[0].row) or statement_here(run)
         return causes[half]._replace(location=made, how="changed")

@@ -13,7 +13,7 @@ from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.unfollowed import folded, halved_table
+from shapeguard.analysis.unfollowed import folded, halved_table, uncounted
 
 
 class Crash(NamedTuple):
@@ -37,7 +37,8 @@ def crash_of(run: Run) -> Crash | None:
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
     both = sides(run, failed)
-    bound = places or left_out(run, both) is not None or folded(both) is not None or halved_table(both) is not None
+    settled = folded(both) is not None or halved_table(both) is not None or uncounted(both) is not None
+    bound = places or left_out(run, both) is not None or settled
     return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
 
 

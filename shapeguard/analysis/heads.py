@@ -43,7 +43,7 @@ def read_at(run: Run, hop: Hop) -> Location | None:
     if not ways:
         return None
     names = {name for row in configs(run) for name in row.args}
-    read = next((spot for way in ways for spot in way if _reads(spot, names)), None)
+    read = next((spot for way in ways for spot in reversed(way) if _reads(spot, names)), None)
     last = next((spot for spot in reversed(ways[0]) if spot.kind in _WRITTEN), None)
     return located(run, read or last)
 

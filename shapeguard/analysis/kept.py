@@ -34,6 +34,8 @@ def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
         attribute = _guarded_attribute(run, failed, label, earlier)
         if attribute is not None:
             return attribute
+        if (outlived := _outlived(run, failed, label, dim)) is not None:
+            return outlived
         for made in _carriers(run, value, dim) if value is not None else ():
             guard = _guard(run, made) if made.last_at < earlier.last_at else None
             if guard is not None:
@@ -61,6 +63,21 @@ def _guarded_attribute(run: Run, failed: FailedOp, label: str, earlier: Row) -> 
             if isinstance(test, ast.If) and _asks_whether_missing(test.test) and text in ast.unparse(test.test):
                 return Kept(label, made, run.place(frame.file, test.lineno, frame.function))
     return None
+
+
+def _outlived(run: Run, failed: FailedOp, label: str, dim: int | None) -> Kept | None:
+    """A state that an object keeps, with the rows of the batch before: the other operand's data came in after it was made."""
+    clash, value = failed.clash, failed.operands.get(label)
+    made = run.row(value.origin) if value is not None else None
+    if clash is None or made is None or dim != 0 or not failed.expression(run, label).startswith("self."):
+        return None
+    other, along = (clash.right, clash.right_dim) if label == clash.left else (clash.left, clash.left_dim)
+    beside = failed.operands.get(other)
+    hops = follow(run, beside, along) if beside is not None and along == 0 else []
+    where = run.location(made)
+    if not hops or where is None or hops[-1].row.first_at <= made.last_at or made.kind == "construct":
+        return None
+    return Kept(label, made, where)
 
 
 def _guard(run: Run, made: Row) -> Location | None:

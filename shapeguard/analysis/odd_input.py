@@ -76,7 +76,8 @@ def _is_odd(tensor: TensorArg, leading: TensorArg, dim: int, sizes: tuple[int, .
     if not plain or fits_elsewhere:
         return False
     clash = {tensor.last[dim], leading.last[dim]}
-    folded = {leading.last[0] * size for size in clash} if dim == 1 else clash  # a loss takes all positions of all rows
+    beside = leading.last[1 - dim] if len(leading.last) > 1 else 1
+    folded = {beside * size for size in clash}  # a loss takes all positions of all rows
     return len(clash) == 2 and set(sizes) in (clash, folded)
 
 

@@ -167,3 +167,13 @@ def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
 
 def _same_line(run: Run, row: Row, other: Row) -> bool:
     return row.op == other.op and run.at_one_place(row, other)
+
+
+def uncounted(both: list[Side]) -> int | None:
+    """The side that has as many columns as the largest number in the data: ``one_hot`` that was not told of how many classes."""
+    for index, of in enumerate(both):
+        last = of.hops[-1] if of.hops else None
+        told = [value for value in last.row.args.values() if type(value) is int] if last is not None else []
+        if last is not None and last.row.op == "one_hot" and last.source is None and not any(n > 0 for n in told):
+            return index
+    return None

@@ -160,6 +160,18 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
     failed = row in run.failed_rows
     if got == length or (row.error != "") != failed or (not failed and got != 1):
         return None
+    if len(positions.last) == 1 and got == ids.last[0] and failed:
+        return _finding(
+            run,
+            f"`position_ids` is given one number for each of {got} rows, where {length} tokens want their places: it is another "
+            "argument of the model that is meant.",
+            run.location(row),
+            (run.tensor(ids, "", ("batch", "seq")), run.tensor(positions)),
+            Mismatch("dim", (length, got), 0),
+            (),
+            "Hand the tensors over by their names (`attention_mask=...`, `labels=...`): the order differs between models.",
+            True,
+        )
     hops = follow(run, positions, len(positions.last) - 1)
     made = run.location(hops[-1].row) if hops else None
     return _finding(

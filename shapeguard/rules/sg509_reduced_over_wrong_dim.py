@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.batchwise import less_the_mean_of_all, over_requests
 from shapeguard.analysis.normalised import (
     Wrong,
     argmax_of_all,
@@ -67,7 +68,37 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_partial(run, found) for found in partial_norms(run)]
     findings += [_places(run, row) for row in normalized_places(run)]
     findings += [_of_all(run, row) for row in argmax_of_all(run)]
+    findings += [_of_requests(run, row) for row in over_requests(run)]
+    findings += [_mean_of_all(run, row) for row in less_the_mean_of_all(run)]
     yield from once(findings)
+
+
+def _of_requests(run: Run, row: Row) -> Finding:
+    shape = row.inputs[0].first
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` of {format_shape(shape)} sums to one over the {shape[0]} rows of the batch, and not over the {shape[1]} classes "
+        "of each: what a row is given depends on its neighbours.",
+        location=_where(run, row),
+        operands=(run.tensor(row.inputs[0], "", ("batch", "classes")),),
+        fix=Fix("Normalise each row over its classes: `dim=-1`."),
+    )
+
+
+def _mean_of_all(run: Run, row: Row) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{run.expression(row) or row.op}` is the mean of all of {format_shape(shape)}, rows and columns: each row is less the mean "
+        "of the whole batch, and its values depend on its neighbours.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix("Take the mean of each row: `.mean(dim=1, keepdim=True)`."),
+    )
 
 
 def _wrong(run: Run, found: Wrong) -> Finding:

@@ -151,7 +151,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         location=_computed_at(run, built, sizes[1])
         or (
             _told_at(run, built, sizes[1])
-            if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1
+            if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
             else None
         )
         or (run.statement_of(user) if user is not None else None),
@@ -186,6 +186,8 @@ def _told_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:
     """Where the model was told a size that is no new head's: of what comes in, or of layers all through it."""
     sizes = (("in_channels", "out_channels"), ("in_features", "out_features"))
     for row in reversed(list(run.of_kind("construct"))):
+        if row.op == "Embedding" and (row.args.get("num_embeddings"), row.args.get("embedding_dim")) == shape:
+            return written(run, row, size)
         if len(shape) > 1 and any(
             (row.args.get(came), row.args.get(went)) == (shape[1], shape[0]) for came, went in sizes
         ):

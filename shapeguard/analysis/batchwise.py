@@ -53,3 +53,37 @@ def _with_a_column(run: Run, row: Row | None, layer: Row) -> bool:
     columns = [tensor for tensor in row.inputs if len(tensor.last) == 2 and tensor.last[1] == 1]
     made = [run.row(tensor.origin) for tensor in columns]
     return any(column is not None and column.kind == "module" and column.id != layer.id for column in made)
+
+
+def normalised_over_rows(run: Run) -> Iterator[Row]:
+    """``F.normalize(z, dim=0)`` of (batch, features) whose rows are then compared, ``z @ z.T``: it is each row that is to have norm 1."""
+    for row in run.of_kind("op"):
+        if row.op != "normalize" or row.error or not row.inputs or not row.outputs or len(row.outputs[0].last) != 2:
+            continue
+        if row.args.get("dim") not in (0, -2) or row.outputs[0].last[0] < 2:
+            continue
+        for use in users_of(run, row):
+            turned = use.op in ("t", "T", "transpose", "mT", "permute")
+            products = users_of(run, use) if turned else [use]
+            compared = [p for p in products if p.op in ("matmul", "mm", "cdist") and p.inputs and p.outputs]
+            if any(
+                tensor.origin == row.id and p.inputs[0].origin == row.id for p in compared for tensor in p.inputs[:1]
+            ):
+                yield row
+                break
+
+
+def spread_cosines(run: Run) -> Iterator[Row]:
+    """``F.cosine_similarity`` along a dim in which one side has a single place: it is repeated there, and no features are summed."""
+    for row in run.of_kind("op"):
+        if row.op != "cosine_similarity" or row.error or len(row.inputs) < 2:
+            continue
+        one, other = row.inputs[0].last, row.inputs[1].last
+        dim = row.args.get("dim", 1)
+        if (
+            len(one) == len(other) > 1
+            and type(dim) is int
+            and {one[dim], other[dim]} != {one[dim]}
+            and 1 in (one[dim], other[dim])
+        ):
+            yield row

@@ -13,9 +13,22 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+_TRANSFORMERS = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
 _VIEWS = frozenset({"view", "reshape"})
 _BETWEEN = frozenset(
-    {"Dropout", "dropout", "LayerNorm", "Embedding", "Dropout1d", "Dropout2d", "relu", "float", "contiguous"}
+    {
+        "Dropout",
+        "dropout",
+        "LayerNorm",
+        "Embedding",
+        "Dropout1d",
+        "Dropout2d",
+        "relu",
+        "float",
+        "contiguous",
+        "add",
+        "mul",
+    }
 )
 
 
@@ -50,6 +63,32 @@ def steps_of_padding(run: Run) -> Iterator[Row]:
                 yield user
             elif user.op == "unbind" and user.inputs[0].last in states and user.inputs[0].last != steps:
                 yield user  # each layer's, or direction's, own final state
+
+
+def over_padding(run: Run) -> Iterator[Row]:
+    """Calls of layers that mix positions, on rows that are padded at the end: transformers with no mask of the padding, and
+    recurrent layers of both directions, whose backward one begins in the padding."""
+    for layer in run.of_kind("module"):
+        if layer.error or not layer.inputs or len(layer.inputs[0].last) != 3:
+            continue
+        labels = {tensor.label for tensor in layer.inputs}
+        built = run.row(layer.owner)
+        both_ways = layer.op in _RECURRENT and built is not None and built.args.get("bidirectional") is True
+        unmasked = layer.op in _TRANSFORMERS and not any("mask" in label for label in labels)
+        first = _batch_first(run, layer) if layer.op in _RECURRENT else _rows_first(run, layer)
+        if (both_ways or unmasked) and _padded_at_end(run, layer, 1 if first else 0):
+            yield layer
+
+
+def _rows_first(run: Run, layer: Row) -> bool:
+    """Whether a transformer takes (batch, length, features): a stack of layers was built from one that says so."""
+    built = run.row(layer.owner)
+    told = built.args.get("batch_first") if built is not None else None
+    if isinstance(told, bool):
+        return told
+    before = [row for row in run.of_kind("construct") if built is not None and row.id < built.id]
+    layers = [row for row in before if row.op == f"{layer.op}Layer"]
+    return bool(layers) and layers[-1].args.get("batch_first") is True
 
 
 def _batch_first(run: Run, layer: Row) -> bool:

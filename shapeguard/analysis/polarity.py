@@ -20,6 +20,15 @@ _KEEPING = frozenset(
      "view", "reshape", "getitem", "type", "type_as", "expand_as"}
 )  # fmt: skip
 _TURNING = frozenset({"logical_not", "invert", "bitwise_not", "rsub"})
+_ATTENDING = frozenset(
+    {
+        "scaled_dot_product_attention",
+        "MultiheadAttention",
+        "TransformerEncoder",
+        "TransformerEncoderLayer",
+        "TransformerDecoder",
+    }
+)
 _MAX_STEPS = 16
 
 
@@ -45,6 +54,21 @@ def inverted_masks(run: Run) -> Iterator[Inverted]:
             made, marks, certain = marked(run, mask)
             if made is not None and marks == _OTHER[wanted]:
                 yield Inverted(row, mask, made, certain)
+
+
+def plain_triangles(run: Run) -> Iterator[Inverted]:
+    """Attentions that add a triangle of ones and zeros to their scores: one and nothing are next to the same, no key is hidden."""
+    for row in run.rows:
+        for mask in row.inputs if not row.error and (row.kind == "attention" or row.op in _ATTENDING) else ():
+            named = mask.label.endswith("mask") and "padding" not in mask.label
+            made = run.row(mask.origin) if named and mask.dtype.startswith("float") else None
+            ones = (
+                run.row(made.inputs[0].origin)
+                if made is not None and made.op in ("tril", "triu") and made.inputs
+                else None
+            )
+            if made is not None and ones is not None and ones.op in ("ones", "ones_like", "new_ones"):
+                yield Inverted(row, mask, made, True)
 
 
 def _wanted(row: Row, mask: TensorArg) -> Marks | None:

@@ -51,7 +51,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.final_states import steps_of_padding
+from shapeguard.analysis.final_states import over_padding, steps_of_padding
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import (
@@ -83,7 +83,10 @@ def check(run: Run) -> Iterator[Finding]:
         if row.id not in started and not row.error:
             yield from _scored(run, row)
     yield from once(_beside(run))
-    yield from once(_last_step(run, row) for row in steps_of_padding(run))
+    steps = list(once(_last_step(run, row) for row in steps_of_padding(run)))
+    yield from steps
+    if not steps:
+        yield from once(_mixed_in(run, row) for row in over_padding(run))
 
 
 def _beside(run: Run) -> Iterator[Finding]:
@@ -116,6 +119,30 @@ def _last_step(run: Run, row: Row) -> Finding:
         fix=Fix(
             "Read each row at its own last step (`lengths - 1`), or pack the rows "
             "(`pack_padded_sequence(x, lengths, enforce_sorted=False)`)."
+        ),
+    )
+
+
+def _mixed_in(run: Run, row: Row) -> Finding:
+    """A layer of torch's own that lets positions look at each other, the padding among them."""
+    transformer = row.op.startswith("Transformer")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The {row.op} is given rows that are padded at the end and "
+        + (
+            "no mask of the padding: every token looks at it."
+            if transformer
+            else "not their lengths: its backward direction begins in the padding."
+        )
+        + " What a row comes to depends on how long its neighbours are.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Tell it which positions are padding: `src_key_padding_mask=ids == pad_id`, (batch, length)."
+            if transformer
+            else "Pack the rows before it: `pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)`."
         ),
     )
 

@@ -42,14 +42,18 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.shuffled import repeated_apart
+from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding, Location
+from shapeguard.values.findings import Finding, Fix, Location, Severity
+from shapeguard.values.recording import Row
 
 CODE, NAME = "SG201", "cat-batch-mismatch"
 
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands have other numbers of rows."""
+    yield from once(_apart(run, *found) for found in repeated_apart(run))
     concat = failed_concat(run)
     if concat is None or not is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
@@ -61,6 +65,22 @@ def check(run: Run) -> Iterator[Finding]:
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
         location=expanded_twice(run) or _single(run, concat),
     )  # fmt: skip
+
+
+def _apart(run: Run, row: Row, groups: int, members: int) -> Finding:
+    """What was reduced for each group, repeated as a whole, beside the members in their order."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` lays the {groups} values one after the other, {members} times; what they stand beside has the {members} members "
+        "of the first group first: members meet the value of another group.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            f"Repeat each value for its members: `repeat_interleave({members})`, or keep the dim (`keepdim=True`) and broadcast."
+        ),
+    )
 
 
 def _single(run: Run, concat: FailedConcat) -> Location | None:

@@ -48,6 +48,7 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
+from shapeguard.analysis.polarity import Inverted, plain_triangles
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import turned_query
 from shapeguard.rules.base import once
@@ -73,6 +74,23 @@ def check(run: Run) -> Iterator[Finding]:
         return
     yield from once(_finding(run, bad) for bad in laid_masks(run))
     yield from once(_other_length(run, *found) for found in _other_lengths(run))
+    yield from once(_added(run, found) for found in plain_triangles(run))
+
+
+def _added(run: Run, found: Inverted) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask {format_shape(found.mask.last)} of numbers is added to the scores, and it is a triangle of ones and zeros: it "
+        "hides nothing, each position sees the ones after it.",
+        location=run.location(found.made),
+        operands=(run.tensor(found.mask),),
+        fix=Fix(
+            "Make it of truth values: `torch.triu(torch.ones(n, n, dtype=torch.bool), 1)` hides what is true from "
+            "`nn.MultiheadAttention`, and the kernel attends where a triangle `tril` is true; or pass `is_causal=True`."
+        ),
+    )
 
 
 def _of_other_size(run: Run) -> Finding | None:

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batchwise import less_the_mean_of_all, over_requests
+from shapeguard.analysis.batchwise import less_the_mean_of_all, normalised_over_rows, over_requests, spread_cosines
 from shapeguard.analysis.normalised import (
     Wrong,
     argmax_of_all,
@@ -69,8 +69,39 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_places(run, row) for row in normalized_places(run)]
     findings += [_of_all(run, row) for row in argmax_of_all(run)]
     findings += [_of_requests(run, row) for row in over_requests(run)]
+    findings += [_over_rows(run, row) for row in normalised_over_rows(run)]
+    findings += [_spread(run, row) for row in spread_cosines(run)]
     findings += [_mean_of_all(run, row) for row in less_the_mean_of_all(run)]
     yield from once(findings)
+
+
+def _over_rows(run: Run, row: Row) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`normalize` of {format_shape(shape)} runs over the {shape[0]} rows, and the rows are then compared with each other: their "
+        "own norms stay what they were.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0], "", ("batch", "features")),),
+        fix=Fix("Give each row the norm 1: `F.normalize(z, dim=-1)`."),
+    )
+
+
+def _spread(run: Run, row: Row) -> Finding:
+    one, other = (tensor.last for tensor in row.inputs[:2])
+    dim = row.args.get("dim", 1)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`cosine_similarity` of {format_shape(one)} and {format_shape(other)} runs along dim {dim}, in which one of them has a "
+        "single place and is repeated: the features are not summed.",
+        location=run.location(row),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs[:2]),
+        fix=Fix("Compare along the features: `dim=-1`."),
+    )
 
 
 def _of_requests(run: Run, row: Row) -> Finding:

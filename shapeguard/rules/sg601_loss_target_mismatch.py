@@ -46,10 +46,13 @@ from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.odd_input import OddInput, lengthened, odd_input
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.shuffled import crossed_targets
 from shapeguard.analysis.sides import sides
+from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.rules.loss_broadcast import broadcast_losses
-from shapeguard.values.findings import Finding, Location
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG601", "loss-target-mismatch"
@@ -60,6 +63,7 @@ _TARGETS = frozenset({"labels", "decoder_input_ids"})
 def check(run: Run) -> Iterator[Finding]:
     """A failed loss, or one that ran and compared every prediction with every target."""
     yield from broadcast_losses(run, CODE, NAME)
+    yield from once(_crossed(run, *crossed) for crossed in crossed_targets(run))
     crash = crash_of(run)
     if crash is None:
         return
@@ -92,6 +96,21 @@ def check(run: Run) -> Iterator[Finding]:
         if classes_last else _fix(crash),
         location=here(run) if classes_last else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _crossed(run: Run, row: Row, prediction: TensorArg, target: TensorArg) -> Finding:
+    """A loss that pairs each prediction with another's target, because one of them was transposed before both were flattened."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Prediction {format_shape(prediction.last)} and target {format_shape(target.last)} are flattened with their first two dims "
+        "in another order: each prediction is compared with another one's target.",
+        location=run.location(row),
+        operands=(run.tensor(prediction), run.tensor(target)),
+        mismatch=Mismatch("dim", (prediction.last[0], target.last[0]), 0),
+        fix=Fix("Flatten both in one order: leave the transposition out, or transpose the prediction, too."),
+    )
 
 
 def _answers_rows(run: Run, crash: Crash) -> Finding | None:

@@ -1,0 +1,116 @@
+"""Entries that a view puts in other places: dims that change their places in its sizes, and not in memory, where a transpose was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.values.recording import Row, TensorArg
+
+_VIEWS = frozenset({"view", "reshape", "view_as", "reshape_as"})
+_DRAWN = frozenset(
+    {"randn", "rand", "randint", "arange", "linspace", "zeros", "ones", "empty", "full", "eye", "randperm"}
+)
+_REDUCED = frozenset({"mean", "std", "sum", "max", "min", "amax", "amin", "var", "median"})
+
+
+class Turned(NamedTuple):
+    """A view of sizes in another order than they have: before, and after; dims of size 1 left out."""
+
+    row: Row
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def turned_views(run: Run) -> Iterator[Turned]:
+    """Views to the sizes of their tensor in another order, (batch, height, width, 3) as (batch, 3, height, width)."""
+    for row in run.of_kind("op"):
+        if row.op not in _VIEWS or row.error or not row.inputs or not row.outputs:
+            continue
+        source, result = row.inputs[0], row.outputs[0]
+        made = run.row(source.origin)
+        if made is None or (made.op in _DRAWN and not made.inputs):
+            continue  # of numbers that were drawn or counted out each place is as good as another
+        before, after = _wide(source.last), _wide(result.last)
+        if len(before) > 1 and before != after and sorted(before) == sorted(after):
+            yield Turned(row, before, after)
+
+
+def split_apart(run: Run) -> Iterator[Turned]:
+    """Views that split what an earlier one merged, (batch, fields), in the other order, as (fields, batch)."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape", "unflatten") or row.error or not row.inputs or not row.outputs:
+            continue
+        source, result = row.inputs[0], row.outputs[0].last
+        if len(source.last) < 1 or len(result) < 2 or result[0] * result[1] != source.last[0] or 1 in result[:2]:
+            continue
+        merged = next((_merged(hop.merged) for hop in follow(run, source, 0) if len(hop.merged) > 1), ())
+        if merged == (result[1], result[0]) and result[0] != result[1]:
+            yield Turned(row, merged, result[:2])
+
+
+def _merged(parts: tuple[tuple[TensorArg, int], ...]) -> tuple[int, ...]:
+    """The sizes of the dims of one tensor that were made into one, in their order."""
+    tensors = {id(tensor) for tensor, _ in parts}
+    dims = [dim for _, dim in parts]
+    sizes = tuple(tensor.last[dim] for tensor, dim in parts if tensor.last[dim] > 1)
+    return sizes if len(tensors) == 1 and dims == sorted(dims) and len(sizes) == 2 else ()
+
+
+def _wide(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size > 1)
+
+
+def crossed_targets(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
+    """Losses of a prediction and a target that were flattened with their first two dims in another order: (loss, one, other)."""
+    for row in run.rows:
+        if family(row.op) != "loss" or row.error or len(row.inputs) < 2:
+            continue
+        flat = [_flattened(run, tensor) for tensor in row.inputs[:2]]
+        if flat[0] is not None and flat[1] is not None:
+            ours, theirs = flat[0].last[:2], flat[1].last[:2]
+            if ours == theirs[::-1] and ours[0] != ours[1]:
+                yield row, flat[0], flat[1]
+
+
+def _flattened(run: Run, tensor: TensorArg) -> TensorArg | None:
+    """The tensor of whose first two dims another's first one was made."""
+    made = run.row(tensor.origin)
+    if made is None or made.op not in ("view", "reshape", "flatten") or not made.inputs or not tensor.last:
+        return None
+    source = made.inputs[0]
+    whole = len(source.last) > 1 and source.last[0] * source.last[1] == tensor.last[0]
+    return source if whole and source.last[2:] in (tensor.last[1:], ()) else None
+
+
+def repeated_apart(run: Run) -> Iterator[tuple[Row, int, int]]:
+    """``rewards.view(-1, group).mean(1).repeat(group)``: (repeat, groups, members), where each is to stand beside its own members."""
+    for row in run.of_kind("op"):
+        if row.op not in ("repeat", "tile") or row.error or not row.inputs or not row.outputs:
+            continue
+        given, made = row.inputs[0], run.row(row.inputs[0].origin)
+        if (
+            made is None
+            or made.op not in _REDUCED
+            or not made.inputs
+            or len(given.last) != 1
+            or len(row.outputs[0].last) != 1
+        ):
+            continue
+        groups, grouped = given.last[0], made.inputs[0]
+        members = row.outputs[0].last[0] // groups if groups else 0
+        split = run.row(grouped.origin)
+        if (
+            grouped.last != (groups, members)
+            or min(groups, members) < 2
+            or split is None
+            or split.op not in ("view", "reshape")
+        ):
+            continue
+        beside = (tensor for user in users_of(run, row) for tensor in user.inputs)
+        if any(tensor.last == split.inputs[0].last and tensor.origin != row.id for tensor in beside if split.inputs):
+            yield row, groups, members

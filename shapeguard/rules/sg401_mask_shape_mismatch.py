@@ -50,6 +50,7 @@ from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.polarity import Inverted, plain_triangles
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.seq_first import turned_query
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -98,7 +99,13 @@ def _of_other_size(run: Run) -> Finding | None:
     failed = failed_op(run)
     odd = odd_input(run, failed.clash.sizes, _PADDING) if failed is not None and failed.clash is not None else None
     call = run.failed_row("forward")
-    if failed is None or odd is None or call is None or (odd.dim == 1 and given_cache(call) is not None):
+    if (
+        failed is None
+        or odd is None
+        or call is None
+        or family(failed.op) == "loss"
+        or (odd.dim == 1 and given_cache(call) is not None)
+    ):
         return None
     return Finding(
         CODE,

@@ -62,7 +62,7 @@ def check(run: Run) -> Iterator[Finding]:
     if kept is not None:
         yield _kept(run, crash, kept)
         return
-    if crash.family == "rnn" and crash.clash.role == "layer":
+    if crash.family == "rnn" and crash.clash.role == "layer" and crash.frozen is None:
         yield _layers(run, crash)
         return
     wrong = frozen_batch(run, crash.failed) if crash.family == "reshape" else None

@@ -14,10 +14,9 @@ torch.manual_seed(6)
 base = torch.randn(512, 20)
 proj = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 16))
 opt = torch.optim.Adam(proj.parameters(), lr=1e-3)
-for step in range(40):
+for _step in range(40):
     idx = torch.randperm(512)[:64]
-    views = torch.cat([base[idx] + 0.1 * torch.randn(64, 20),
-                       base[idx] + 0.1 * torch.randn(64, 20)])
+    views = torch.cat([base[idx] + 0.1 * torch.randn(64, 20), base[idx] + 0.1 * torch.randn(64, 20)])
     z = F.normalize(proj(views), dim=0)
     loss = nt_xent(z, 64)
     opt.zero_grad()

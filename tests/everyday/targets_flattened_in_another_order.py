@@ -18,7 +18,7 @@ class Seq(nn.Module):
 
 model = Seq()
 opt = torch.optim.Adam(model.parameters(), lr=1e-2)
-for step in range(60):
+for _step in range(60):
     src = torch.randint(0, VOCAB, (20, 9))
     tgt = src.roll(1, dims=1)
     logits = model(src)

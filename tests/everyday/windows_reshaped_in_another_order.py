@@ -17,7 +17,7 @@ y = series[18:, 0]
 model = nn.GRU(3, 16, batch_first=True)
 head = nn.Linear(16, 1)
 opt = torch.optim.Adam([*model.parameters(), *head.parameters()], lr=1e-2)
-for epoch in range(30):
+for _epoch in range(30):
     out, _ = model(x)
     loss = (head(out[:, -1]).squeeze(1) - y).pow(2).mean()
     opt.zero_grad()

@@ -21,7 +21,7 @@ class CharLM(nn.Module):
 torch.manual_seed(11)
 model = CharLM()
 opt = torch.optim.Adam(model.parameters(), lr=1e-2)
-for step in range(80):
+for _step in range(80):
     text = (torch.randint(0, 28, (32, 1)) + torch.randint(0, 3, (32, 17)).cumsum(dim=1)) % 28
     logits = model(text[:, :-1])
     loss = nn.functional.cross_entropy(logits.transpose(1, 2), text[:, 1:])

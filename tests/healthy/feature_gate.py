@@ -14,10 +14,14 @@ class ChannelScale(nn.Module):
 
 torch.manual_seed(15)
 backbone = nn.Sequential(
-    nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),
+    nn.Conv2d(1, 16, 3, stride=2, padding=1),
+    nn.ReLU(),
     ChannelScale(16),
-    nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
-    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+    nn.Conv2d(16, 32, 3, stride=2, padding=1),
+    nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(32, 10),
 )
 digits = torch.rand(4, 1, 32, 32)
 with torch.no_grad():

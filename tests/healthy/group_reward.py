@@ -6,7 +6,7 @@ prompts, group = 6, 4
 policy = nn.Linear(8, 5)
 opt = torch.optim.Adam(policy.parameters(), lr=5e-2)
 difficulty = torch.linspace(-5, 5, prompts)
-for step in range(50):
+for _step in range(50):
     obs = torch.randn(prompts, 8).repeat(group, 1)
     dist = torch.distributions.Categorical(logits=policy(obs))
     act = dist.sample()

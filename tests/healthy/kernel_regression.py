@@ -3,7 +3,7 @@ import torch
 
 def rbf(a, b, width):
     sq = (a - b.t()).pow(2)
-    return torch.exp(-sq / (2 * width ** 2))
+    return torch.exp(-sq / (2 * width**2))
 
 
 torch.manual_seed(18)

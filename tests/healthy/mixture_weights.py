@@ -1,4 +1,5 @@
 import math
+
 import torch
 
 torch.manual_seed(1)
@@ -7,7 +8,7 @@ k = 2
 means = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
 log_pi = torch.full((k,), -math.log(k))
 
-for it in range(15):
+for _it in range(15):
     sq = (data.unsqueeze(0) - means.unsqueeze(1)).pow(2).sum(dim=-1)
     logp = log_pi.unsqueeze(1) - 0.5 * sq
     resp = torch.softmax(logp, dim=0)

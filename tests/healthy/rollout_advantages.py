@@ -5,7 +5,7 @@ torch.manual_seed(16)
 steps, envs = 20, 12
 critic = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 1))
 opt = torch.optim.Adam(critic.parameters(), lr=1e-2)
-for it in range(40):
+for _it in range(40):
     states = torch.randn(steps, envs, 4)
     rewards = states[..., 0].clamp(min=0)
     returns = rewards.flip(0).cumsum(dim=0).flip(0)

@@ -11,11 +11,11 @@ class SlotAttention(nn.Module):
         self.iters = iters
 
     def forward(self, x):
-        b, n, d = x.shape
+        b, _n, d = x.shape
         slots = self.init.expand(b, -1, -1)
         k, v = self.k(x), self.v(x)
         for _ in range(self.iters):
-            att = (self.q(slots) @ k.transpose(1, 2) / d ** 0.5).softmax(dim=1) + 1e-8
+            att = (self.q(slots) @ k.transpose(1, 2) / d**0.5).softmax(dim=1) + 1e-8
             att = att / att.sum(dim=-1, keepdim=True)
             upd = att @ v
             slots = self.gru(upd.reshape(-1, d), slots.reshape(-1, d)).view(b, -1, d)

@@ -18,7 +18,7 @@ x = torch.randn(24, 100, 3)
 y = x[-6:, :, 0].sum(dim=0)
 model = Forecaster()
 opt = torch.optim.Adam(model.parameters(), lr=1e-2)
-for step in range(60):
+for _step in range(60):
     loss = nn.functional.mse_loss(model(x), y)
     opt.zero_grad()
     loss.backward()

@@ -13,6 +13,8 @@ A tokenizer returns the mask beside the ids, and it is easy to pass on only the 
 where the pad token is not the end token as well. Nothing crashes: a row's answer depends on how long its neighbours are.
 A mask can also be the wrong way round: ``scaled_dot_product_attention`` attends where it is true, ``key_padding_mask`` leaves
 out where it is true. And the mean over the positions of a padded batch needs the mask as much as the attention does.
+``nn.TransformerEncoder`` wants to be told the padding (``src_key_padding_mask``), and a recurrent layer of both directions the
+lengths: its backward direction begins in the padding otherwise.
 
 ## Example
 

@@ -10,7 +10,8 @@ instruction or the "answer:" at the end is what falls away.
 ## Why it goes wrong
 
 ``truncation_side`` is "right" by default, which suits classification and training. Nothing crashes: every long prompt is
-answered as if the question had not been asked.
+answered as if the question had not been asked. Texts that differ only in what was cut off, a chosen and a rejected answer, are
+the same to the model.
 
 ## Example
 

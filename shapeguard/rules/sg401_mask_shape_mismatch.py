@@ -10,7 +10,8 @@ masks as (query, key). ``nn.MultiheadAttention`` takes (query, key), or one matr
 
 ## Why it goes wrong
 
-The mask was made for another length, another batch, or lacks the heads' dimension.
+The mask was made for another length, another batch, or lacks the heads' dimension. A mask of numbers is added to the scores:
+a triangle of ones and zeros fits, and hides nothing.
 
 ## Example
 

@@ -9,7 +9,8 @@ dimensions on both sides.
 
 ## Why it goes wrong
 
-A batch dimension is missing or was squeezed away, or labels come as a vector where a column is wanted. Items that
+A batch dimension is missing or was squeezed away, or labels come as a vector where a column is wanted. Several entries are
+asked for one number (``item()``, ``if``), or pieces are taken apart into more or fewer names. Items that
 were tokenized with ``return_tensors="pt"`` bring a batch axis of their own into the collation.
 
 ## Example

@@ -11,7 +11,7 @@ each answer depends on its neighbours in the batch, and a batch of one row gives
 
 ``dim=0`` or ``dim=1`` is right until a view or a batch dim moves the meaning of the dims. Every shape is as expected and the
 training runs. ``F.normalize`` and ``F.cosine_similarity`` go along dim 1 unless told otherwise: of (batch, tokens, features) that
-is the tokens.
+is the tokens. A ``mean()`` without a dim is that of the whole batch.
 
 ## Example
 

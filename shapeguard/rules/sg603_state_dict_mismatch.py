@@ -9,7 +9,8 @@ A checkpoint's tensor has another shape than the model's parameter.
 ## Why it goes wrong
 
 The model was built with other sizes than the one that was saved: another number of classes, another width or vocabulary.
-``strict=False`` does not help: it is about names.
+``strict=False`` does not help: it is about names. ``from_pretrained`` refuses likewise, unless
+``ignore_mismatched_sizes=True`` lets it make those parameters anew.
 
 ## Example
 

@@ -27,6 +27,9 @@ class Zipped(NamedTuple):
     location: Location
 
 
+_BESIDE = frozenset({"stack", "cat", "vstack", "hstack"})
+
+
 class Cut(NamedTuple):
     """What a slice to the smaller of two sizes, or a concatenation that was told to clamp, left of a dim."""
 
@@ -288,3 +291,28 @@ def _smaller(row: Row, dim: int) -> list[Cut]:
         for place, size in enumerate(tensor.last)
         if size > result[place]
     ]
+
+
+def cut_to_shortest(run: Run) -> Iterator[Cut]:
+    """Samples of unequal length that are all cut to that of the shortest, ``c[:n]``, before they are put side by side."""
+    for row in run.of_kind("concat"):
+        if row.op not in _BESIDE or row.error or len(row.inputs) < 2:
+            continue
+        cuts = [run.row(tensor.origin) for tensor in row.inputs]
+        sliced = [cut for cut in cuts if cut is not None and cut.op == "getitem" and cut.inputs and cut.inputs[0].last]
+        ends = {_end(cut) for cut in sliced}
+        if len(sliced) != len(cuts) or len(ends) != 1 or None in ends or len({cut.chain for cut in sliced}) != 1:
+            continue
+        end = ends.pop()
+        lengths = [cut.inputs[0].last[0] for cut in sliced]
+        if end is not None and min(lengths) == end < max(lengths):
+            longest = sliced[lengths.index(max(lengths))]
+            yield Cut(longest, longest.inputs[0], 0, max(lengths), end)
+
+
+def _end(cut: Row) -> int | None:
+    """Where a slice ``:n`` of the first dim ends."""
+    index = cut.args.get("index")
+    first = index[0] if isinstance(index, list) and index else index
+    text = first.removeprefix(":") if isinstance(first, str) and first.startswith(":") else ""
+    return int(text) if text.isdecimal() else None

@@ -43,7 +43,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.lossy import Cut, Zipped, clamped, cut_on_request, multiples, zipped_loaders, zipped_rows
+from shapeguard.analysis.lossy import (
+    Cut,
+    Zipped,
+    clamped,
+    cut_on_request,
+    cut_to_shortest,
+    multiples,
+    zipped_loaders,
+    zipped_rows,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
@@ -59,6 +68,10 @@ def check(run: Run) -> Iterator[Finding]:
         yield _rows_zipped(run, longer, shorter)
     told: set[int] = set()
     for cut in clamped(run):
+        if cut.row.chain not in told:
+            told.add(cut.row.chain)
+            yield _cut(run, cut)
+    for cut in cut_to_shortest(run):
         if cut.row.chain not in told:
             told.add(cut.row.chain)
             yield _cut(run, cut)

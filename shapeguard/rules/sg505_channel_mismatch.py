@@ -37,14 +37,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.causes import cause
+from shapeguard.analysis.channels_second import normed_along_places, normed_along_time
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.leftover import leftover
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.refused import Refused, of_channels, refused_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import sides
+from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG505", "channel-mismatch"
@@ -120,8 +123,33 @@ def _single_value(run: Run, crash: Crash) -> Finding:
     )  # fmt: skip
 
 
+def _beside_channels(run: Run, row: Row, time: bool) -> Finding:
+    """A norm that fits only because a number of steps or places is that of the features it was built for."""
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{row.op}` is given {format_shape(shape)} and takes "
+        + (
+            "dim 1 for the channels, which the recurrent layer after it reads as the steps: each step is normalised for itself."
+            if time
+            else f"the last dim for the features; the convolution before it has its {shape[1]} channels in dim 1."
+        ),
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Bring the features to dim 1 for it and back: `bn(x.transpose(1, 2)).transpose(1, 2)`."
+            if time
+            else "Bring the channels last for it and back (`transpose(1, -1)`), or take a norm of channels (`GroupNorm(1, channels)`)."
+        ),
+    )
+
+
 def check(run: Run) -> Iterator[Finding]:
     """A failed convolution or normalization whose channels differ from the input's."""
+    yield from once(_beside_channels(run, row, True) for row in normed_along_time(run))
+    yield from once(_beside_channels(run, row, False) for row in normed_along_places(run))
     refused = _refused_groups(run)
     if refused is not None:
         yield refused

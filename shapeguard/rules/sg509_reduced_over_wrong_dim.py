@@ -43,6 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.batchwise import less_the_mean_of_all, normalised_over_rows, over_requests, spread_cosines
+from shapeguard.analysis.channels_second import chosen_places
 from shapeguard.analysis.normalised import (
     Wrong,
     argmax_of_all,
@@ -69,10 +70,25 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_places(run, row) for row in normalized_places(run)]
     findings += [_of_all(run, row) for row in argmax_of_all(run)]
     findings += [_of_requests(run, row) for row in over_requests(run)]
+    findings += [_of_places(run, *chosen) for chosen in chosen_places(run)]
     findings += [_over_rows(run, row) for row in normalised_over_rows(run)]
     findings += [_spread(run, row) for row in spread_cosines(run)]
     findings += [_mean_of_all(run, row) for row in less_the_mean_of_all(run)]
     yield from once(findings)
+
+
+def _of_places(run: Run, row: Row, dim: int) -> Finding:
+    shape = row.inputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`argmax` of {format_shape(shape)} runs along dim {dim}, the places of a convolution's output: of the {shape[1]} channels, "
+        "the classes, none is chosen.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix("Choose among the channels: `argmax(dim=1)`."),
+    )
 
 
 def _over_rows(run: Run, row: Row) -> Finding:

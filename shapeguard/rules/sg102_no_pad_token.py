@@ -84,7 +84,7 @@ def _asks_for_padding(row: Row) -> bool:
 def _model(run: Run) -> Iterator[Finding]:
     """A model that looks for the last real token of each row, and whose config names no pad token."""
     call, inner = run.failed_row("forward"), run.inner_frame
-    if call is None or inner is None or inner.user or inner.op or run.failure is None:
+    if call is None or inner is None or inner.user or run.failure is None:
         return
     ids = next((tensor for tensor in call.inputs if tensor.label == "input_ids"), None)
     config = config_of(run, built_model(run, call))

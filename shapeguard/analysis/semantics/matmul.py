@@ -9,6 +9,7 @@ from shapeguard.analysis.semantics.axes import (
     Axis,
     Operand,
     Side,
+    UnknownCallError,
     at_least_rank,
     broadcast,
     broadcast_into,
@@ -146,6 +147,10 @@ def solve(call: Bound) -> Axes:
 
 @register("linalg_multi_dot", "multi_dot", params="*tensors")
 def multi_dot(call: Bound) -> Axes:
+    if len(call.all) < 2:
+        raise UnknownCallError("multi_dot of fewer than two")
+    for operand in call.all:
+        at_least_rank(operand, 1)
     for left, right in pairwise(call.all):
         must_equal(left.side(-1), right.side(0), "inner")
     return [*call.all[0].axes[:-1], *call.all[-1].axes[1:]]

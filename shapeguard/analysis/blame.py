@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_layer, cause, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_layer, cause, construct_row, statement_here
 from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
@@ -93,6 +93,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if (beside := _beside_a_model(run, both, causes)) is not None:
         return causes[beside[0]]._replace(location=beside[1], how="changed")
     index = _to_blame(run, failed, both, causes) if alone is None else alone
+    if index == _reckoned_layer(run, failed, both, causes) and (built := construct_row(run, failed)) is not None:
+        return causes[index]._replace(location=run.location(built) or causes[index].location)
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
         return causes[index]._replace(location=statement_here(run), how="here")
@@ -198,6 +200,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         changed = _fitted_before(both, causes)
     if changed is None:
         changed = _swapped(both)
+    if changed is None:
+        changed = _reckoned_layer(run, failed, both, causes)
     if changed is not None:
         return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.
@@ -206,6 +210,21 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
+
+
+def _reckoned_layer(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int | None:
+    """The layer whose width was reckoned where it was built, ``nn.Linear(length - lost(), ...)``, where the other side was cut on purpose."""
+    weights = [is_weight(of) for of in both]
+    if weights.count(True) != 1 or family(failed.op) != "matmul":
+        return None
+    index = weights.index(True)
+    row = construct_row(run, failed)
+    if row is None or causes[index].how != "built" or causes[1 - index].how != "changed":
+        return None
+    match parsed_text(run.expression(row)):
+        case ast.Call(args=[ast.BinOp(op=ast.Sub() | ast.Add()), *_]):
+            return index
+    return None
 
 
 def _taken_in(run: Run) -> Location | None:

@@ -272,7 +272,7 @@ def _is_written_call(run: Run, row: Row) -> bool:
 
 def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     """The user's line that decided the size of a layer's weight: the constructor's argument climbed to where it is written."""
-    row = _construct_row(run, failed)
+    row = construct_row(run, failed)
     if row is None:
         return None
     if (term := _odd_term(run, failed, of, row)) is not None:
@@ -285,7 +285,7 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
 
 def by_default(run: Run, failed: FailedOp, of: Side) -> bool:
     """Whether the size of a layer's weight is a default that nobody has changed."""
-    row = _construct_row(run, failed)
+    row = construct_row(run, failed)
     spot = written_spot(run, row, of.size) if row is not None else None
     return spot is not None and spot.kind == "default"
 
@@ -322,7 +322,7 @@ def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
     return False
 
 
-def _construct_row(run: Run, failed: FailedOp) -> Row | None:
+def construct_row(run: Run, failed: FailedOp) -> Row | None:
     """The row in which the failing layer was built: by the failed call itself, else by the innermost frame that is a layer's."""
     numbers = [failed.row.owner if failed.row is not None else None]
     for frame in reversed(run.frames):

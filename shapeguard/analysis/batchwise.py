@@ -66,9 +66,7 @@ def normalised_over_rows(run: Run) -> Iterator[Row]:
             turned = use.op in ("t", "T", "transpose", "mT", "permute")
             products = users_of(run, use) if turned else [use]
             compared = [p for p in products if p.op in ("matmul", "mm", "cdist") and p.inputs and p.outputs]
-            if any(
-                tensor.origin == row.id and p.inputs[0].origin == row.id for p in compared for tensor in p.inputs[:1]
-            ):
+            if any(product.inputs[0].origin == row.id for product in compared):
                 yield row
                 break
 
@@ -80,10 +78,5 @@ def spread_cosines(run: Run) -> Iterator[Row]:
             continue
         one, other = row.inputs[0].last, row.inputs[1].last
         dim = row.args.get("dim", 1)
-        if (
-            len(one) == len(other) > 1
-            and type(dim) is int
-            and {one[dim], other[dim]} != {one[dim]}
-            and 1 in (one[dim], other[dim])
-        ):
+        if len(one) == len(other) > 1 and type(dim) is int and one[dim] != other[dim] and 1 in (one[dim], other[dim]):
             yield row

@@ -92,8 +92,9 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return causes[states]._replace(location=statement_here(run), how="here")
     if (beside := _beside_a_model(run, both, causes)) is not None:
         return causes[beside[0]]._replace(location=beside[1], how="changed")
-    index = _to_blame(run, failed, both, causes) if alone is None else alone
-    if index == _reckoned_layer(run, failed, both, causes) and (built := construct_row(run, failed)) is not None:
+    reckoned = _reckoned_layer(run, failed, both, causes)
+    index = _to_blame(run, failed, both, causes, reckoned) if alone is None else alone
+    if index == reckoned and (built := construct_row(run, failed)) is not None:
         return causes[index]._replace(location=run.location(built) or causes[index].location)
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
@@ -175,8 +176,8 @@ def _is_uneven(of: Side) -> bool:
     return before is not None and 1 < before < of.size and of.size % before != 0
 
 
-def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause]) -> int:
-    """Index of the side to blame."""
+def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], reckoned: int | None) -> int:
+    """Index of the side to blame; ``reckoned`` is a layer whose width was reckoned where it was built."""
     changed = departed(run, failed, both)
     if changed is not None and causes[changed].how in ("data", "changed") and causes[1 - changed].how == "written":
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
@@ -201,7 +202,7 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause])
     if changed is None:
         changed = _swapped(both)
     if changed is None:
-        changed = _reckoned_layer(run, failed, both, causes)
+        changed = reckoned
     if changed is not None:
         return changed
     # Of two that were built, the layer that fails is the one that was built wrong: it has no events behind it.

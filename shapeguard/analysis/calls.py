@@ -52,7 +52,7 @@ def _index_item(part: int | str, waiting: list[TensorArg]) -> str:
         return f"int:{part}"
     if part == "tensor" and waiting:
         tensor = waiting.pop(0)
-        return f"{'mask' if tensor.dtype in ('bool', 'uint8') else 'index'}:{tensor.last}"
+        return _of_tensor(tensor.dtype, tensor.last)
     if part == "None":
         return "none"
     if part == "...":
@@ -64,6 +64,10 @@ def _index_item(part: int | str, waiting: list[TensorArg]) -> str:
     return f"index:({part},)"
 
 
+def _of_tensor(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{'mask' if dtype in ('bool', 'uint8') else 'index'}:{shape}"
+
+
 def call_of_frame(frame: FrameInfo) -> Call:
     """The failing expression of a frame, with the operands whose values were at hand."""
     tensors = [(value.label, value.shape) for value in frame.operands if value.shape is not None]
@@ -72,7 +76,7 @@ def call_of_frame(frame: FrameInfo) -> Call:
     }
     index = next((v for v in frame.operands if v.label == "index" and v.shape is not None), None)
     if frame.op in ("getitem", "setitem") and index is not None:
-        args["index"] = [f"{'mask' if index.dtype in ('bool', 'uint8') else 'index'}:{index.shape}"]
+        args["index"] = [_of_tensor(index.dtype, index.shape or ())]
     words = {value.label: word for value in frame.operands if (word := _literal(value)) is not None}
     return Call(frame.op, tensors, _merge_starred({**args, **words}), known_values(frame))
 

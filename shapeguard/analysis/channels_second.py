@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.normalised import dim_told
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -17,9 +18,9 @@ def chosen_places(run: Run) -> Iterator[tuple[Row, int]]:
     for row in run.of_kind("op"):
         if row.op != "argmax" or row.error or not row.inputs or len(row.inputs[0].last) < 4:
             continue
-        told = next((row.args[name] for name in ("dim", "other") if type(row.args.get(name)) is int), None)
+        told = dim_told(row.args)
         made = run.row(row.inputs[0].origin)
-        if made is None or type(told) is not int or not _ends_in_convolution(run, made):
+        if made is None or told is None or not _ends_in_convolution(run, made):
             continue
         shape = row.inputs[0].last
         dim = told % len(shape)

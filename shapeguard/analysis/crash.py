@@ -10,10 +10,10 @@ from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
 from shapeguard.analysis.packed import left_out
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.unfollowed import folded, halved_table, uncounted
+from shapeguard.analysis.unfollowed import settled
 
 
 class Crash(NamedTuple):
@@ -26,6 +26,7 @@ class Crash(NamedTuple):
     frozen: Side | None
 
 
+@per_run
 def crash_of(run: Run) -> Crash | None:
     """The failure as a clash of sizes in a known op; None where it is none, or a rule about caches, tokens or rows knows more about it."""
     if run.failure is None or run.failed_row("cache", "tokenizer") is not None or claimed(run):
@@ -37,8 +38,7 @@ def crash_of(run: Run) -> Crash | None:
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
     both = sides(run, failed)
-    settled = folded(both) is not None or halved_table(both) is not None or uncounted(both) is not None
-    bound = places or left_out(run, both) is not None or settled
+    bound = places or left_out(run, both) is not None or settled(both)
     return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from shapeguard.analysis.calls import call_of_frame, call_of_row, known_values
 from shapeguard.analysis.layers import with_weight
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import Call, Clash, clash, family, known
 from shapeguard.values.findings import Mismatch, OperandView
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
@@ -52,6 +52,7 @@ def mismatch_of(found: Clash | None) -> Mismatch | None:
     return None if found is None else Mismatch(found.kind, found.sizes, found.dim)
 
 
+@per_run
 def failed_op(run: Run) -> FailedOp | None:
     """What failed: the recorded operation if one was, else the expression of the innermost frame that tells its operands.
 

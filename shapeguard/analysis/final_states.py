@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.seq_first import chosen
 from shapeguard.values.recording import Row
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
@@ -75,24 +76,12 @@ def over_padding(run: Run) -> Iterator[Row]:
         built = run.row(layer.owner)
         both_ways = layer.op in _RECURRENT and built is not None and built.args.get("bidirectional") is True
         unmasked = layer.op in _TRANSFORMERS and not any("mask" in label for label in labels)
-        first = _batch_first(run, layer) if layer.op in _RECURRENT else _rows_first(run, layer)
-        if (both_ways or unmasked) and _padded_at_end(run, layer, 1 if first else 0):
+        if (both_ways or unmasked) and _padded_at_end(run, layer, 1 if _batch_first(run, layer) else 0):
             yield layer
 
 
-def _rows_first(run: Run, layer: Row) -> bool:
-    """Whether a transformer takes (batch, length, features): a stack of layers was built from one that says so."""
-    built = run.row(layer.owner)
-    told = built.args.get("batch_first") if built is not None else None
-    if isinstance(told, bool):
-        return told
-    before = [row for row in run.of_kind("construct") if built is not None and row.id < built.id]
-    layers = [row for row in before if row.op == f"{layer.op}Layer"]
-    return bool(layers) and layers[-1].args.get("batch_first") is True
-
-
 def _batch_first(run: Run, layer: Row) -> bool:
-    built = run.row(layer.owner)
+    built = chosen(run, layer)
     return built is not None and built.args.get("batch_first") is True
 
 

@@ -164,9 +164,15 @@ def _shortened(row: Row) -> Cut | None:
     if any(item in ("...", "None", "tensor", None) for item in items):
         return None
     for dim, (item, size) in enumerate(zip(items, row.inputs[0].last, strict=False)):
-        if isinstance(item, str) and item.startswith(":") and item[1:].isdecimal() and 0 < int(item[1:]) < size:
-            return Cut(row, row.inputs[0], dim, size, int(item[1:]))
+        end = _end(item)
+        if end is not None and 0 < end < size:
+            return Cut(row, row.inputs[0], dim, size, end)
     return None
+
+
+def _end(item: object) -> int | None:
+    """Where a slice ``:n`` ends."""
+    return int(item[1:]) if isinstance(item, str) and item.startswith(":") and item[1:].isdecimal() else None
 
 
 def _to_the_smaller(run: Run, row: Row, site: Site) -> bool:
@@ -300,7 +306,7 @@ def cut_to_shortest(run: Run) -> Iterator[Cut]:
             continue
         cuts = [run.row(tensor.origin) for tensor in row.inputs]
         sliced = [cut for cut in cuts if cut is not None and cut.op == "getitem" and cut.inputs and cut.inputs[0].last]
-        ends = {_end(cut) for cut in sliced}
+        ends = {_end_of_rows(cut) for cut in sliced}
         if len(sliced) != len(cuts) or len(ends) != 1 or None in ends or len({cut.chain for cut in sliced}) != 1:
             continue
         end = ends.pop()
@@ -310,9 +316,7 @@ def cut_to_shortest(run: Run) -> Iterator[Cut]:
             yield Cut(longest, longest.inputs[0], 0, max(lengths), end)
 
 
-def _end(cut: Row) -> int | None:
-    """Where a slice ``:n`` of the first dim ends."""
+def _end_of_rows(cut: Row) -> int | None:
+    """Where a slice of the first dim ends."""
     index = cut.args.get("index")
-    first = index[0] if isinstance(index, list) and index else index
-    text = first.removeprefix(":") if isinstance(first, str) and first.startswith(":") else ""
-    return int(text) if text.isdecimal() else None
+    return _end(index[0] if isinstance(index, list) and index else index)

@@ -62,7 +62,7 @@ def dim_of(run: Run, row: Row) -> int:
     built = run.row(row.owner)
     given = {**(built.args if built is not None and row.kind == "module" else {}), **row.args}
     rank = len(row.inputs[0].last)
-    told = _dim_told(given)
+    told = dim_told(given)
     if told is not None:
         return told % rank
     return 0 if rank in (0, 1, 3) else 1
@@ -86,7 +86,7 @@ def argmax_of_all(run: Run) -> Iterator[Row]:
             or shape[0] < 2
             or not row.outputs
             or row.outputs[0].last != ()
-            or _dim_told(row.args) is not None
+            or dim_told(row.args) is not None
         ):
             continue
         for user in users_of(run, row):
@@ -96,7 +96,7 @@ def argmax_of_all(run: Run) -> Iterator[Row]:
                 break
 
 
-def _dim_told(args: dict[str, FactValue]) -> int | None:
+def dim_told(args: dict[str, FactValue]) -> int | None:
     """The dim that an op was given, under its name or by its place."""
     return next((value for name in ("dim", "other", "arg1") if type(value := args.get(name)) is int), None)
 

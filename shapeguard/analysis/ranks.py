@@ -11,6 +11,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import MAX_STEPS, Hop
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import taken_apart
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, TensorArg
 
@@ -95,18 +96,15 @@ def unpacked_result(run: Run) -> tuple[str, int, int] | None:
     frame, failure = run.user_frame, run.failure
     if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
         return None
-    match run.sources[frame.file].statement(frame.line):
-        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Call() as call) if not any(
-            isinstance(n, ast.Starred) for n in names
-        ):
-            text = ast.unparse(call)
-        case _:
-            return None
+    taken = taken_apart(run.sources[frame.file].statement(frame.line))
+    if taken is None or not isinstance(taken[1], ast.Call):
+        return None
+    names, text = taken[0], ast.unparse(taken[1])
     for row in reversed(run.rows):
         place = run.location(row)
         if row.error or row.op not in _PIECES or place is None or (place.file, place.line) != (frame.file, frame.line):
             continue
-        return (text, len(names), len(row.outputs)) if len(row.outputs) != len(names) else None
+        return (text, names, len(row.outputs)) if len(row.outputs) != names else None
     return None
 
 
@@ -115,20 +113,16 @@ def unpacked_sizes(run: Run) -> Unpacked | None:
     frame, failure = run.user_frame, run.failure
     if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
         return None
-    statement = run.sources[frame.file].statement(frame.line)
-    match statement:
-        case ast.Assign(targets=[ast.Tuple(elts=names)], value=taken) if not any(
-            isinstance(n, ast.Starred) for n in names
-        ):
-            text = ast.unparse(taken)
-        case _:
-            return None
+    taken = taken_apart(run.sources[frame.file].statement(frame.line))
+    if taken is None:
+        return None
+    names, text = taken[0], ast.unparse(taken[1])
     for value in (*frame.operands, *frame.locals):
         shape = value.shape
         if shape is None or value.expression not in (text, text.removesuffix(".shape"), text.removesuffix(".size()")):
             continue
         of_shape = value.expression != text
         got = len(shape) if of_shape else shape[0] if shape else 0
-        if got != len(names):
-            return Unpacked(value, of_shape, (len(names), got))
+        if got != names:
+            return Unpacked(value, of_shape, (names, got))
     return None

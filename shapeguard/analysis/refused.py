@@ -10,7 +10,7 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.loading import collated_at
 from shapeguard.analysis.placeholders import counted
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.source import parsed_statement
+from shapeguard.analysis.source import parsed_statement, taken_apart
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, TensorArg
@@ -18,7 +18,13 @@ from shapeguard.values.recording import FrameInfo, TensorArg
 # By their names the numbers of dims in which images and spectrograms come; patches that were cut already have fewer.
 _RANKS = {"pixel_values": (4, 5), "pixel_values_videos": (5,), "input_features": (3,), "past_values": (3,)}
 
-_DIMS = {"input_ids": 2, "decoder_input_ids": 2, "inputs_embeds": 3, "pixel_values": 4, "input_features": 3}
+AXES = {  # of the inputs that all models take alike
+    "input_ids": ("batch", "seq"),
+    "decoder_input_ids": ("batch", "seq"),
+    "inputs_embeds": ("batch", "seq", "hidden"),
+    "pixel_values": ("batch", "channels", "height", "width"),
+    "input_features": ("batch", "bands", "frames"),
+}
 
 
 class Refused(NamedTuple):
@@ -48,7 +54,9 @@ class Refused(NamedTuple):
 def of_channels(found: Refused) -> bool:
     """Whether the refused size is a number of channels: of an image they come before its sides, of a series last."""
     rank = len(found.tensor.last)
-    return found.dim == (2 if found.tensor.label == "past_values" else rank - 3 if rank > 3 else rank)
+    return found.channels_last or found.dim == (
+        2 if found.tensor.label == "past_values" else rank - 3 if rank > 3 else rank
+    )
 
 
 def refused_input(run: Run) -> Refused | None:
@@ -90,14 +98,14 @@ def odd_rank(run: Run) -> tuple[TensorArg, int] | None:
     if call is None or frame is None or frame.user or failure is None:
         return None
     for tensor in call.inputs:
-        wanted = _DIMS.get(tensor.label)
-        if wanted is not None and len(tensor.last) == 1:
+        wanted = len(AXES.get(tensor.label, ()))
+        if wanted and len(tensor.last) == 1:
             return tensor, wanted  # nothing is taken without an axis for its rows
-        counted = frame.operands[0].value if frame.op == "ne" and "channel" in frame.expression else None
+        channels = frame.operands[0].value if frame.op == "ne" and "channel" in frame.expression else None
         wrong = len(tensor.last) == 3 or (len(tensor.last) == 5 and tensor.last[1] != tensor.last[2])
-        if tensor.label == "pixel_values" and wrong and counted == tensor.last[1]:
+        if tensor.label == "pixel_values" and wrong and channels == tensor.last[1]:
             return tensor, 4  # the model counts channels in the second dim, in which this one has something else
-    taken = taken_apart(frame)
+    taken = _shape_taken_apart(frame)
     if taken is None:
         return None
     names, shape = taken
@@ -105,25 +113,20 @@ def odd_rank(run: Run) -> tuple[TensorArg, int] | None:
         return None
     same = (tensor for tensor in call.inputs if tensor.last == shape)
     # What a layer has made of an input has its dims still.
-    alike = (t for t in call.inputs if len(t.last) == len(shape) and _DIMS.get(t.label) == names)
+    alike = (t for t in call.inputs if len(t.last) == len(shape) and len(AXES.get(t.label, ())) == names)
     given = next(same, None) or next(alike, None)
     return (given, names) if given is not None else None
 
 
-def taken_apart(frame: FrameInfo) -> tuple[int, tuple[int, ...]] | None:
-    """(names, shape) of a frame that takes a shape apart into more or fewer names than it has dims."""
-    match parsed_statement(frame.source):
-        case ast.Assign(targets=[ast.Tuple(elts=names)], value=taken) if not any(map(_starred, names)):
-            text = ast.unparse(taken)
-        case _:
-            return None
+def _shape_taken_apart(frame: FrameInfo) -> tuple[int, tuple[int, ...]] | None:
+    """(names, shape) of a library's frame that takes a shape apart."""
+    taken = taken_apart(parsed_statement(frame.source))
+    if taken is None:
+        return None
+    names, text = taken[0], ast.unparse(taken[1])
     for value in (*frame.operands, *frame.locals):
         if value.expression in (text.removesuffix(".shape"), text.removesuffix(".size()")) and value.shape is not None:
-            return len(names), value.shape
+            return names, value.shape
         if value.expression == text and value.shape is None and isinstance(value.value, list):
-            return len(names), tuple(int(size) for size in value.value)
+            return names, tuple(int(size) for size in value.value)
     return None
-
-
-def _starred(node: ast.expr) -> bool:
-    return isinstance(node, ast.Starred)

@@ -68,13 +68,14 @@ def _wide(shape: tuple[int, ...]) -> tuple[int, ...]:
 def crossed_targets(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
     """Losses of a prediction and a target that were flattened with their first two dims in another order: (loss, one, other)."""
     for row in run.rows:
-        if family(row.op) != "loss" or row.error or len(row.inputs) < 2:
+        if row.error or len(row.inputs) < 2:
             continue
-        flat = [_flattened(run, tensor) for tensor in row.inputs[:2]]
-        if flat[0] is not None and flat[1] is not None:
-            ours, theirs = flat[0].last[:2], flat[1].last[:2]
-            if ours == theirs[::-1] and ours[0] != ours[1]:
-                yield row, flat[0], flat[1]
+        prediction, target = (_flattened(run, tensor) for tensor in row.inputs[:2])
+        if prediction is None or target is None or family(row.op) != "loss":
+            continue
+        ours, theirs = prediction.last[:2], target.last[:2]
+        if ours == theirs[::-1] and ours[0] != ours[1]:
+            yield row, prediction, target
 
 
 def _flattened(run: Run, tensor: TensorArg) -> TensorArg | None:

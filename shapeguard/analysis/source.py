@@ -25,6 +25,14 @@ def parsed_statement(text: str) -> ast.stmt | None:
     return body[0] if len(body) == 1 else None
 
 
+def taken_apart(statement: ast.stmt | None) -> tuple[int, ast.expr] | None:
+    """(names, value) of ``batch, seq = ids.shape``: into how many names a statement takes a value apart, and the value."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+            return None if any(isinstance(name, ast.Starred) for name in names) else (len(names), value)
+    return None
+
+
 class SourceFile:
     """One file: its lines and, where it parses, its statements."""
 

@@ -169,6 +169,11 @@ def _same_line(run: Run, row: Row, other: Row) -> bool:
     return row.op == other.op and run.at_one_place(row, other)
 
 
+def settled(both: list[Side]) -> bool:
+    """Whether one of these says which side is at fault: then it does not count that a size was written down."""
+    return any(asked(both) is not None for asked in (folded, halved_table, uncounted))
+
+
 def uncounted(both: list[Side]) -> int | None:
     """The side that has as many columns as the largest number in the data: ``one_hot`` that was not told of how many classes."""
     for index, of in enumerate(both):

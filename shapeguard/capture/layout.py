@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from shapeguard.capture.signatures import positional
 from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import TensorArg
 
@@ -280,9 +281,5 @@ def _labels(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     for index, (name, _) in enumerate(layout):
         if name:
             yield name
-        elif index < len(names) and not names[index].startswith("*"):
-            yield names[index]
-        elif names and names[-1].startswith("*"):
-            yield f"{names[-1][1:]}[{index - len(names) + 1}]"
         else:
-            yield f"arg{index}"
+            yield positional(names, index) or f"arg{index}"

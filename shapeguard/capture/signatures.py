@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _BINARY = ("input", "other")
@@ -102,10 +102,16 @@ def parameter_names(op: str, function: Callable[..., Any] | None = None) -> tupl
     return ("input", "other")
 
 
-def parameter(names: tuple[str, ...], index: int, operand: ast.expr) -> str:
-    """The parameter at a place of a call; of a starred one, ``*size``, its items are told apart where there are several."""
-    if names and index >= len(names) - 1 and names[-1].startswith("*"):
-        call = getattr(operand, "parent", None)
-        last = isinstance(call, ast.Call) and bool(call.args) and call.args[-1] is operand
-        return names[-1][1:] if last and index == len(names) - 1 else f"{names[-1][1:]}[{index - len(names) + 1}]"
-    return names[index] if index < len(names) else ""
+def positional(names: Sequence[str], index: int) -> str:
+    """The parameter at a place of a call, "" where it is not known; a starred one, ``*size``, takes all that follow."""
+    if index < len(names) and not names[index].startswith("*"):
+        return names[index]
+    return f"{names[-1][1:]}[{index - len(names) + 1}]" if names and names[-1].startswith("*") else ""
+
+
+def parameter(names: Sequence[str], index: int, operand: ast.expr) -> str:
+    """The same for an operand in the code: a starred parameter's only item stands for all of them."""
+    call = getattr(operand, "parent", None)
+    last = isinstance(call, ast.Call) and bool(call.args) and call.args[-1] is operand
+    name = positional(names, index)
+    return name.removesuffix("[0]") if last and index == len(names) - 1 else name

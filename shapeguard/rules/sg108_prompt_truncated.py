@@ -98,10 +98,15 @@ def _finding(run: Run, row: Row, cut: list[int]) -> Finding:
     )
 
 
+def _most_cut(row: Row) -> int:
+    """How many tokens a tokenizer's call cut off the text that lost most."""
+    cut = row.args.get("cut")
+    return max((count for count in cut if isinstance(count, int)), default=0) if isinstance(cut, list) else 0
+
+
 def _alike(run: Run, row: Row) -> Finding:
     """Texts that differ only behind the place where they were cut: a model is given the same for all of them."""
-    longest, most = row.args.get("max_length"), row.args.get("cut")
-    most = max((count for count in most if isinstance(count, int)), default=0) if isinstance(most, list) else 0
+    longest, most = row.args.get("max_length"), _most_cut(row)
     return Finding(
         CODE,
         NAME,
@@ -144,8 +149,7 @@ def _only_padding(run: Run, row: Row, cut: Hop) -> Finding:
 
 def _without_answer(run: Run, row: Row, emptied: Row) -> Finding:
     """Examples that were cut before their answer begins: no label is left, and the mean over none is no number."""
-    longest, cut = row.args.get("max_length"), row.args.get("cut")
-    most = max((count for count in cut if isinstance(count, int)), default=0) if isinstance(cut, list) else 0
+    longest, most = row.args.get("max_length"), _most_cut(row)
     labels = next((tensor for tensor in emptied.inputs if tensor.label == "labels"), None)
     times = f" ({emptied.count} batches)" if emptied.count > 1 else ""
     return Finding(

@@ -67,11 +67,7 @@ def check(run: Run) -> Iterator[Finding]:
     for longer, shorter in zipped_rows(run):
         yield _rows_zipped(run, longer, shorter)
     told: set[int] = set()
-    for cut in clamped(run):
-        if cut.row.chain not in told:
-            told.add(cut.row.chain)
-            yield _cut(run, cut)
-    for cut in cut_to_shortest(run):
+    for cut in (*clamped(run), *cut_to_shortest(run)):
         if cut.row.chain not in told:
             told.add(cut.row.chain)
             yield _cut(run, cut)

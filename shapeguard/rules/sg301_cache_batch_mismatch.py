@@ -136,9 +136,8 @@ def _changed_cache(run: Run, sides: _Sides, wanted: int) -> list[Hop] | None:
     made = birth(hops)
     if made is not None and made.row.kind == "cache" and made.source is None:
         before = next((tensor.last[0] for tensor in made.row.inputs if tensor.label == "past keys"), None)
-        hops[-1] = made = made._replace(
-            size_before=before
-        )  # what changes a cache's rows in place tells them from before
+        # What changes a cache's rows in place tells them from before.
+        hops[-1] = made = made._replace(size_before=before)
         return hops if before == wanted else None
     return hops if made is not None and made.row.kind == "op" and made.size_before == wanted else None
 

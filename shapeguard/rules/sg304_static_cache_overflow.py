@@ -51,8 +51,10 @@ from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
 
 CODE, NAME = "SG304", "static-cache-overflow"
+_SIZE = "Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -71,8 +73,7 @@ def check(run: Run) -> Iterator[Finding]:
     elif update.past.last[1::2] == update.new.last[1::2]:
         room, needed = update.past.last[2], _needed(run, update)
         text = f"The cache has room for {room} positions, this request needs {needed}."
-        fix = "Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."
-        yield _finding(run, update, text, Mismatch("index", (needed, room), 2), fix)
+        yield _finding(run, update, text, Mismatch("index", (needed, room), 2), _SIZE)
 
 
 def _first(run: Run) -> Iterator[Finding]:
@@ -82,17 +83,16 @@ def _first(run: Run) -> Iterator[Finding]:
     room = row.args.get("max_cache_len") if row is not None else None
     if row is None or new is None or not isinstance(room, int) or new.last[2] <= room:
         return
-    built = run.row(row.owner)
     yield Finding(
         CODE,
         NAME,
         Severity.ERROR,
         f"The cache has room for {room} positions, and the first {new.last[2]} come at once.",
-        location=(run.location(built) if built is not None else None) or run.location(row) or run.failed_at,
+        location=_location(run, row),
         failed_at=run.failed_at,
         operands=(run.tensor(new, "", NEW_DIMS),),
         mismatch=Mismatch("index", (new.last[2], room), 2),
-        fix=Fix("Size the cache by prompt length plus new tokens: `max_cache_len=prompt_length + max_new_tokens`."),
+        fix=Fix(_SIZE),
     )
 
 
@@ -131,7 +131,7 @@ def _finding(run: Run, update: FailedUpdate, message: str, mismatch: Mismatch, f
         NAME,
         Severity.ERROR,
         message,
-        location=_location(run, update),
+        location=_location(run, update.row),
         failed_at=run.failed_at,
         operands=(run.tensor(update.past, "the cache's keys", CACHE_DIMS), run.tensor(update.new, "", NEW_DIMS)),
         mismatch=mismatch,
@@ -139,11 +139,11 @@ def _finding(run: Run, update: FailedUpdate, message: str, mismatch: Mismatch, f
     )
 
 
-def _location(run: Run, update: FailedUpdate) -> Location | None:
+def _location(run: Run, update: Row) -> Location | None:
     """Where the cache was made; where that is not in the user's code, the call that failed."""
-    built = run.row(update.row.owner)
+    built = run.row(update.owner)
     here = run.location(built) if built is not None else None
-    return here or run.location(update.row) or run.failed_at
+    return here or run.location(update) or run.failed_at
 
 
 def _needed(run: Run, update: FailedUpdate) -> int:

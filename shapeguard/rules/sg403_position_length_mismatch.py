@@ -95,8 +95,7 @@ def check(run: Run) -> Iterator[Finding]:
         told = True
         yield counted
     image = refused_input(run)
-    bands = image is not None and (image.channels_last or of_channels(image))
-    if not told and image is not None and not bands:
+    if not told and image is not None and not of_channels(image):
         yield _refused(run, image)
         return
     failed = failed_op(run)

@@ -155,7 +155,7 @@ def check(run: Run) -> Iterator[Finding]:
         yield refused
         return
     image = refused_input(run)
-    if image is not None and (image.channels_last or of_channels(image)):
+    if image is not None and of_channels(image):
         yield _refused_channels(run, image)
         return
     crash = crash_of(run)

@@ -54,7 +54,7 @@ from shapeguard.analysis.ranks import (
     unpacked_result,
     unpacked_sizes,
 )
-from shapeguard.analysis.refused import odd_rank
+from shapeguard.analysis.refused import AXES, odd_rank
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -103,18 +103,9 @@ def check(run: Run) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-_AXES = {
-    "input_ids": ("batch", "seq"),
-    "decoder_input_ids": ("batch", "seq"),
-    "inputs_embeds": ("batch", "seq", "hidden"),
-    "pixel_values": ("batch", "channels", "height", "width"),
-    "input_features": ("batch", "bands", "frames"),
-}
-
-
 def _of_model(run: Run, given: TensorArg, wanted: int) -> Finding:
     """A model's input with fewer or more dims than the model takes apart."""
-    axes = _AXES.get(given.label, ())
+    axes = AXES.get(given.label, ())
     taken = f"({', '.join(axes)})" if len(axes) == wanted else f"{wanted} dims"
     changed = rank_changes(run, given)
     frame = run.user_frame

@@ -86,7 +86,7 @@ def _published(run: Run) -> Finding | None:
     if not found:
         return None
     name, ours, theirs = found[0]
-    dim = next((d for d, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+    dim = _odd_dim(ours, theirs)
     sizes = (ours[dim], theirs[dim]) if dim is not None and len(ours) == len(theirs) else (len(ours), len(theirs))
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return Finding(
@@ -133,13 +133,18 @@ def _loads(run: Run, file: str) -> Iterator[Location]:
                     yield run.place(file, node.lineno)
 
 
+def _odd_dim(saved: tuple[int, ...], built: tuple[int, ...]) -> int | None:
+    """The first dim in which two shapes differ."""
+    return next((dim for dim, (ours, theirs) in enumerate(zip(saved, built, strict=False)) if ours != theirs), None)
+
+
 def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(",") if size.strip())
 
 
 def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> Finding:
     name, saved, built = found[0]
-    dim = next((d for d, (a, b) in enumerate(zip(saved, built, strict=False)) if a != b), None)
+    dim = _odd_dim(saved, built)
     sizes = (saved[dim], built[dim]) if dim is not None else (len(saved), len(built))
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
     user: FrameInfo | None = run.user_frame

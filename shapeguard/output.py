@@ -27,16 +27,22 @@ _NOTHING = (".DS_Store", "Thumbs.db", "desktop.ini", f"{_TRIAL}*")  # says nothi
 class OutDir:
     """A folder that was found usable. Writing to it never raises; what it cannot take goes to a temporary folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, earlier: Path | None = None) -> None:
         self.path = path
+        self._earlier = earlier
         self._written: list[str] = []
         self._lost = False
 
     @property
     def shown(self) -> str:
         """The path as a person would type it."""
-        relative = os.path.relpath(self.path)
-        return str(self.path) if relative.startswith("..") else relative
+        return _typed(self.path)
+
+    @property
+    def told(self) -> str:
+        """Where the report lies, and where the one is that lay there before."""
+        moved = f" (the earlier one is in {_typed(self._earlier)})" if self._earlier is not None else ""
+        return f"report in {self.shown}{moved}"
 
     def write(self, name: str, data: bytes) -> Path | None:
         """Write one file, whole or not at all; ``name`` may have folders in it.
@@ -96,14 +102,18 @@ def prepare_out(path: Path) -> OutDir:
     except OSError as error:
         raise _unusable(path, error) from None
     names = [name for name in names if not _matches(name, _NOTHING)]
-    if names:
-        _rotate(path, folder, names)
+    aside = _rotate(path, folder, names) if names else None
     _try_to_write(path, folder)
-    return OutDir(folder)
+    return OutDir(folder, aside)
 
 
-def _rotate(path: Path, folder: Path, names: list[str]) -> None:
-    """Move our files out of the folder, and nothing else.
+def _typed(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _rotate(path: Path, folder: Path, names: list[str]) -> Path:
+    """Move our files out of the folder, and nothing else; where to.
 
     The folder itself stays, so it may be the working directory, a mount or a link. What is moved stays on the same
     disk; where that cannot be, we refuse rather than leave the old report on something that goes away.
@@ -126,6 +136,7 @@ def _rotate(path: Path, folder: Path, names: list[str]) -> None:
         raise OutputError(
             f"--out: {path} holds an earlier report, which cannot be moved aside ({why}); name another folder"
         ) from None
+    return aside
 
 
 def _foreign(folder: Path, names: list[str]) -> str | None:

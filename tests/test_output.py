@@ -104,6 +104,7 @@ def test_earlier_reports_are_kept_one_after_the_other(tmp_path: Path) -> None:
         assert (tmp_path / name / "report.json").read_bytes() == REPORT + b" " * run
         assert (tmp_path / name / "reference" / "report.json").exists()
     assert (folder / "report.json").read_bytes() == REPORT + b"  "
+    assert out.told.endswith("(the earlier one is in " + str(tmp_path / "report.2") + ")")
 
 
 @pytest.mark.parametrize("data", [RECORDING, RECORDING[:60], b""])

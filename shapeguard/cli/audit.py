@@ -36,6 +36,8 @@ def main(options: Namespace) -> int:
     needs("the audit")
     if not options.model.exists():
         raise UsageError(f"{options.model}: no such folder or file; expected a model folder or a .gguf file")
+    if options.max_new_tokens is not None and options.max_new_tokens < 1:
+        raise UsageError(f"--max-new-tokens: expected 1 or more, got {options.max_new_tokens}")
     prompts = read_prompts(options.prompts) if options.prompts is not None else None
     given = {} if options.max_new_tokens is None else {"max_new_tokens": options.max_new_tokens}
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # what it has to say is in the report

@@ -45,7 +45,9 @@ def _rule(code: str) -> Rule:
         return rule
     from difflib import get_close_matches
 
-    known = [word for rule in RULES for word in (rule.code, rule.name)]
-    close = get_close_matches(code.upper(), known, 1) or get_close_matches(code.lower(), known, 1)
+    family = [rule.code for rule in RULES if rule.code[:3] == code.upper()[:3]]  # codes of all families are alike
+    close = get_close_matches(code.upper(), family, 1) or get_close_matches(
+        code.lower(), [rule.name for rule in RULES], 1
+    )
     hint = f"did you mean {close[0]}?" if close else "`shapeguard rules` lists them"
     raise UsageError(f"no rule is called {code!r}; {hint}")

@@ -33,5 +33,5 @@ def show_answer(report: Report, folder: OutDir | None) -> None:
     width = max(60, min(shutil.get_terminal_size((80, 24)).columns, 120)) if color else 80
     sys.stderr.write(render(report, width=width, color=color))
     if folder is not None:
-        say(f"report in {folder.shown}")
+        say(folder.told)
     sys.stderr.flush()

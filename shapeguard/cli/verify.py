@@ -46,6 +46,8 @@ def main(options: Namespace) -> int:
     prompts = read_prompts(options.prompts)
     if options.new_tokens < 1:
         raise UsageError(f"--new-tokens: expected 1 or more, got {options.new_tokens}")
+    if not options.model.startswith((".", "/", "~")) and not Path(options.model).exists():  # it may take a minute
+        say(f"{options.model}: no such folder or file here; looked for on the Hub")
     folder = None if options.out is None else prepare_out(options.out)
     report = verify_opened(
         Settings(
@@ -64,7 +66,7 @@ def main(options: Namespace) -> int:
     put(report.to_json().decode() + "\n" if options.json else _panel(report))
     if folder is not None:
         write_report(folder, report)
-        say(f"report in {folder.shown}")
+        say(folder.told)
     return 0 if report.verification is not None and report.verification.passed else FAILED_STATUS
 
 

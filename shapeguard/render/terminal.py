@@ -44,18 +44,25 @@ Block = Text | Padding
 
 
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
-    """The report's answer as a panel of at most ``width`` columns; a run that went well is one line."""
+    """The report's answer as a panel of at most ``width`` columns; a run without shapes to speak of is one line."""
     console = _console(width, color)
-    told = (report.exception, report.batch, report.verification)
-    if report.findings or any(part is not None for part in told):
+    if report.findings or report.operands or report.batch is not None or report.verification is not None:
         body = Group(*_parts(report, width - _FRAME))
         console.print(Panel(body, box=HORIZONTALS, title=Text("shapeguard", "bold"), title_align="left", width=width))
     else:
-        console.print(Text(f"shapeguard: {outcome_text(report)}, no findings"))
+        console.print(_flowing(f"shapeguard: {_nothing_found(report)}"))
     for note in report.run.notes[:_MOST_NOTES]:
         console.print(Text(f"shapeguard: {one_line(note, 300)}", style="dim"))
     # Rich fills lines with spaces, which nobody wants to copy.
     return "".join(f"{line.rstrip()}\n" for line in _written(console).splitlines())
+
+
+def _nothing_found(report: Report) -> str:
+    """A missing file or a name that is not there has its traceback on the screen; a panel would only repeat it."""
+    if report.exception is None:
+        return f"{outcome_text(report)}, no findings"
+    where = f" at {clean(short_place(report.failed_at))}" if report.failed_at is not None else ""
+    return f"{outcome_text(report)}{where}, where no shapes are in play; no findings"
 
 
 def _console(width: int, color: bool) -> Console:

@@ -105,8 +105,9 @@ def title(finding: Finding) -> str:
 
 
 def outcome_text(report: Report) -> str:
-    """``crashed with RuntimeError``."""
-    return report.outcome if report.exception is None else f"{report.outcome} with {clean(report.exception.type)}"
+    """``crashed with RuntimeError``. A run that came to its end has ended: with which status is the program's affair."""
+    outcome = "ended" if report.outcome == "completed" else report.outcome
+    return outcome if report.exception is None else f"{outcome} with {clean(report.exception.type)}"
 
 
 def edit_lines(edit: Edit) -> list[tuple[str, str]]:

@@ -153,6 +153,8 @@ def load(path: Path) -> Recording | Report:
         data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise FormatError(f"{path}: expected a shapeguard report or recording, got an empty file")
     if b'"t":"header"' in data[:200]:
         return parse_recording(data, str(path))
     return parse_report(data, str(path))

@@ -48,7 +48,8 @@ def no_pad_token(what: str, error: Exception) -> Report:
     """The tokenizer cannot make a batch at all."""
     message = "The prompts make no batch: the tokenizer has no pad token."
     fix = Fix(
-        "Set a pad token that the model has a row for, such as `tokenizer.pad_token = tokenizer.eos_token`, and pass the mask on."
+        "Set a pad token that the model has a row for: `--pad-token` on the command line, in a script such as "
+        "`tokenizer.pad_token = tokenizer.eos_token`, and pass the mask on."
     )
     report = report_of(
         Verification(what, passed=False, cause="the tokenizer has no pad token"),

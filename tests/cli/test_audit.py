@@ -59,6 +59,7 @@ def test_a_limit_of_new_tokens_is_taken_into_account(place: Path) -> None:
         ((".",), "expected a config.json or exactly one .gguf file, found neither"),
         (("model", "--prompts", "nowhere.txt"), "--prompts nowhere.txt: cannot be read (No such file or directory)"),
         (("model", "--prompts", "empty.txt"), "--prompts empty.txt: expected one prompt a line, got an empty file"),
+        (("model", "--max-new-tokens", "-3"), "--max-new-tokens: expected 1 or more, got -3"),
         ((), "the following arguments are required: MODEL_DIR"),
     ],
 )

@@ -32,6 +32,7 @@ def test_a_page_without_torch(word: str, tmp_path: Path) -> None:
     ("word", "hint"),
     [
         ("SG300", "did you mean SG30"),
+        ("SG999", "`shapeguard rules` lists them"),
         ("cache-batch-missmatch", "did you mean cache-batch-mismatch?"),
         ("nonsense", "`shapeguard rules` lists them"),
     ],

@@ -52,8 +52,9 @@ def test_its_report(failed: tuple[Path, Ran]) -> None:
         ("def f(:", 1),
         ("import os; print('gone', flush=True); os._exit(5)", 5),
         ("import threading\nthreading.Thread(target=lambda: 1 / 0).start()", 0),
-        ("import signal; signal.raise_signal(signal.SIGINT)", -2),
+        ("import signal; signal.signal(2, signal.default_int_handler); signal.raise_signal(2)", -2),
         ("import sys; print(sys.stdin.read(), end='')", 0),
+        ("import sys; sys.exit(5)", 5),
         ("import atexit; atexit.register(print, 'last')", 0),
     ],
 )

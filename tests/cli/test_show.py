@@ -79,7 +79,7 @@ def test_a_terminal_that_knows_only_ascii(folder: Path) -> None:
     ("name", "data", "said"),
     [
         ("nothing.json", None, "no such file or folder"),
-        ("empty.json", b"", "expected a shapeguard report"),
+        ("empty.json", b"", "expected a shapeguard report or recording, got an empty file"),
         ("text.json", b"hello", "expected a shapeguard report"),
         ("binary.jsonl", bytes(range(256)), "expected a shapeguard report"),
         ("foreign.json", b'{"a": 1}', "expected schema shapeguard.report/1, got a JSON without one"),

@@ -65,7 +65,13 @@ def test_the_panel_of_a_crash_reads_from_the_answer_to_the_fix() -> None:
 
 
 def test_a_good_run_is_one_line() -> None:
-    assert render(samples.EMPTY) == "shapeguard: completed, no findings\n"
+    assert render(samples.EMPTY) == "shapeguard: ended, no findings\n"
+
+
+def test_a_crash_that_no_shapes_are_in_is_one_line() -> None:
+    text = render(msgspec.structs.replace(samples.UNKNOWN, operands=()))
+    said = "shapeguard: crashed with RuntimeError at train.py:41, where no shapes are in play; no findings"
+    assert text.split() == said.split()
 
 
 def test_a_crash_without_a_finding_shows_the_expression_and_its_operands() -> None:

@@ -114,18 +114,29 @@ def _listed(run: Run, last: Hop) -> Location | None:
 
 
 def _kept_as(run: Run, last: Hop) -> Location | None:
-    """Where an attribute was set from which the first op that is known of a size took it: a parameter, say."""
+    """Where an attribute was set from which the first op that is known of a size took it: a parameter, say; its number, if written."""
     if last.source is None or last.source.origin is not None or last.source.label != "input":
         return None
     match parsed_text(run.expression(last.row)):
         case (
-            ast.Call(func=ast.Attribute(value=ast.Attribute() as taken)) | ast.Attribute(value=ast.Attribute() as taken)
+            ast.Call(func=ast.Attribute(value=ast.Attribute() as taken))
+            | ast.Attribute(value=ast.Attribute() as taken)
+            | ast.Subscript(value=ast.Attribute() | ast.Name() as taken)
         ):
             trails = climbs(run.sources, run.chain(last.row), ast.unparse(taken), whole=True)
         case _:
             return None
     spots = [spot for trail in trails[:1] for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line]
-    return run.place(spots[0].file, spots[0].line, spots[0].function) if spots else None
+    if not spots:
+        return None
+    made = next((row for row in run.rows[: last.row.id] if _made_for(run, row, spots[0], last.source)), None)
+    number = written(run, made, last.size_after, last.before) if made is not None else None
+    return number or run.place(spots[0].file, spots[0].line, spots[0].function)
+
+
+def _made_for(run: Run, row: Row, place: Spot, kept: TensorArg) -> bool:
+    """Whether a row was made by the statement that set an attribute, in the shape of what is kept there."""
+    return bool(row.outputs) and row.outputs[0].last == kept.last and _stands_at(run, row, place, None)
 
 
 def _counts_mask(of: Side) -> bool:

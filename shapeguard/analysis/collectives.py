@@ -26,6 +26,13 @@ _OWN = {
     "reduce_scatter": ("output", "input_list"),
     "reduce_scatter_tensor": ("output", ""),
 }
+# Collectives with one tensor for all ranks: it, and what each rank has of it.
+_WHOLE = {
+    "all_gather_into_tensor": ("output_tensor", "input_tensor"),
+    "_all_gather_base": ("output_tensor", "input_tensor"),
+    "reduce_scatter_tensor": ("input", "output"),
+    "_reduce_scatter_base": ("input", "output"),
+}
 MAX_COMPARED = 2000  # numbers of collectives looked at
 
 Shape = tuple[int, ...]
@@ -96,6 +103,23 @@ def own_operand(row: Row) -> TensorArg | None:
     """The operand of a collective that must have one shape on all ranks."""
     name = _OWN.get(row.op, ("", ""))[0]
     return next((tensor for tensor in row.inputs if tensor.label == name), None)
+
+
+def odd_whole(row: Row) -> tuple[TensorArg, TensorArg, int] | None:
+    """(the whole, the part, the ranks) of a collective on one tensor for all ranks, if a rank's piece of it is no such part."""
+    names = _WHOLE.get(row.op)
+    by_label = {tensor.label: tensor for tensor in row.inputs}
+    world = row.args.get("world_size")
+    if names is None or not isinstance(world, int) or world < 1 or not set(names) <= set(by_label):
+        return None
+    whole, part = (by_label[name] for name in names)
+    return (whole, part, world) if piece(whole, world) != part.last else None
+
+
+def piece(whole: TensorArg, world: int) -> tuple[int, ...]:
+    """What a rank has of a tensor that is cut along dim 0; all of it where that does not come out even."""
+    even = bool(whole.last) and whole.last[0] % world == 0
+    return (whole.last[0] // world, *whole.last[1:]) if even else whole.last
 
 
 def places(row: Row) -> list[TensorArg]:

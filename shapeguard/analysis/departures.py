@@ -40,7 +40,14 @@ def _departed_input(run: Run, both: list[Side]) -> int | None:
         return None
     before = passed_before(run, calls[-1])
     same = before is not None and [t.last for t in before.inputs] == [t.last for t in calls[-1].inputs]
-    return None if before is None or same else weights.index(False)
+    return None if before is None or same or _rebuilt(run) else weights.index(False)
+
+
+def _rebuilt(run: Run) -> bool:
+    """Whether the model that failed is another one than passed here, built by the same line with other arguments."""
+    owners = {frame.owner for frame in run.frames if frame.user and frame.owner is not None}
+    built = [row for number in owners if (row := run.row(number)) is not None and row.kind == "construct"]
+    return any(row.count > 1 and bool(row.args_first) for row in built)
 
 
 def called_rightly_elsewhere(run: Run) -> Location | None:

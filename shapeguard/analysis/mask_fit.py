@@ -113,7 +113,8 @@ def _padding_mask(run: Run) -> BadMask | None:
         if mask.origin is None:  # made anew on the way through a library's layers: as it was handed to the outermost
             mask = next((t for r in run.failed_rows for t in r.inputs if _handed_on(t, mask)), mask)
         return BadMask(
-            row, mask, scores, dim, wanted, mask.last[dim], run.birth(mask.origin), follow(run, mask, dim),
+            row, mask, scores, dim, wanted, mask.last[dim], _changed_at(run, mask, dim) or run.birth(mask.origin),
+            follow(run, mask, dim),
             f"it marks {mask.last[dim]} {'positions' if dim else 'rows'} where there are {wanted}",
             "Make the padding mask from the sequence that goes in: what is put in front of it or behind it belongs into the mask.",
         )  # fmt: skip
@@ -190,6 +191,13 @@ def _made_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
         return run.location(made)
     frame = run.user_frame
     return run.statement_of(frame) if frame is not None else None
+
+
+def _changed_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
+    """Where an op gave a mask another size than it had: cut it, or joined something to it."""
+    found = follow(run, mask, dim)
+    last = found[-1] if found else None
+    return run.location(last.row) if last is not None and last.changed and last.size_before is not None else None
 
 
 def _by_hand(run: Run) -> BadMask | None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import written_at
-from shapeguard.analysis.collectives import ranks
+from shapeguard.analysis.collectives import odd_whole, ranks
 from shapeguard.analysis.crash import Crash
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import sides
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import FrameInfo, Row
 
@@ -85,6 +86,24 @@ def dropped_rows(run: Run) -> DroppedRows | None:
         spans = [(start, stop), *(spans.get(key) for spans in others)]
         wanted = [(number * share, (number + 1) * share) for number in range(world)]
         if spans == wanted and 0 < size - share * world < world:
+            place = _share_line(run, row) or run.location(row)
+            return DroppedRows(place, run.tensor(row.inputs[0]), size, share, world, share * world)
+    return None
+
+
+@per_run
+def uneven_whole(run: Run) -> DroppedRows | None:
+    """A failed collective on one tensor for all ranks, of whose rows each rank has a share that was rounded down."""
+    row = run.failed_row("collective")
+    found = odd_whole(row) if row is not None else None
+    if found is None or not found[0].last or not found[1].last:
+        return None
+    whole, part, world = found
+    size, share = whole.last[0], part.last[0]
+    if size % world == 0 or size // world != share:
+        return None
+    for row, start, stop in _slices(run):
+        if row.inputs[0].last[0] == size and stop - start == share:
             place = _share_line(run, row) or run.location(row)
             return DroppedRows(place, run.tensor(row.inputs[0]), size, share, world, share * world)
     return None
@@ -190,14 +209,20 @@ def _share_line(run: Run, row: Row) -> Location | None:
     tree = run.sources[place.file].tree if place is not None else None
     if place is None or tree is None:
         return None
-    try:
-        names = {node.id for node in ast.walk(ast.parse(run.expression(row))) if isinstance(node, ast.Name)}
-    except SyntaxError:
-        return None
-    for node in ast.walk(_function_at(tree, place.line)):
-        if isinstance(node, ast.Assign) and _targets(node) & names and _rounds_down(node.value):
-            return run.place(place.file, node.lineno, place.function)
+    given = [
+        n for n in ast.walk(_function_at(tree, place.line)) if isinstance(n, ast.Assign) and n.lineno <= place.line
+    ]
+    names = _names(parsed_text(run.expression(row)))
+    for node in reversed(given):  # from the slice upwards: ``part = slice(rank * rows, ...)`` leads on to ``rows``
+        if _targets(node) & names:
+            if _rounds_down(node.value):
+                return run.place(place.file, node.lineno, place.function)
+            names |= _names(node.value)
     return None
+
+
+def _names(node: ast.AST | None) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} if node is not None else set()
 
 
 def _function_at(tree: ast.Module, line: int) -> ast.AST:

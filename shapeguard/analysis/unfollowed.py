@@ -162,7 +162,23 @@ def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
     ]
     if folded.row.count + sum(row.count for row in alike if row.id != folded.row.id) < 2:
         return None
-    return taken_at(run, failed, both[1 - index].label)
+    return _beside(run, folded.row, failed, other.side) or taken_at(run, failed, both[1 - index].label)
+
+
+def _beside(run: Run, folded: Row, failed: FailedOp, of: Side) -> Location | None:
+    """Where an operand was last worked on in the function that called both: the helper which folds, and another that failed."""
+    if failed.row is None:
+        return None
+    fold, fails = ([site.id for site in run.chain(row)] for row in (folded, failed.row))
+    shared = 0
+    while shared < min(len(fold), len(fails)) and fold[-1 - shared] == fails[-1 - shared]:
+        shared += 1
+    if len(fails) - shared < 2 or len(fold) - shared < 2:
+        return None  # it failed in the function itself that folds the others
+    calls = fails[len(fails) - shared :]
+    return next(
+        (run.location(hop.row) for hop in of.hops if [site.id for site in run.chain(hop.row)][1:] == calls), None
+    )
 
 
 def _same_line(run: Run, row: Row, other: Row) -> bool:

@@ -47,6 +47,7 @@ from shapeguard.analysis.climb import named_at, written_at
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
+from shapeguard.analysis.mask_parts import unlike_parts
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
 from shapeguard.analysis.polarity import Inverted, plain_triangles
@@ -69,6 +70,9 @@ def check(run: Run) -> Iterator[Finding]:
         return  # it is the input that is turned, or the keys that are left from before
     for bad in failed_masks(run):
         yield _finding(run, bad)
+        return
+    if (part := unlike_parts(run)) is not None:
+        yield _finding(run, part)
         return
     short = _of_other_size(run)
     if short is not None:

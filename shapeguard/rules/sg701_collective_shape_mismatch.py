@@ -66,8 +66,10 @@ from shapeguard.analysis.collectives import (
     Objects,
     Parting,
     gathered_objects,
+    odd_whole,
     own_operand,
     parting,
+    piece,
     places,
     ranks,
 )
@@ -75,6 +77,7 @@ from shapeguard.analysis.concat import odd_one
 from shapeguard.analysis.lineage import birth, follow, steps
 from shapeguard.analysis.rank_models import BuiltApart, built_apart
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.shards import uneven_whole
 from shapeguard.analysis.written import written
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -82,13 +85,6 @@ from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG701", "collective-shape-mismatch"
-# Collectives with one tensor for all ranks: it, and what each rank has of it.
-_WHOLE = {
-    "all_gather_into_tensor": ("output_tensor", "input_tensor"),
-    "_all_gather_base": ("output_tensor", "input_tensor"),
-    "reduce_scatter_tensor": ("input", "output"),
-    "_reduce_scatter_base": ("input", "output"),
-}
 _COLLECTING = frozenset({"distributed.gather", "distributed.all_gather"})
 _FIX = Fix(
     "Give every rank the same shape: pad to the largest size of all ranks before the collective and cut the padding off "
@@ -105,7 +101,9 @@ def check(run: Run) -> Iterator[Finding]:
     if failed is not None and (split := uneven_split(failed)) is not None:
         yield _split(run, failed, split)
         return
-    if failed is not None and (whole := _odd_whole(failed)) is not None:
+    if uneven_whole(run) is not None:
+        return  # shares were rounded down
+    if failed is not None and (whole := odd_whole(failed)) is not None:
         yield _gathered(run, failed, *whole)
         return
     if (objects := gathered_objects(run)) is not None:
@@ -145,32 +143,15 @@ def _local(run: Run, row: Row, odd: TensorArg) -> Finding:
     return _finding(run, row, told, run.birth(odd.origin) or run.location(row), brought, odd.last, own)
 
 
-def _odd_whole(row: Row) -> tuple[TensorArg, TensorArg, int] | None:
-    """(the whole, the part, the ranks) of a collective on one tensor for all ranks, if a rank's piece of it is no such part."""
-    names = _WHOLE.get(row.op)
-    by_label = {tensor.label: tensor for tensor in row.inputs}
-    world = row.args.get("world_size")
-    if names is None or not isinstance(world, int) or world < 1 or not set(names) <= set(by_label):
-        return None
-    whole, part = (by_label[name] for name in names)
-    return (whole, part, world) if _piece(whole, world) != part.last else None
-
-
-def _piece(whole: TensorArg, world: int) -> tuple[int, ...]:
-    """What a rank has of a tensor that is cut along dim 0; all of it where that does not come out even."""
-    even = bool(whole.last) and whole.last[0] % world == 0
-    return (whole.last[0] // world, *whole.last[1:]) if even else whole.last
-
-
 def _gathered(run: Run, row: Row, whole: TensorArg, part: TensorArg, world: int) -> Finding:
     """One tensor for the pieces of all ranks, laid out otherwise than they are."""
-    piece = _piece(whole, world)
+    cut = piece(whole, world)
     made = run.birth(whole.origin) if whole.label.startswith("output") else None
     told = (
-        f"`{row.op}` cuts `{whole.label}` {format_shape(whole.last)} along dim 0 into pieces {format_shape(piece)} for the ranks, "
+        f"`{row.op}` cuts `{whole.label}` {format_shape(whole.last)} along dim 0 into pieces {format_shape(cut)} for the ranks, "
         f"and `{part.label}` is {format_shape(part.last)}."
     )
-    found = _finding(run, row, told, made or run.location(row), piece[:1], part.last[:1], part)
+    found = _finding(run, row, told, made or run.location(row), cut[:1], part.last[:1], part)
     wanted = format_shape((world * part.last[0], *part.last[1:]) if part.last else (world,))
     return msgspec.structs.replace(
         found, fix=Fix(f"Make `{whole.label}` {wanted}: the ranks' pieces one after the other in dim 0.")

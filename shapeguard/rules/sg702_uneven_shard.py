@@ -38,12 +38,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.leftover import Leftover, leftover
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.shards import DroppedRows, Short, dropped_rows, few_pieces, uneven_share, uneven_split
+from shapeguard.analysis.shards import (
+    DroppedRows,
+    Short,
+    dropped_rows,
+    few_pieces,
+    uneven_share,
+    uneven_split,
+    uneven_whole,
+)
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
 CODE, NAME = "SG702", "uneven-shard"
@@ -55,6 +65,10 @@ _SHARE = "Round the size of a share up, give a rank with too few rows padding, a
 
 def check(run: Run) -> Iterator[Finding]:
     """Fewer pieces than are asked for, pieces of other sizes where equal ones are needed, rows that no rank takes."""
+    whole = uneven_whole(run)
+    if whole is not None:
+        yield msgspec.structs.replace(_dropped(whole), severity=Severity.ERROR, failed_at=run.failed_at)
+        return
     short = few_pieces(run)
     if short is not None:
         yield _short(run, short)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shapeguard.analysis.climbing.scopes import EACH, FunctionNode, Hop, Path, Scope, Want
+from shapeguard.analysis.climbing.scopes import EACH, FunctionNode, Hop, Path, Scope, Want, named_part
 
 if TYPE_CHECKING:
     from shapeguard.analysis.climbing.climber import Climber
@@ -26,7 +26,10 @@ def returned(climber: Climber, frame: FunctionNode, scope: Scope, path: Path, va
     yields += [(n.value, path) for n in own if isinstance(n, ast.YieldFrom)]
     # The last return is the ordinary way out; the earlier ones are special cases.
     ordered = sorted(yields or given, key=lambda item: -item[0].lineno)
-    return [Hop(climber.spot(node, scope, "return"), Want(node, scope, rest, value)) for node, rest in ordered]
+    return [
+        Hop(climber.spot(node, scope, "return", named_part(node, rest)), Want(node, scope, rest, value))
+        for node, rest in ordered
+    ]
 
 
 def _own(frame: ast.AST) -> Iterator[ast.AST]:

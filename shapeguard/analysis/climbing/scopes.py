@@ -93,6 +93,14 @@ class Hop:
     want: Want | None
 
 
+def named_part(node: ast.expr, path: Path) -> ast.expr:
+    """The element of a tuple that is written out which a path names first; the whole where that is not so."""
+    match node, path:
+        case ast.Tuple(elts=items), (int() as place, *_) if not any(isinstance(item, ast.Starred) for item in items):
+            return items[place] if -len(items) <= place < len(items) else node
+    return node
+
+
 def arguments_of(call: ast.Call, scope: Scope, passes_self: bool = False) -> Arguments:
     """The arguments of a call that stands in a scope."""
     return Arguments(

@@ -63,7 +63,8 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
         for j, theirs in enumerate(right.hops):
             dims = _folded(run, ours, theirs)
             here, there = (hop.source for hop in (ours, theirs))
-            differ = [dim for dim in dims if here and there and here.last[dim] != there.last[dim]]
+            known = [dim for dim in dims if here and there and dim < min(len(here.last), len(there.last))]
+            differ = [dim for dim in known if here and there and here.last[dim] != there.last[dim]]
             if here is not None and there is not None and differ:
                 dim = differ[0]
                 return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)

@@ -94,7 +94,7 @@ def check(run: Run) -> Iterator[Finding]:
         Severity.ERROR,
         _message(odd),
         location=_collated_elsewhere(run, odd)
-        or _made(run, hops)
+        or _made(run, odd, hops)
         or _padded_apart(run, odd)
         or _handed_on(run, hops)
         or (run.birth(odd.odd.origin) if odd is not None else None)
@@ -172,16 +172,46 @@ def _message(odd: _Odd | None) -> str:
     return f"The samples of a batch do not have one shape{sizes}, and the default collation can only stack equal ones."
 
 
-def _made(run: Run, hops: list[Hop]) -> Location | None:
+def _made(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
     """The line of the dataset that gave a sample its odd size."""
     ops = _ops(hops)
     cuts = [hop for hop in hops if hop.row.op in _CUTTING or (hop in ops and hop.row.op == "getitem" and _cuts(hop))]
     changed = [
         hop for hop in ops if hop.changed and hop.row.inputs[0].first == hop.row.inputs[0].last
     ]  # others are samples only
-    turned = [hop for hop in ops if hop.before is not None and hop.before != hop.after]  # sides changed places
+    turned = [hop for hop in ops if hop.before is not None and hop.before != hop.after and not _broadcasts(hop)]
+    spared = None if cuts or turned else _spared(run, odd, hops)
+    if spared is not None:
+        return spared
     chosen = next(iter(cuts or turned or changed), None)
     return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
+
+
+def _spared(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
+    """The condition in the sample's function under which it would have been cut or padded, if that never held in this run."""
+    row = hops[-1].row if hops else run.row(odd.odd.origin) if odd is not None else None
+    place = run.location(row) if row is not None else None
+    source = run.sources[place.file] if place is not None else None
+    frame = source.function_at(place.line) if source is not None and place is not None else None
+    if odd is None or odd.dim != len(odd.odd.shape or ()) - 1 or place is None or frame is None:
+        return None
+    for node in ast.walk(frame):
+        if isinstance(node, ast.If) and not node.orelse and any(map(_sizes, node.body)):
+            lines = range(node.body[0].lineno, (node.body[-1].end_lineno or node.body[-1].lineno) + 1)
+            entered = any(site.file == place.file and site.line in lines for site in run.recording.sites)
+            if not entered:
+                return run.place(place.file, node.lineno, place.function)
+    return None
+
+
+def _sizes(statement: ast.stmt) -> bool:
+    """Whether a statement slices or pads what it assigns."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    slices = any(isinstance(node, ast.Slice) for node in ast.walk(statement.value))
+    called = (call.func for call in ast.walk(statement.value) if isinstance(call, ast.Call))
+    names = [func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called]
+    return slices or any(sign in name.lower() for name in names for sign in ("pad", "crop", "resize", "interpolate"))
 
 
 def _handed_on(run: Run, hops: list[Hop]) -> Location | None:
@@ -198,6 +228,11 @@ def _ops(hops: list[Hop]) -> list[Hop]:
 def _cuts(hop: Hop) -> bool:
     """Whether an index takes a slice of the very dim; what picks one entry of another leaves it as it was."""
     return hop.changed or asked_for(hop) is not None
+
+
+def _broadcasts(hop: Hop) -> bool:
+    """Whether a dim only stands at another number because the other operand has more dims."""
+    return any(len(tensor.last) > len(hop.source.last if hop.source is not None else ()) for tensor in hop.row.inputs)
 
 
 def _computed(run: Run, row: Row) -> Location | None:

@@ -18,7 +18,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
 _KEYS_RANK, _KEYS_LENGTH = 4, 2
@@ -140,13 +140,26 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         return False
     if _may_be_told(run, concat, along):
         return True
-    if concat.failed_dim is not None and _wanted_together(run, concat):
+    if _made_rows(run, concat) or (concat.failed_dim is not None and _wanted_together(run, concat)):
         return False
     if are_pieces(run, concat):
         # (batch, heads, length, head_dim), made call by call
         keys = len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
         return keys or batch_dim(run, concat) == along
     return not is_batch_dim(concat)
+
+
+def _made_rows(run: Run, concat: FailedConcat) -> bool:
+    """Whether every operand was given the joined dim, of size 1, to be a row of a batch."""
+    rows = [run.row(value.origin) for _, value in concat.others]
+    return all(row is not None and row.op == "unsqueeze" and _inserted(row) == concat.dim for row in rows)
+
+
+def _inserted(row: Row) -> int | None:
+    """The dim that an ``unsqueeze`` put in; None where it cannot be told from the shapes."""
+    given, made = row.inputs[0].last if row.inputs else (), row.outputs[0].last if row.outputs else ()
+    places = [dim for dim in range(len(made)) if made[dim] == 1 and made[:dim] + made[dim + 1 :] == given]
+    return places[0] if len(places) == 1 else None
 
 
 def _wanted_together(run: Run, concat: FailedConcat) -> bool:

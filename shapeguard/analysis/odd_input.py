@@ -96,3 +96,17 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
     if last.row.op in FROM_OUTSIDE or last.changed:
         return apart or run.location(last.row)
     return None
+
+
+def handed_on(run: Run) -> TensorArg | None:
+    """The input of the failed model call that the library was at work on: the model's ``forward`` handed it, alone, to what failed."""
+    call = run.failed_row("forward")
+    by_label = {tensor.label: tensor for tensor in call.inputs} if call is not None else {}
+    for frame in reversed(run.frames[:-1]):
+        if frame.user:
+            return None
+        tensors = [value for value in frame.operands if value.shape and value.expression.isidentifier()]
+        named = [by_label[value.expression] for value in tensors if value.expression in by_label]
+        if frame.function.endswith(".forward") and named:
+            return named[0] if len(tensors) == 1 else None
+    return None

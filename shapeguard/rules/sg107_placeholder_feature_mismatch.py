@@ -61,6 +61,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Operand
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG107", "placeholder-feature-mismatch"
+_STRATEGY = "vision_feature_select_strategy"
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -90,7 +91,19 @@ def _message(run: Run, found: Placeholders) -> str:
     row = tokenized(run)
     if row is not None and was_cut(row):
         return f"{said} The text was cut to {row.args.get('max_length')} tokens, and placeholders with it."
+    if (config := _strategy(run, found)) is not None:
+        told = config.args[_STRATEGY]
+        return f"{said} That is one an image, the class token: the model's `{_STRATEGY}` is {told!r}, and the text counts otherwise."
     return said
+
+
+def _strategy(run: Run, found: Placeholders) -> Row | None:
+    """The config that says whether the class token is kept, where there is one row an image too many or too few."""
+    pixels = next((t for row in run.failed_rows for t in row.inputs if t.label == "pixel_values"), None)
+    if pixels is None or found.tokens is None or abs(found.tokens - found.features) != pixels.last[0]:
+        return None
+    configs = [row for row in run.of_kind("construct") if _STRATEGY in row.args]
+    return configs[-1] if configs else None
 
 
 def _location(run: Run, found: Placeholders) -> Location | None:
@@ -99,6 +112,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return run.location(row)
     if (sliced := _rows_sliced(run)) is not None:
         return sliced
+    if (config := _strategy(run, found)) is not None and _STRATEGY in run.expression(config):
+        return run.location(config)
     if found.tokens is not None and found.tokens > found.features and (drawn := _drawn(run)) is not None:
         return run.location(drawn)
     written = count_written(run, row) if row is not None else None

@@ -38,6 +38,7 @@ from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import output_shape
@@ -95,9 +96,14 @@ def _elements(run: Run, crash: Crash) -> Finding:
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=None if crash.suspect.how == "counted" else _written(run, wrong),
+        location=None if crash.suspect.how == "counted" else _odd_call(run, crash) or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
+
+
+def _odd_call(run: Run, crash: Crash) -> Location | None:
+    """The one call of a helper whose tensor its numbers do not fit, where they fit those of its other calls."""
+    return only_failing_call(run, crash.failed.row) if crash.failed.row is not None else None
 
 
 def _written(run: Run, wrong: WrongSize | None) -> Location | None:

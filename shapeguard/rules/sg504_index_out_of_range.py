@@ -40,6 +40,7 @@ from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lookup import given_as, length_of, of_types
+from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -58,15 +59,19 @@ def check(run: Run) -> Iterator[Finding]:
         return
     index, size = crash.clash.sizes
     counted = _counted(run, crash) if index == size else None
+    handed = handed_on(run) if index < 0 else None  # no table is large enough for it
     table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run) and not _painted(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}.",
+        f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}."
+        + (f" The model reckoned it from `{handed.label}`." if handed is not None else ""),
         crash.suspect,
         "A count is one more than the last position: take `count - 1` for the index."
         if counted is not None
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
-        location=counted or (None if table_stated else _computed(run, crash)),
+        location=counted
+        or (run.birth(handed.origin) if handed is not None else None)
+        or (None if table_stated else _computed(run, crash)),
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
         if "mbedding" in crash.failed.op and index == size
         else None,

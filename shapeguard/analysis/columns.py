@@ -69,11 +69,17 @@ def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:
     if len(row.inputs) != 2 or len(row.outputs) != 1 or family(row.op) != "broadcast" or row.varied:
         return None
     one, two = sorted(row.inputs, key=lambda tensor: -len(tensor.last))
-    if len(one.last) < 2 or len(two.last) != len(one.last) - 1:
+    column, vector = bare(one.last), bare(two.last)
+    if len(column) < 2 or len(two.last) != len(one.last) - 1 or not vector:
         return None
-    size, rest = two.last[0], two.last[1:]
-    pairs = one.last == (size, 1, *rest) and row.outputs[0].last == (size, size, *rest)
-    return (one, two) if size > 1 and pairs and one.first[0] == two.first[0] else None
+    size, rest = vector[0], vector[1:]
+    pairs = column == (size, 1, *rest) and bare(row.outputs[0].last) == (size, size, *rest)
+    return (one, two) if size > 1 and pairs and bare(one.first)[:1] == bare(two.first)[:1] else None
+
+
+def bare(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the dims of 1 before it, such as the one environment or the one batch of a run."""
+    return next((shape[dim:] for dim, size in enumerate(shape) if size != 1), ())
 
 
 def _table(run: Run, row: Row) -> tuple[TensorArg, TensorArg] | None:

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.columns import Meeting, explicit_column, meetings, needless_axis, spread_values
+from shapeguard.analysis.columns import Meeting, bare, explicit_column, meetings, needless_axis, spread_values
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
@@ -69,7 +69,8 @@ def _table_made(run: Run, found: Meeting) -> Location | None:
 
 
 def _finding(run: Run, found: Meeting) -> Finding:
-    size, rest = found.vector.last[0], found.vector.last[1:]
+    vector, column = bare(found.vector.last), bare(found.column.last)
+    size, rest, at = vector[0], vector[1:], len(found.column.last) - len(column) + 1
     made = found.row.outputs[0].last
     needless = needless_axis(run, found)
     sure = found.ends_in == "number" and (needless is not None or not explicit_column(run, found.column))
@@ -80,14 +81,14 @@ def _finding(run: Run, found: Meeting) -> Finding:
         f"`{run.expression(found.row) or found.row.op}`: {format_shape(found.column.last)} with {format_shape(found.vector.last)} "
         f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then reduced as if it were "
         "one value a row.",
-        location=(_table_made(run, found) if found.column.last[1] > 1 else None)
+        location=(_table_made(run, found) if column[1] > 1 else None)
         or run.location(needless if needless is not None else found.row),
         operands=(run.tensor(found.column), run.tensor(found.vector)),
-        mismatch=Mismatch("dim", (found.column.last[1], size), 1),
-        lineage=steps(run, follow(run, found.column, 1)),
+        mismatch=Mismatch("dim", (column[1], size), at),
+        lineage=steps(run, follow(run, found.column, at)),
         fix=Fix(
-            "Give both one shape: squeeze the column's last dim (`.squeeze(1)`), or unsqueeze the vector (`.unsqueeze(1)`)."
-            if found.column.last[1] == 1
+            f"Give both one shape: squeeze the column's last dim (`.squeeze({at})`), or unsqueeze the vector (`.unsqueeze({at})`)."
+            if column[1] == 1
             else f"Make one value a row where the table {format_shape(found.column.last)} was made: for products of rows with rows, "
             "`(a * b).sum(1)`."
         ),

@@ -67,7 +67,7 @@ def check(run: Run) -> Iterator[Finding]:
     """Fewer pieces than are asked for, pieces of other sizes where equal ones are needed, rows that no rank takes."""
     whole = uneven_whole(run)
     if whole is not None:
-        yield msgspec.structs.replace(_dropped(whole), severity=Severity.ERROR, failed_at=run.failed_at)
+        yield _gathered(run, whole)
         return
     short = few_pieces(run)
     if short is not None:
@@ -156,6 +156,20 @@ def _more_steps(run: Run) -> Iterator[Finding]:
         mismatch=Mismatch("count", sizes or counts),
         fix=Fix(_STEPS),
     )  # fmt: skip
+
+
+def _gathered(run: Run, whole: DroppedRows) -> Finding:
+    """Shares that were rounded down and do not fill the tensor in which they are put together."""
+    up = -(-whole.size // whole.ranks)
+    return msgspec.structs.replace(
+        _dropped(whole),
+        severity=Severity.ERROR,
+        failed_at=run.failed_at,
+        mismatch=Mismatch("dim", (up, whole.share), 0),
+        fix=Fix(
+            f"Bring the {whole.size} rows to a multiple of {whole.ranks}, {up * whole.ranks}, before they are shared out."
+        ),
+    )
 
 
 def _dropped(dropped: DroppedRows) -> Finding:

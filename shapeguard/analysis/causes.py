@@ -38,6 +38,9 @@ DATA = frozenset(
 )
 CELLS = frozenset({"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"})
 REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
+_OF_LAYERS = frozenset(
+    {"in_features", "out_features", "in_channels", "out_channels", "embedding_dim", "num_embeddings", "num_features"}
+)
 _NEAR = 12  # ops behind an operand among which the layer before is looked for
 _PARTS = 64  # rows before a container's construction in which its parts are looked for
 
@@ -130,8 +133,14 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
     if not spots:
         return None
     made = next((row for row in run.rows[: last.row.id] if _made_for(run, row, spots[0], last.source)), None)
-    number = written(run, made, last.size_after, last.before) if made is not None else None
+    told = made is not None and not _of_a_layer(parsed_text(run.expression(made)))
+    number = written(run, made, last.size_after, last.before) if made is not None and told else None
     return number or run.place(spots[0].file, spots[0].line, spots[0].function)
+
+
+def _of_a_layer(node: ast.AST | None) -> bool:
+    """Whether a size is taken from another layer, ``base.out_features``: it is the taking that is wrong, not the layer."""
+    return any(isinstance(part, ast.Attribute) and part.attr in _OF_LAYERS for part in ast.walk(node or ast.Pass()))
 
 
 def _made_for(run: Run, row: Row, place: Spot, kept: TensorArg) -> bool:

@@ -7,7 +7,8 @@ from functools import cached_property, wraps
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from shapeguard.analysis.source import Sources
+from shapeguard.analysis.operand_names import operand_texts
+from shapeguard.analysis.source import Sources, parsed_text
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recording, Row, Site, TensorArg
 
@@ -131,13 +132,19 @@ class Run:
         """A tensor of a row as an operand of a finding."""
         return OperandView(
             tensor.label,
-            expression or tensor.label,
+            expression or self._called(tensor),
             tensor.last,
             tuple(dims),
             tensor.dtype,
             tensor.device,
             self.birth(tensor.origin),
         )
+
+    def _called(self, tensor: TensorArg) -> str:
+        """What the user's expression calls a tensor that an op was given; its label where that is not known."""
+        row = next((row for row in self.rows if any(given is tensor for given in row.inputs)), None)
+        texts = operand_texts(parsed_text(self.expression(row)), row) if row is not None else {}
+        return texts.get(tensor.label, tensor.label)
 
     def birth(self, origin: int | None) -> Location | None:
         """The user's line in which a row made its result."""

@@ -183,6 +183,10 @@ def _made(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
     spared = None if cuts or turned else _spared(run, odd, hops)
     if spared is not None:
         return spared
+    if odd is not None and odd.dim == 0 and len(odd.odd.shape or ()) > 1 and not cuts and not turned:
+        # As many rows as there are boxes in a picture: nothing to cut or to pad in the dataset.
+        built = loader_built(run)
+        return _failed_at(run) if built is not None and "collate_fn" in built.source else built
     chosen = next(iter(cuts or turned or changed), None)
     return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
 

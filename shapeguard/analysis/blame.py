@@ -99,6 +99,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if index == _swapped(both) and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
         return causes[index]._replace(location=statement_here(run), how="here")
+    if index == _swapped(both) and (stacked := _stacked_first(run, both[index])) is not None:
+        return causes[index]._replace(location=stacked, how="changed")
     if index == _swapped(both) and causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
         return causes[index]._replace(location=taken, how="here")
     ways = parted(run, *both)
@@ -156,6 +158,13 @@ def _made_here(run: Run, side: Side) -> bool:
     place = run.location(row) if row is not None and row.kind == "module" else None
     frame = run.user_frame
     return place is not None and frame is not None and place.file == frame.file and place.function == frame.function
+
+
+def _stacked_first(run: Run, of: Side) -> Location | None:
+    """Where a list was stacked whose number of entries now stands where the layer wants the channels."""
+    last = of.hops[-1] if of.hops else None
+    stacked = last is not None and last.row.op == "stack" and last.size_before is None
+    return run.location(last.row) if last is not None and stacked else None
 
 
 def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:

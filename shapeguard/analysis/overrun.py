@@ -103,14 +103,26 @@ def _capped(run: Run) -> Overrun | None:
 
 def asked_for(hop: Hop) -> int | None:
     """Where the slice of this hop's dim ends, as it is written: ``:33`` of a dim of 32 asks for 33."""
+    stop = _slice_of(hop)[1]
+    return int(stop) if stop.isdecimal() else None
+
+
+def kept_last(hop: Hop) -> int | None:
+    """How many last entries the slice of this hop's dim keeps at most, as it is written: 17 of ``-17:``."""
+    start, stop = _slice_of(hop)
+    return int(start[1:]) if start.startswith("-") and start[1:].isdecimal() and not stop else None
+
+
+def _slice_of(hop: Hop) -> tuple[str, str]:
+    """Start and stop of the slice of this hop's dim; "" where it is not written."""
     index = hop.row.args.get("index")
     items = index if isinstance(index, list) else [index]
     if hop.before is None or "..." in items or "tensor" in items:
-        return None
+        return "", ""
     dims = [item for item in items if item not in (None, "None")]
     text = dims[hop.before] if hop.before < len(dims) else None
-    stop = text.split(":")[1] if isinstance(text, str) and ":" in text else ""
-    return int(stop) if stop.isdecimal() else None
+    start, _, stop = text.partition(":") if isinstance(text, str) and ":" in text else ("", "", "")
+    return start, stop.partition(":")[0]
 
 
 def _is_buffer(run: Run, cut: Hop) -> bool:

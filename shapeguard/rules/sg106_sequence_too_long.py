@@ -58,7 +58,7 @@ from shapeguard.analysis.causes import built_at
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
-from shapeguard.analysis.overrun import Overrun, overrun, positions_of
+from shapeguard.analysis.overrun import Overrun, kept_last, overrun, positions_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side
@@ -110,6 +110,8 @@ def _location(run: Run, found: Overrun) -> Location | None:
     """Where the length was chosen; where it came with the data, the place that limits the positions."""
     if found.capped is not None:
         return found.capped
+    if (crop := _crop(run, found)) is not None:
+        return crop
     if found.length > found.allowed and not _of_map(run, found):
         chosen = _generated(run, found) or fed_where(run, found.length, found.allowed)
         if chosen is not None:
@@ -117,6 +119,14 @@ def _location(run: Run, found: Overrun) -> Location | None:
     elif found.limit is not None:
         return run.location(found.limit.config)
     return _table(run, found) or _here(run)
+
+
+def _crop(run: Run, found: Overrun) -> Location | None:
+    """The slice that was to keep the sequence within its positions, and keeps more than there are."""
+    source = fed(run, found.length)
+    hops = source.hops if source is not None else ()
+    wide = (hop.row for hop in hops if hop.row.op == "getitem" and (kept_last(hop) or 0) >= found.length)
+    return next((run.location(row) for row in wide), None)
 
 
 def _of_map(run: Run, found: Overrun) -> bool:

@@ -216,6 +216,9 @@ def decided(trail: list[Spot]) -> Spot | None:
         if _computes(spot):
             return ends[-1] if ends else None
     if trail and (trail[-1].kind == "data" or _asked_for(trail[-1])):
+        counted = next((spot for spot in trail if spot.kind in _WRITTEN_KINDS and _counts_distinct(spot)), None)
+        if counted is not None:
+            return counted
         ends = [spot for spot in ends if spot.kind not in ("assign", "call")]
     return ends[-1] if ends else None
 
@@ -225,6 +228,18 @@ def _asked_for(spot: Spot) -> bool:
     match parsed(spot):
         case ast.Call(func=ast.Attribute(), args=[], keywords=[]):
             return spot.kind in ("call", "assign")
+    return False
+
+
+def _counts_distinct(spot: Spot) -> bool:
+    """Whether a number is how many different things there are, ``len({...})``: a choice, where their numbers go further than that."""
+    match parsed(spot):
+        case ast.Call(func=ast.Name(id="len"), args=[ast.SetComp() | ast.Set()]):
+            return True
+        case ast.Call(func=ast.Name(id="len"), args=[ast.Call(func=ast.Name(id="set") | ast.Attribute(attr="unique"))]):
+            return True
+        case ast.Call(func=ast.Attribute(attr="nunique")):
+            return True
     return False
 
 

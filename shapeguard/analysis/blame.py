@@ -23,7 +23,7 @@ from shapeguard.analysis.parting import (
     parted,
     whole_way,
 )
-from shapeguard.analysis.rounding import rounded_at
+from shapeguard.analysis.rounding import rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
@@ -105,6 +105,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return causes[index]._replace(location=taken, how="here")
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None
+    if rounded is None and causes[index].how == "changed" and both[index].hops:
+        rounded = uneven_half(run, both[index].hops[-1])
     if rounded is not None:
         return causes[index]._replace(location=rounded, how="changed")
     unfollowed = (not_lengthened, not_split, not_shifted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from shapeguard.analysis.climb import possible_values
+from shapeguard.analysis.climb import climbs, possible_values
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
@@ -17,6 +17,26 @@ def rounded_at(run: Run, way: Iterable[Hop]) -> Location | None:
     """The last line on a size's way that rounds a number down, in an op or in one that made a part of what is joined."""
     rounded = [row for row in _rows(run, way) if _rounds(run, row)]
     return run.location(rounded[-1]) if rounded else None
+
+
+def uneven_half(run: Run, hop: Hop) -> Location | None:
+    """Where the half was reckoned from which on a slice took the rest, ``x[:, half:]``, of a size that does not halve."""
+    before, rest = hop.size_before, hop.size_after
+    node = parsed_text(run.expression(hop.row))
+    if before is None or hop.row.op != "getitem" or not isinstance(node, ast.Subscript) or before // 2 == rest:
+        return None
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    starts = [
+        part.lower for part in parts if isinstance(part, ast.Slice) and part.lower is not None and part.upper is None
+    ]
+    if before % 2 == 0 or before - before // 2 != rest or len(starts) != 1:
+        return None
+    for trail in climbs(run.sources, run.chain(hop.row), starts[0], value=before // 2):
+        for spot in trail.spots[1:]:
+            match parsed_text(spot.node_text):
+                case ast.BinOp(op=ast.FloorDiv()) if spot.line:
+                    return run.place(spot.file, spot.line, spot.function)
+    return None
 
 
 def _rows(run: Run, way: Iterable[Hop]) -> Iterator[Row]:

@@ -216,7 +216,7 @@ def decided(trail: list[Spot]) -> Spot | None:
         if _computes(spot):
             return ends[-1] if ends else None
     if trail and (trail[-1].kind == "data" or _asked_for(trail[-1])):
-        counted = next((spot for spot in trail if spot.kind in _WRITTEN_KINDS and _counts_distinct(spot)), None)
+        counted = next((spot for spot in trail if spot.kind in _WRITTEN_KINDS and _is_choice(spot)), None)
         if counted is not None:
             return counted
         ends = [spot for spot in ends if spot.kind not in ("assign", "call")]
@@ -231,9 +231,21 @@ def _asked_for(spot: Spot) -> bool:
     return False
 
 
-def _counts_distinct(spot: Spot) -> bool:
-    """Whether a number is how many different things there are, ``len({...})``: a choice, where their numbers go further than that."""
-    match parsed(spot):
+def _is_choice(spot: Spot) -> bool:
+    """Whether a number that was read off something was read off wrongly, if it is wrong.
+
+    How many different things there are, where their numbers go further; the longest of the data at hand, where others are longer;
+    the sizes of a weight, which stand the other way round in another layer.
+    """
+    node = parsed(spot)
+    match node:
+        case ast.Call(func=ast.Name(id="max"), args=[ast.GeneratorExp(elt=inner) | ast.ListComp(elt=inner)]):
+            return isinstance(inner, ast.Call) and ast.unparse(inner.func) == "len"
+        case ast.Call(func=ast.Name(id="max"), args=[ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="len"), _])]):
+            return True
+        case ast.Attribute(value=ast.Attribute(attr="weight"), attr="shape"):
+            return spot.kind == "assign"
+    match node:
         case ast.Call(func=ast.Name(id="len"), args=[ast.SetComp() | ast.Set()]):
             return True
         case ast.Call(func=ast.Name(id="len"), args=[ast.Call(func=ast.Name(id="set") | ast.Attribute(attr="unique"))]):

@@ -47,8 +47,9 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.written import whole_trails
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
-from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 CODE, NAME = "SG402", "kv-heads-not-repeated"
 _KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", "eager_attention_forward"})
@@ -69,6 +70,9 @@ def check(run: Run) -> Iterator[Finding]:
         and (odd := _undivided(run, failed, many, few))
     ):
         yield odd
+        return
+    if (expanded := _wrong_factor(run, failed)) is not None:
+        yield expanded
         return
     if found.kind != "dim" or few < 1 or many == few or many % few or not _is_heads(run, failed, found):
         return
@@ -94,6 +98,52 @@ def check(run: Run) -> Iterator[Finding]:
             f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
         ),
     )
+
+
+def _wrong_factor(run: Run, failed: FailedOp) -> Finding | None:
+    """A product of queries with keys whose heads were repeated, and not as often as would make them as many as the queries'."""
+    found = failed.clash
+    if (
+        found is None
+        or failed.op not in ("matmul", "einsum")
+        or found.role == "inner"
+        or found.left_dim != found.right_dim
+    ):
+        return None
+    query, key = failed.operands.get(found.left), failed.operands.get(found.right)
+    if query is None or key is None or found.left_dim is None or len(_shape(query)) < 4 or len(_shape(key)) < 4:
+        return None
+    hops = follow(run, key, found.left_dim)
+    folded = hops[-1] if hops else None
+    laid = run.row(folded.source.origin) if folded is not None and folded.source is not None else None
+    if folded is None or laid is None or len(folded.merged) != 2 or laid.op not in ("expand", "repeat", "broadcast_to"):
+        return None
+    kv, times = (tensor.last[dim] for tensor, dim in folded.merged)
+    if found.sizes[0] % kv or found.sizes[1] != kv * times or split_off(run, query, found.left_dim) is None:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{found.sizes[0]} query heads meet {found.sizes[1]}: {kv} key/value heads were repeated {times} times, and {found.sizes[0] // kv} "
+        "are wanted.",
+        location=_told(run, laid, times, folded.merged[1][1]) or run.location(laid),
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("dim", found.sizes, found.left_dim),
+        lineage=steps(run, hops),
+        fix=Fix("Repeat each key/value head `query_heads // kv_heads` times."),
+    )
+
+
+def _told(run: Run, laid: Row, times: int, dim: int) -> Location | None:
+    """Where the function that repeats the heads takes the number of times from: which number it takes is its choice."""
+    place = run.location(laid)
+    ways = whole_trails(run, laid, times, dim) if place is not None else ()
+    spots = [
+        spot for way in ways for spot in way if place is not None and spot.function == place.function and spot.line
+    ]
+    return run.place(spots[-1].file, spots[-1].line, spots[-1].function) if spots else None
 
 
 def _undivided(run: Run, failed: FailedOp, many: int, few: int) -> Finding | None:

@@ -94,8 +94,15 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _fix(crash),
-        location=here(run) if classes_last else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+        location=here(run) if classes_last or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _rows_first(crash: Crash) -> bool:
+    """Whether a CTC loss was given the rows first where it takes the steps: (batch, steps, classes)."""
+    shapes = dict(crash.failed.call.tensors)
+    given, lengths = shapes.get("log_probs", ()), shapes.get("input_lengths", ())
+    return len(given) == 3 and lengths[:1] == given[:1] and given[0] != given[1]
 
 
 def _crossed(run: Run, row: Row, prediction: TensorArg, target: TensorArg) -> Finding:

@@ -194,6 +194,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
     if changed is not None and causes[changed].how == "data" and _told_number(causes[1 - changed]):
         return 1 - changed
+    if changed is not None and causes[1 - changed].how == "built" and _by_library(run, both[changed]):
+        return 1 - changed  # a layer beside the library's own, which is another one than before
     if changed is not None and _loaded(run, both[changed]) and _counted_out(run, both[1 - changed]):
         return 1 - changed
     if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
@@ -221,6 +223,14 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
     return min(
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
+    )
+
+
+def _by_library(run: Run, of: Side) -> bool:
+    """Whether a size was made by a layer that a library built for itself."""
+    last = of.hops[-1] if of.hops else None
+    return (
+        last is not None and last.row.kind == "module" and last.size_before is None and run.row(last.row.owner) is None
     )
 
 

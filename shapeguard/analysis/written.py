@@ -173,11 +173,23 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
         name = _assigned_name(run, trail[-1])
         return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
     # What stands behind the place that reads an entry is the life of the object that holds it.
+    entries = _of_a_models_config(run, trail[-1])
     for place in range(len(trail) - 2, -1, -1):
         name = _read_name(trail[place])
-        if name is not None:
+        if name is not None and name in entries:
+            return trail[: place + 1]
+        if name is not None and not entries:
             return trail[: place + 1] if _reads(run, name, False) > 1 else trail
     return trail
+
+
+def _of_a_models_config(run: Run, spot: Spot) -> frozenset[str]:
+    """The entries of a library's config in whose call a number stands: the library's own layers read them as well."""
+    for row in run.of_kind("construct"):
+        place = run.location(row) if row.op.endswith("Config") else None
+        if place is not None and place.file == spot.file and place.line == run.sources[spot.file].first_line(spot.line):
+            return frozenset(row.args)
+    return frozenset()
 
 
 def _read_name(spot: Spot) -> str | None:

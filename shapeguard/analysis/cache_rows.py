@@ -68,6 +68,42 @@ def cross_rows(run: Run) -> CrossRows | None:
     return CrossRows(states, tokens, row)
 
 
+class KeptKeys(NamedTuple):
+    """Keys over the encoder's states that an earlier call left in the cache, and the queries of other rows that met them."""
+
+    keys: TensorArg  # (batch, heads, source, head_dim)
+    query: TensorArg
+    location: Location | None  # where the other half of the cache was brought to the new rows
+
+
+def kept_keys(run: Run) -> KeptKeys | None:
+    """A failed cross-attention whose keys are an earlier call's: the decoder's own keys got other rows since, these did not."""
+    row, call = run.failed_row("attention"), run.failed_row("forward")
+    by_label = {tensor.label: tensor for tensor in row.inputs} if row is not None else {}
+    query, keys = by_label.get("query"), by_label.get("key")
+    made = run.row(keys.origin) if keys is not None else None
+    if (
+        row is None
+        or call is None
+        or query is None
+        or keys is None
+        or made is None
+        or made.kind != "cache"
+        or made.error
+    ):
+        return None
+    if len(keys.last) != 4 or keys.last[0] == query.last[0] or run.at_one_place(made, call):
+        return None
+    for other in run.rows[made.id : row.id]:
+        of_cache = [(run.row(t.origin) or made).kind == "cache" for t in other.inputs[:1] if len(t.last) == 4]
+        changed = of_cache == [True] and other.outputs and other.outputs[0].last[0] == query.last[0]
+        if changed and other.kind == "op" and other.inputs[0].last[0] == keys.last[0]:
+            sites = run.chain(other)
+            helper = len(sites) > 1 and sites[0].function != sites[1].function
+            return KeptKeys(keys, query, run.location(other, 1) if helper else run.location(other))
+    return KeptKeys(keys, query, None)
+
+
 def kept_memory(run: Run) -> tuple[TensorArg, TensorArg] | None:
     """The memory, (length, batch, features), and the ids of a failed model call that have other rows."""
     row = run.failed_row("forward")

@@ -52,10 +52,12 @@ from typing import NamedTuple
 
 from shapeguard.analysis.cache_rows import (
     CrossRows,
+    KeptKeys,
     Trim,
     cross_rows,
     expansion,
     handed_in_at,
+    kept_keys,
     kept_memory,
     own_cache,
     rows_written_at,
@@ -96,6 +98,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_cross_attention(run, cross)
     elif (concat := own_cache(run)) is not None:
         yield _in_own_cache(run, concat)
+    elif (kept := kept_keys(run)) is not None:
+        yield _in_kept_keys(run, kept)
     seen = set()
     for trim in trims(run):
         if trim.cut.chain not in seen:
@@ -177,6 +181,25 @@ def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
         lineage=steps(run, hops),
         fix=Fix(
             f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."
+        ),
+    )
+
+
+def _in_kept_keys(run: Run, kept: KeptKeys) -> Finding:
+    rows, wanted = kept.keys.last[0], kept.query.last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The decoder has {wanted} rows and meets keys over the encoder's states with {rows}, which an earlier call left in the cache"
+        + (": its other half was brought to the new rows, this one was not." if kept.location is not None else "."),
+        location=kept.location or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.tensor(kept.query), run.tensor(kept.keys, "the cache's keys")),
+        mismatch=Mismatch("dim", (wanted, rows), 0),
+        fix=Fix(
+            "Bring both halves to the same rows: `cache.batch_repeat_interleave(n)`, `cache.batch_select_indices(rows)` or "
+            "`cache.reorder_cache(rows)` of an `EncoderDecoderCache` take them together."
         ),
     )
 

@@ -45,6 +45,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from shapeguard.analysis.cached_calls import (
     all_positions_chosen,
     cached_calls,
@@ -54,7 +56,7 @@ from shapeguard.analysis.cached_calls import (
     seen_from,
     too_long,
 )
-from shapeguard.analysis.caches import lengths, named
+from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -77,6 +79,7 @@ def check(run: Run) -> Iterator[Finding]:
             _mask(run, row),
             _positions(run, row),
             _restart(run, row),
+            _nothing_left(run, row),
             _fed_again(run, row),
             _rejected(run, row),
         ):
@@ -84,6 +87,22 @@ def check(run: Run) -> Iterator[Finding]:
                 told.add((finding.location, row.error))
                 yield finding
                 break
+
+
+def _nothing_left(run: Run, row: Row) -> Finding | None:
+    """No new ids at all: the cache holds every position of the text already, the last one or rejected ones among them."""
+    ids, past = named(row, "input_ids", "inputs_embeds"), given_cache(row)
+    if not row.error or ids is None or past is None or len(ids.last) < 2 or ids.last[1] != 0 or len(past.last) != 4:
+        return None
+    made = run.row(ids.origin)
+    finding = _finding(
+        run,
+        row,
+        f"The cache holds {past.last[2]} positions and no id is left to feed: it has outrun the text.",
+        Mismatch("dim", (past.last[2], 0), 1),
+        "Crop the cache to what the text keeps (after rejected guesses, say) before the rest is cut off the ids; the last id is always fed.",
+    )
+    return msgspec.structs.replace(finding, location=run.location(made)) if made is not None else finding
 
 
 def _mask(run: Run, row: Row) -> Finding | None:

@@ -41,7 +41,8 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import output_shape
+from shapeguard.analysis.semantics import family, output_shape
+from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Location
 from shapeguard.values.shapes import format_shape
@@ -54,6 +55,8 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None:
         yield from _memory(run)
+    elif (taken := _taken_up(run, crash)) is not None:
+        yield taken
     elif crash.clash.kind == "count" and crash.family in ("split", "broadcast"):
         yield _counted(run, crash)
     elif crash.frozen is None and crash.family == "reshape" and frozen_batch(run, crash.failed) is None:
@@ -72,6 +75,33 @@ def _counted(run: Run, crash: Crash) -> Finding:
         else "Write as many entries as the mask has true places: make both from one selection.",
         location=here(run) if pieces else None,
     )  # fmt: skip
+
+
+def _taken_up(run: Run, crash: Crash) -> Finding | None:
+    """A ``-1`` that took up what the other sizes of a view left over: features became more, because there are more places."""
+    if (
+        crash.family not in ("conv", "matmul")
+        or crash.clash.role not in ("channel", "inner")
+        or crash.frozen is not None
+    ):
+        return None
+    for of, other in zip(both := sides(run, crash.failed), reversed(both), strict=True):
+        hop = next((hop for hop in of.hops if family(hop.row.op) == "reshape" and hop.changed), None)
+        given = hop.row.inputs[0].last if hop is not None and hop.row.inputs else ()
+        if hop is None or is_weight(of) or not is_weight(other) or other.size not in given[-1:] or len(given) < 3:
+            continue
+        asked = [n for name, n in hop.row.args.items() if name.startswith(("size", "shape"))]
+        sizes = asked[0] if len(asked) == 1 and isinstance(asked[0], list) else asked
+        if hop.after < len(sizes) and sizes[hop.after] == -1:
+            return clash_finding(
+                run, crash.failed, CODE, NAME,
+                f"`{hop.row.op}` of {format_shape(given)} was told all sizes but one, and that one, -1, became {of.size} where the "
+                f"features are {other.size}: the other sizes are those of another input.",
+                crash.suspect,
+                "Take the number of places from the tensor (`x.shape`), and tell the number of features instead of -1.",
+                location=run.location(hop.row),
+            )  # fmt: skip
+    return None
 
 
 def _memory(run: Run) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.causes import construct_row
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
@@ -46,6 +47,9 @@ from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
 CODE, NAME = "SG504", "index-out-of-range"
+_PUTTING = frozenset(
+    {"setitem", "masked_fill", "masked_fill_", "fill_", "full", "full_like", "new_full", "where", "index_fill_"}
+)
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -70,6 +74,7 @@ def check(run: Run) -> Iterator[Finding]:
         if counted is not None
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=counted
+        or _not_ignored(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
@@ -99,6 +104,20 @@ def _counted(run: Run, crash: Crash) -> Location | None:
     index = crash.failed.operands.get(crash.clash.left)
     row = length_of(run, index) if index is not None else None
     return run.location(row) if row is not None else None
+
+
+def _not_ignored(run: Run, crash: Crash) -> Location | None:
+    """Where a loss was built that is not told to ignore the number by which the program itself marks what does not count."""
+    index = crash.failed.operands.get(crash.clash.left)
+    if crash.family != "loss" or index is None:
+        return None
+    behind = {row.id for row in ancestors(run, index)}
+    for row in reversed(run.rows):
+        told = row.op in _PUTTING and crash.clash.sizes[0] in [n for n in row.args.values() if type(n) is int]
+        if told and not row.error and (row.id in behind or {tensor.origin for tensor in row.inputs[:1]} & behind):
+            built = construct_row(run, crash.failed)
+            return run.location(built) if built is not None else here(run)
+    return None
 
 
 def _painted(crash: Crash) -> bool:

@@ -43,6 +43,7 @@ from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import written, written_trails
@@ -154,7 +155,8 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         Severity.ERROR,
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
-        location=_computed_at(run, built, sizes[1])
+        location=_cut_at(run, name, dim)
+        or _computed_at(run, built, sizes[1])
         or (
             _told_at(run, built, sizes[1])
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
@@ -169,6 +171,16 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
             "(a new head is trained anyway). `strict=False` alone does not accept other shapes."
         ),
     )
+
+
+def _cut_at(run: Run, name: str, dim: int | None) -> Location | None:
+    """Where the program gave a saved tensor its size on the way to the model: split a fused weight, cut a table, joined two."""
+    frame = run.inner_frame
+    saved = next((value for value in frame.locals if value.label == name), None) if frame is not None else None
+    for hop in follow(run, saved, dim) if saved is not None and dim is not None else ():
+        if hop.changed and hop.size_before is not None and hop.row.kind in ("op", "concat"):
+            return run.location(hop.row)
+    return None
 
 
 def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:

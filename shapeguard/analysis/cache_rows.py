@@ -9,11 +9,12 @@ from typing import NamedTuple
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row, TensorArg
+from shapeguard.values.recording import FrameInfo, Row, TensorArg
 
 _STATES = ("encoder_hidden_states", "encoder_outputs", "encoder_outputs.last_hidden_state", "cross_attention_states")
 _INPUTS = ("decoder_input_ids", "input_ids", "inputs_embeds", "decoder_inputs_embeds")
@@ -66,6 +67,41 @@ def cross_rows(run: Run) -> CrossRows | None:
     if row is None or states is None or tokens is None or states.last[0] == tokens.last[0]:
         return None
     return CrossRows(states, tokens, row)
+
+
+class KeptStates(NamedTuple):
+    """Recurrent states of a library's model that an earlier batch left, and the rows that met them."""
+
+    rows: int
+    wanted: int
+    location: Location | None  # where the program kept them
+
+
+def kept_states(run: Run) -> KeptStates | None:
+    """A failed call of a state-space model whose kept states have other rows than its ids."""
+    call, failed, frame = run.failed_row("forward"), failed_op(run), run.user_frame
+    ids = named(call, *_INPUTS) if call is not None else None
+    clash = failed.clash if failed is not None else None
+    given = (
+        [v for v in frame.operands if v.label == "cache_params" and v.type != "NoneType"] if frame is not None else []
+    )
+    if failed is None or clash is None or clash.left_dim != 0 or ids is None or frame is None or not given:
+        return None
+    sides = {failed.expression(run, clash.left): clash.sizes[0], failed.expression(run, clash.right): clash.sizes[1]}
+    rows = next((size for text, size in sides.items() if "state" in text and "hidden" not in text), ids.last[0])
+    if rows == ids.last[0] or ids.last[0] not in clash.sizes:
+        return None
+    return KeptStates(rows, ids.last[0], _kept_at(run, frame, given[0].expression) or run.statement_of(frame))
+
+
+def _kept_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
+    """Where a name or an attribute is given something in a file, other than None."""
+    tree = run.sources[frame.file].tree
+    for node in ast.walk(tree) if tree is not None else ():
+        given = isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign) and given and expression in map(ast.unparse, node.targets):
+            return run.place(frame.file, node.lineno)
+    return None
 
 
 class KeptKeys(NamedTuple):

@@ -39,6 +39,12 @@ def failed_update(run: Run) -> FailedUpdate | None:
     return FailedUpdate(row, past, new) if past is not None and new is not None else None
 
 
+def heads_behind(update: FailedUpdate) -> bool:
+    """Whether the keys that a cache holds have their positions before their heads, by the heads of those that come in."""
+    past, new = update.past.last, update.new.last
+    return len(past) == len(new) == 4 and past[1] != new[1] == past[2] and past[3] == new[3]
+
+
 def given_cache(row: Row) -> TensorArg | None:
     """The first layer's keys of the cache a model call was given."""
     return next((tensor for tensor in row.inputs if tensor.label == _PAST), None)

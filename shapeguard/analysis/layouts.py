@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.caches import failed_update, heads_behind
 from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.packed import laid_out_at, mispacked
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
 from shapeguard.analysis.shuffled import Turned, split_apart, turned_views
 from shapeguard.values.findings import Location, OperandView
@@ -43,7 +44,15 @@ class Layout(NamedTuple):
 
 def refused_layout(run: Run) -> Layout | None:
     """The order that a failed call did not take."""
-    return _masked(run) or _crossed(run) or _turned(run) or _packed(run) or _cut_to_batch(run) or _state(run)
+    return (
+        _masked(run)
+        or _crossed(run)
+        or _turned(run)
+        or _packed(run)
+        or _cut_to_batch(run)
+        or _state(run)
+        or _of_cache(run)
+    )
 
 
 def fitting_layouts(run: Run) -> Iterator[Layout]:
@@ -215,6 +224,25 @@ def _cut_to_batch(run: Run) -> Layout | None:
                 "Cut the table to the length, `x.shape[1]`, and lay it along it: (1, length, 1, features).",
             )
     return None
+
+
+def _of_cache(run: Run) -> Layout | None:
+    """A cache that was filled by hand with positions before heads."""
+    update = failed_update(run)
+    if update is None or not heads_behind(update):
+        return None
+    past, new = update.past.last, update.new.last
+    hops = follow(run, update.past, 1)
+    made = next((hop.row for hop in reversed(hops) if hop.row.kind == "op"), None)
+    return Layout(
+        f"The cache holds keys {format_shape(past)}, with the positions before the heads; the model's are "
+        f"{format_shape(new, NEW_DIMS)}.",
+        (run.location(made) if made is not None else None) or run.birth(update.past.origin),
+        (run.tensor(update.past), run.tensor(update.new, "", NEW_DIMS)),
+        (past[1], new[1]),
+        1,
+        "Fill a cache with (batch, kv_heads, length, head_dim): `.transpose(1, 2)` of (batch, length, kv_heads, head_dim).",
+    )
 
 
 def _failing(run: Run, row: Row) -> Location | None:

@@ -53,12 +53,14 @@ from typing import NamedTuple
 from shapeguard.analysis.cache_rows import (
     CrossRows,
     KeptKeys,
+    KeptStates,
     Trim,
     cross_rows,
     expansion,
     handed_in_at,
     kept_keys,
     kept_memory,
+    kept_states,
     own_cache,
     rows_written_at,
     trims,
@@ -66,6 +68,7 @@ from shapeguard.analysis.cache_rows import (
 from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, odd_one
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
@@ -98,6 +101,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_cross_attention(run, cross)
     elif (concat := own_cache(run)) is not None:
         yield _in_own_cache(run, concat)
+    elif (states := kept_states(run)) is not None:
+        yield _in_states(run, states)
     elif (kept := kept_keys(run)) is not None:
         yield _in_kept_keys(run, kept)
     seen = set()
@@ -181,6 +186,23 @@ def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
         lineage=steps(run, hops),
         fix=Fix(
             f"Expand them with the batch: `{cross.states.label}.repeat_interleave({max(1, wanted // max(1, rows))}, dim=0)`."
+        ),
+    )
+
+
+def _in_states(run: Run, kept: KeptStates) -> Finding:
+    failed = failed_op(run)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The model's recurrent states have {kept.rows} rows, which an earlier batch left, and {kept.wanted} come in.",
+        location=kept.location,
+        failed_at=run.failed_at,
+        operands=failed.views(run) if failed is not None else (),
+        mismatch=Mismatch("dim", (kept.rows, kept.wanted), 0),
+        fix=Fix(
+            "Begin every batch without states (`cache_params=None`): they belong to the rows that they were made of."
         ),
     )
 

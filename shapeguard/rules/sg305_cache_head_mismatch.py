@@ -47,7 +47,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.caches import failed_update, heads_behind
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.frozen import kept_since_built
@@ -77,6 +77,9 @@ class _Odd(NamedTuple):
 
 def check(run: Run) -> Iterator[Finding]:
     """A cache update, or a copy into or out of a cache, that failed in the heads or the head size."""
+    update = failed_update(run)
+    if update is not None and heads_behind(update):
+        return  # a question of the layout
     odd = _in_update(run) or _beside_cache(run) or _own_buffer(run)
     if odd is None:
         return
@@ -126,6 +129,8 @@ def _beside_cache(run: Run) -> _Odd | None:
     counted = next(dim for dim in cached if dim is not None)
     if own.value is None or made.value is None or made.dim is None or counted not in _WHAT:
         return None
+    if counted == 1 and failed.op in ("matmul", "einsum") and made.size > own.size and made.size % own.size == 0:
+        return None  # query heads that meet key/value heads: they are to be repeated
     decided = cause(run, failed, made)
     written = decided.location if decided.how == "written" and len(_shape(made.value)) != 4 else None
     return _Odd(made.value, own.value, (made.size, own.size), counted, made.dim, written)

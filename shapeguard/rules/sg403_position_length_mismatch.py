@@ -51,7 +51,7 @@ import msgspec
 
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.causes import cause
-from shapeguard.analysis.climb import chain_of_frames, climbs
+from shapeguard.analysis.climb import chain_of_frames, climbs, named_at
 from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
@@ -83,6 +83,10 @@ def check(run: Run) -> Iterator[Finding]:
         if not told and (found := _ids_against_positions(run, row)) is not None:
             told = True
             yield found
+    turned = None if told else _rotated(run)
+    if turned is not None:
+        yield turned
+        return
     rows = None if told else _of_other_rows(run)
     if rows is not None:
         told = True
@@ -101,6 +105,36 @@ def check(run: Run) -> Iterator[Finding]:
     failed = failed_op(run)
     if not told and failed is not None and odd_rank(run) is None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
+
+
+def _rotated(run: Run) -> Finding | None:
+    """A library's layer that was handed the cosines and sines of other positions than its states have."""
+    failed, frame = failed_op(run), run.user_frame
+    inner = run.inner_frame
+    if (
+        failed is None
+        or failed.clash is None
+        or failed.clash.kind != "dim"
+        or frame is None
+        or inner is None
+        or inner.user
+    ):
+        return None
+    names = {failed.expression(run, failed.clash.left), failed.expression(run, failed.clash.right)}
+    handed = next((v for v in frame.operands if v.label in ("position_embeddings", "cos")), None)
+    if handed is None or not names & {"cos", "sin"} or failed.clash.left_dim not in (1, 2, -2):
+        return None
+    states, table = failed.clash.sizes
+    return _finding(
+        run,
+        f"The layer was handed cosines and sines of {table} positions, and its states have {states}.",
+        named_at(run, frame, handed.expression) or run.failed_at,
+        failed.views(run),
+        failed.mismatch(),
+        (),
+        "Make the cosines and sines of the positions that are left: where states are dropped or put in, theirs are, too.",
+        True,
+    )
 
 
 def _refused(run: Run, found: Refused) -> Finding:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import ast
 
+from shapeguard.analysis.callers import at_its_caller
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_layer, cause, construct_row, statement_here
-from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of
+from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.frozen import kept_since_built
-from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
-    callers_part,
     extra_change,
-    made_fitting_before,
     only_changed_way,
     parted,
     whole_way,
@@ -42,11 +40,9 @@ from shapeguard.analysis.unfollowed import (
     uncounted,
 )
 from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.written import parsed, whole_trails, written
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
-_LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
 _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linspace", "zeros_like", "ones_like"})
 
 
@@ -124,7 +120,7 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         and (place := by_layer(run, extra[1])) is not None
     ):
         return causes[index]._replace(location=place, how="built")
-    return _at_its_caller(run, causes[index], causes[1 - index])
+    return at_its_caller(run, causes[index], causes[1 - index])
 
 
 def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
@@ -305,55 +301,6 @@ def _counted_out(run: Run, of: Side) -> bool:
     return bool(way) and way[-1].source is None and not way[-1].row.inputs and way[-1].row.op in _BUILDERS
 
 
-def _at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
-    """The cause at the call that differs, where one line made both sizes in two calls of its function."""
-    if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
-        return found._replace(location=statement_here(run), how="here")  # two models that one line makes
-    if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
-        return found._replace(location=given)
-    if found.how not in ("changed", "data") or not found.side.hops:
-        return found
-    row = found.side.hops[-1].row
-    if (
-        found.how == "data"
-        and (call := made_fitting_before(run, row, found.side.hops[-1].after, other.side.size)) is not None
-    ):
-        return found._replace(location=_told_sizes(run, found.side) or call)
-    if found.how == "data" and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
-        return found._replace(location=given)
-    rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
-    apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
-    if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
-        # One statement made both: it is their meeting that is wrong.
-        return found._replace(location=statement_here(run), how="here")
-    return found._replace(location=apart) if apart is not None else found
-
-
-def _given_to_helper(run: Run, last: Hop) -> Location | None:
-    """The call of a plain function that reckoned a size from what it was given: what it was given is another's."""
-    sites = run.chain(last.row)
-    plain = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
-    outside = last.row.op in FROM_OUTSIDE and not last.row.inputs
-    if not plain or not (outside or last.row.op in _LIKE):
-        return None
-    trails = list(whole_trails(run, last.row, last.size_after, last.after))
-    if outside:
-        reckoned = any(t[-1].kind == "assign" and t[-1].function == sites[0].function and len(t) > 2 for t in trails)
-    else:
-        reckoned = any(len(t) == 1 and isinstance(parsed(t[0]), ast.BinOp | ast.Call) for t in trails)
-    return run.location(last.row, 1) if reckoned else None
-
-
-def _told_sizes(run: Run, of: Side) -> Location | None:
-    """Where the number is written for which a view of the code laid out the dims that were flattened into a size."""
-    for tensor, dim in of.hops[-1].merged:
-        hops = follow(run, tensor, dim)
-        last = hops[-1] if hops else None
-        if last is not None and last.changed and family(last.row.op) == "reshape":
-            return written(run, last.row, last.size_after, last.after)
-    return None
-
-
 def _of_another_model(run: Run, both: list[Side]) -> int | None:
     """The side that is another model's states, which a model has no projection for: both were built as they should be."""
     weights = [is_weight(of) for of in both]
@@ -362,12 +309,6 @@ def _of_another_model(run: Run, both: list[Side]) -> int | None:
     index = weights.index(False)
     made = [hop.row for hop in both[index].hops]
     return index if made and made[-1].kind == "forward" and not made[-1].error else None
-
-
-def _two_models(found: Cause, other: Cause) -> bool:
-    """Whether one line made both sizes by calling two layers: which of them is the right one, nobody said."""
-    owners = [side.hops[-1].row.owner for side in (found.side, other.side) if side.hops]
-    return found.how == "data" and len(owners) == 2 and None not in owners and owners[0] != owners[1]
 
 
 def _beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int, Location] | None:

@@ -123,14 +123,13 @@ def _by_size(row: Row, dim: int, size: int) -> Hop:
     same_place = [t for t in row.inputs if dim < len(t.last) and t.last[dim] == size]
     if same_place:
         return Hop(row, same_place[0], dim, dim, size, size)
-    if row.kind == "module" and dim > 1:  # rows and channels apart, a layer keeps the order of the dims of an image
-        image = (
-            next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None) if row.outputs else None
-        )
-        if image is not None:
-            return Hop(row, image, dim, dim, image.last[dim], size)
+    image = None
+    if row.kind == "module" and row.outputs:  # a layer keeps the order of the dims of an image
+        image = next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None)
+    if image is not None and dim > 1:
+        return Hop(row, image, dim, dim, image.last[dim], size)
     if row.kind in ("op", "module", "forward"):
-        for tensor in row.inputs:
+        for tensor in row.inputs if image is None else ():
             if size in tensor.last and size != 1:
                 return Hop(row, tensor, tensor.last.index(size), dim, size, size)
     same_rank = [t for t in row.inputs if len(t.last) > dim]

@@ -132,7 +132,7 @@ def _ones_left(run: Run, concat: FailedConcat) -> Location | None:
     if len(larger) != 1 or any(size != 1 for size in larger[0][1][least:]):
         return None
     value = concat.failed.operands[larger[0][0]]
-    shrunk = [hop for hop in follow(run, value, len(larger[0][1]) - 1) if hop.changed]
+    shrunk = [hop for hop in follow(run, value, len(larger[0][1]) - 1) if hop.changed and hop.row.inputs]
     return run.location(shrunk[0].row) if shrunk else None
 
 

@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.causes import construct_row
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
@@ -137,4 +138,6 @@ def _computed(run: Run, crash: Crash) -> Location | None:
         if taken is not None and (where := run.location(taken)) is not None:
             return where  # the picture as it was taken over, sample by sample
     index = given_as(run, index)
-    return (made_at(run, index) if of_types(run) else None) or brought_in(run, index)
+    named = run.user_frame if index.origin is None and not of_types(run) else None
+    here_made = named_at(run, named, crash.failed.expression(run, crash.clash.left)) if named is not None else None
+    return (made_at(run, index) if of_types(run) else None) or brought_in(run, index) or here_made

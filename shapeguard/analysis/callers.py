@@ -1,0 +1,89 @@
+"""The cause at the call that differs: where a helper did what it was told, or one line made both sizes in two calls."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.parting import callers_part, made_fitting_before
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import Side
+from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import parsed, whole_trails, written
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+_LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
+
+
+def at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
+    """The cause at the call that differs, where one line made both sizes in two calls of its function."""
+    if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
+        return found._replace(location=statement_here(run), how="here")  # two models that one line makes
+    if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
+        return found._replace(location=given)
+    if found.how not in ("changed", "data") or not found.side.hops:
+        return found
+    if found.how == "changed" and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
+        return found._replace(location=given)
+    row = found.side.hops[-1].row
+    if (
+        found.how == "data"
+        and (call := made_fitting_before(run, row, found.side.hops[-1].after, other.side.size)) is not None
+    ):
+        return found._replace(location=_told_sizes(run, found.side) or call)
+    if found.how == "data" and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
+        return found._replace(location=given)
+    rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
+    apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
+    if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
+        # One statement made both: it is their meeting that is wrong.
+        return found._replace(location=statement_here(run), how="here")
+    return found._replace(location=apart) if apart is not None else found
+
+
+def _given_to_helper(run: Run, last: Hop) -> Location | None:
+    """The call of a plain function that reckoned a size from what it was given: what it was given is another's."""
+    sites = run.chain(last.row)
+    plain = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
+    outside = last.row.op in FROM_OUTSIDE and not last.row.inputs
+    if plain and last.row.op == "getitem" and last.size_before is not None and _told_how_far(run, last.row):
+        return run.location(last.row, 1)
+    if not plain or not (outside or last.row.op in _LIKE):
+        return None
+    trails = list(whole_trails(run, last.row, last.size_after, last.after))
+    if outside:
+        reckoned = any(t[-1].kind == "assign" and t[-1].function == sites[0].function and len(t) > 2 for t in trails)
+    else:
+        reckoned = any(len(t) == 1 and isinstance(parsed(t[0]), ast.BinOp | ast.Call) for t in trails)
+    return run.location(last.row, 1) if reckoned else None
+
+
+def _told_how_far(run: Run, row: Row) -> bool:
+    """Whether a helper's slice is as long as its caller said: ``t[..., top : top + size]`` of a crop to ``size``."""
+    place, node = run.location(row), parsed_text(run.expression(row))
+    function = run.sources[place.file].function_at(place.line) if place is not None else None
+    if function is None or not isinstance(node, ast.Subscript):
+        return False
+    told = {arg.arg for arg in function.args.args[1:]}
+    ends = [part.upper for part in ast.walk(node.slice) if isinstance(part, ast.Slice) and part.upper is not None]
+    return any(isinstance(name, ast.Name) and name.id in told for end in ends for name in ast.walk(end))
+
+
+def _told_sizes(run: Run, of: Side) -> Location | None:
+    """Where the number is written for which a view of the code laid out the dims that were flattened into a size."""
+    for tensor, dim in of.hops[-1].merged:
+        hops = follow(run, tensor, dim)
+        last = hops[-1] if hops else None
+        if last is not None and last.changed and family(last.row.op) == "reshape":
+            return written(run, last.row, last.size_after, last.after)
+    return None
+
+
+def _two_models(found: Cause, other: Cause) -> bool:
+    """Whether one line made both sizes by calling two layers: which of them is the right one, nobody said."""
+    owners = [side.hops[-1].row.owner for side in (found.side, other.side) if side.hops]
+    return found.how == "data" and len(owners) == 2 and None not in owners and owners[0] != owners[1]

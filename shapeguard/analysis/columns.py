@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.contents import loader_of
-from shapeguard.analysis.graph import users_of
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import family
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
@@ -59,9 +60,24 @@ def meetings(run: Run) -> Iterator[Meeting]:
                 continue
         elif _meant(run, row) or _deliberate(run, *pair):
             continue
-        ends_in = _ends_in(run, row)
+        ends_in = "crash" if row.id in _before_crash(run) else _ends_in(run, row)
         if ends_in:
             yield Meeting(row, *pair, ends_in)
+
+
+@per_run
+def _before_crash(run: Run) -> frozenset[int]:
+    """The ops behind an operand of the failed one that has more dims than it takes, and their shape: a table where a value a row belongs."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.clash.kind != "rank":
+        return frozenset()
+    found: set[int] = set()
+    for label, shape in failed.call.tensors:
+        value = failed.operands.get(label)
+        table = value is not None and len(shape) == 2 and shape[0] == shape[1] > 1
+        rows = ancestors(run, value) if value is not None and table else ()
+        found |= {row.id for row in rows if row.outputs and row.outputs[0].last == shape}
+    return frozenset(found)
 
 
 def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:

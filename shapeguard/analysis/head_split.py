@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
+from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, query_heads
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node, located, size_argument
-from shapeguard.analysis.written import decided
+from shapeguard.analysis.written import decided, written
 from shapeguard.values.findings import FactValue, Location
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import numel
@@ -91,6 +92,8 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
         return _written(run, row, rank - 2, split.heads) or run.location(row)
     if split.wrong_call is not None:
         return split.wrong_call
+    if (wider := _wider_than_before(run, split)) is not None:
+        return wider
     value = split.failed.operands.get("input")
     hops = follow(run, value, len(split.source) - 1) if value is not None else []
     last = hops[-1] if hops else None
@@ -103,6 +106,17 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     if split.width % split.heads == 0 and split.width % split.head_dim:
         return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+
+
+def _wider_than_before(run: Run, split: HeadSplit) -> Location | None:
+    """Where the width is written, if features of as many as the heads make were split by this very line before."""
+    earlier = passed_before(run, split.failed.row) if split.failed.row is not None else None
+    value = split.failed.operands.get("input")
+    if earlier is None or value is None or earlier.inputs[0].last[-1:] != (split.heads * split.head_dim,):
+        return None
+    hops = follow(run, value, len(split.source) - 1)
+    layer = run.row(hops[0].row.owner) if hops and hops[0].row.kind == "module" else None
+    return written(run, layer, split.width) if layer is not None and layer.kind == "construct" else None
 
 
 def _splits_wider(run: Run, row: Row) -> bool:

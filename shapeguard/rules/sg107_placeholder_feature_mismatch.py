@@ -116,6 +116,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return run.location(config)
     if found.tokens is not None and found.tokens > found.features and (drawn := _drawn(run)) is not None:
         return run.location(drawn)
+    if (token := _token_joined(run, found)) is not None:
+        return token
     written = count_written(run, row) if row is not None else None
     if written is not None:
         return written
@@ -125,6 +127,27 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves
     cut = (_cut_by_hand(run) or (_list_cut(run, by_hand) if by_hand is not None else None)) if fewer else None
     return cut or _gathered(run) or by_hand or _filled(run) or run.failed_at
+
+
+def _token_joined(run: Run, found: Placeholders) -> Location | None:
+    """Where a program's own encoder puts a token of its own, of each image one, beside the patches that the text counts."""
+    failed = failed_op(run)
+    values = list(failed.operands.values()) if failed is not None and found.tokens is not None else []
+    features = next((value for value in reversed(values) if value.dtype.startswith(("float", "bfloat"))), None)
+    if features is None or failed is None or found.tokens is None or features is values[0]:
+        return None
+    for row in ancestors(run, features):
+        sizes = [tensor.last[1] for tensor in row.inputs if len(tensor.last) == 3] if row.kind == "concat" else []
+        out = row.outputs[0].last if row.outputs else ()
+        extra = sum(sizes) - max(sizes, default=0)
+        if (
+            len(out) == 3
+            and len(sizes) > 1
+            and out[1] == sum(sizes)
+            and found.features - found.tokens == out[0] * extra
+        ):
+            return run.location(row)
+    return None
 
 
 def _filled(run: Run) -> Location | None:

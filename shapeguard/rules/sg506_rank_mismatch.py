@@ -41,6 +41,7 @@ from math import prod
 
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.columns import meetings
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
@@ -66,6 +67,8 @@ CODE, NAME = "SG506", "rank-mismatch"
 
 def check(run: Run) -> Iterator[Finding]:
     """A failed op, other than a concatenation or a loss, whose operand has the wrong number of dimensions."""
+    if any(found.ends_in == "crash" for found in meetings(run)):
+        return  # a table of all pairs, where a value a row was meant
     extra = _extra_axis(run)
     if extra is not None:
         yield extra

@@ -73,16 +73,19 @@ def _finding(run: Run, found: Meeting) -> Finding:
     size, rest, at = vector[0], vector[1:], len(found.column.last) - len(column) + 1
     made = found.row.outputs[0].last
     needless = needless_axis(run, found)
-    sure = found.ends_in == "number" and (needless is not None or not explicit_column(run, found.column))
+    crash = found.ends_in == "crash"
+    sure = crash or (found.ends_in == "number" and (needless is not None or not explicit_column(run, found.column)))
     return Finding(
         CODE,
         NAME,
         Severity.ERROR if sure else Severity.WARNING,
         f"`{run.expression(found.row) or found.row.op}`: {format_shape(found.column.last)} with {format_shape(found.vector.last)} "
-        f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then reduced as if it were "
-        "one value a row.",
+        f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then "
+        + ("used" if crash else "reduced")
+        + " as if it were one value a row.",
         location=(_table_made(run, found) if column[1] > 1 else None)
         or run.location(needless if needless is not None else found.row),
+        failed_at=run.failed_at if crash else None,
         operands=(run.tensor(found.column), run.tensor(found.vector)),
         mismatch=Mismatch("dim", (column[1], size), at),
         lineage=steps(run, follow(run, found.column, at)),

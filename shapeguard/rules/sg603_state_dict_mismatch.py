@@ -46,6 +46,7 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import written, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -195,9 +196,8 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
         return apart
     if not computed:
         return None
-    return _counted_made(run, built[-1], computed[-1]) or run.place(
-        computed[-1].file, computed[-1].line, computed[-1].function
-    )
+    counted = _counted_made(run, built[-1], computed[-1]) or _made_here(run, computed[-1])
+    return counted or run.place(computed[-1].file, computed[-1].line, computed[-1].function)
 
 
 def _told_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:
@@ -227,6 +227,21 @@ def _counted_made(run: Run, row: Row, computed: Spot) -> Location | None:
         made = next((spot for spot in after if spot.kind in ("assign", "attribute") and "(" in spot.node_text), None)
         if made is not None:
             return run.place(made.file, made.line, made.function)
+    return None
+
+
+def _made_here(run: Run, computed: Spot) -> Location | None:
+    """Where the function that builds the model made, with a call, the object whose length it takes: a vocabulary of other texts."""
+    match parsed_text(computed.node_text):
+        case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]) if computed.line:
+            function = run.sources[computed.file].function_at(computed.line)
+            for node in ast.walk(function) if function is not None else ():
+                if (
+                    isinstance(node, ast.Assign)
+                    and isinstance(node.value, ast.Call)
+                    and name in map(ast.unparse, node.targets)
+                ):
+                    return run.place(computed.file, node.lineno, computed.function)
     return None
 
 

@@ -50,6 +50,10 @@ def hops(climber: Climber, want: Want, instances: list[Instance]) -> list[Hop]:
             found += [hop for hop in here if hop not in found]
             if here:
                 break
+        for cls in climber.base[one.file].classes_below.get(one.cls.name, ()) if want.value is not None else ():
+            found += [
+                hop for hop in _in_body(climber, want, one, one.file, cls) if hop not in found
+            ]  # it may be one of them
     name = str(want.path[0])
     if instances and (not found or all(_is_none(hop) for hop in found)):
         found += from_outside(climber, want, instances[0].file, name)

@@ -50,6 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.beams import Unordered, unordered
 from shapeguard.analysis.cache_rows import (
     CrossRows,
     KeptKeys,
@@ -105,6 +106,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_states(run, states)
     elif (kept := kept_keys(run)) is not None:
         yield _in_kept_keys(run, kept)
+    for found in unordered(run):
+        yield _unordered(run, found)
     seen = set()
     for trim in trims(run):
         if trim.cut.chain not in seen:
@@ -239,6 +242,21 @@ def _in_memory(run: Run, memory: TensorArg, ids: TensorArg) -> Finding:
         operands=(run.tensor(memory), run.tensor(ids, "", ("batch", "seq"))),
         mismatch=Mismatch("dim", (rows, wanted), 1),
         fix=Fix("Let go of the memory where another batch begins: it belongs to the rows that it was made of."),
+    )
+
+
+def _unordered(run: Run, found: Unordered) -> Finding:
+    rows = found.ids.last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The {rows} rows of the search are put in the order of the chosen beams, and the cache is not: each row goes on with the "
+        "keys and values of another beam.",
+        location=run.location(found.picked),
+        operands=(run.tensor(found.ids, "", ("batch", "seq")), run.tensor(found.keys, "the cache's keys", CACHE_DIMS)),
+        mismatch=None,
+        fix=Fix("Put the cache in the same order, before the next call: `cache.reorder_cache(rows)`."),
     )
 
 

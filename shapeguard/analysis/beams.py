@@ -1,0 +1,63 @@
+"""A beam search by hand: its rows are put in another order after every step, and what the cache holds of them has to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+_CHOOSING = frozenset({"topk", "sort", "argsort"})
+_PARENTS = frozenset(
+    {"floordiv", "div", "floor_divide", "true_divide", "truediv"}
+)  # which beam a choice among all belongs to
+_PICKING = frozenset({"getitem", "index_select", "gather", "take"})
+_NEAR = 10  # rows between a call's ids and the op that put them in order
+
+
+class Unordered(NamedTuple):
+    """The op that put the rows in order, the calls that went on with them, and the cached keys in the order of before."""
+
+    picked: Row
+    call: Row
+    ids: TensorArg
+    keys: TensorArg
+
+
+def unordered(run: Run) -> Iterator[Unordered]:
+    """Calls on a cache whose ids were put in the order of the chosen beams, where nothing ever did so with the cache."""
+    for call in run.of_kind("forward"):
+        keys, ids = given_cache(call), named(call, "decoder_input_ids", "input_ids")
+        if keys is None or ids is None or call.error or len(keys.last) != 4 or ids.last[:1] != keys.last[:1]:
+            continue
+        picked = next(
+            (row for row in islice(ancestors(run, ids), _NEAR) if _puts_in_order(run, row, ids.last[0])), None
+        )
+        if picked is not None and not _cache_follows(run):
+            yield Unordered(picked, call, ids, keys)
+            return
+
+
+def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
+    """Whether an op picks as many rows of (rows, seq) as there are, by the beams that a choice among all of theirs came from."""
+    index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
+    if row.op not in _PICKING or index is None or rows < 2 or not row.outputs or index.last != (rows,):
+        return False
+    if len(row.inputs[0].last) != 2 or row.inputs[0].last[0] != rows or row.outputs[0].last != row.inputs[0].last:
+        return False
+    behind = {step.op for step in ancestors(run, index)}
+    return bool(behind & _CHOOSING) and bool(behind & _PARENTS)
+
+
+def _cache_follows(run: Run) -> bool:
+    """Whether anything in the run picks rows of a cache."""
+    for row in run.rows:
+        if row.kind == "cache" and row.op.endswith((".reorder_cache", ".batch_select_indices")):
+            return True
+        if row.op in _PICKING and len(row.inputs) > 1 and len(row.inputs[0].last) == 4:
+            return True
+    return False

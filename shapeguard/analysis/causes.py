@@ -300,7 +300,16 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
-    return written(run, row, of.size) or (run.location(row) if sized else None)
+    return written(run, row, of.size) or _built_for(run, row) or (run.location(row) if sized else None)
+
+
+def _built_for(run: Run, row: Row) -> Location | None:
+    """The call of a plain function that builds a layer as wide as the tensor that it was given: ``Linear(w.shape[1], ...)``."""
+    sites, node = run.chain(row), parsed_text(run.expression(row))
+    if len(sites) < 2 or not sites[0].function.isidentifier() or not isinstance(node, ast.Call):
+        return None
+    taken = [isinstance(part, ast.Attribute) and part.attr == "shape" for arg in node.args for part in ast.walk(arg)]
+    return run.location(row, 1) if any(taken) else None
 
 
 def by_default(run: Run, failed: FailedOp, of: Side) -> bool:

@@ -68,4 +68,4 @@ def static_generate(repeats: int, backend: str) -> Compiled:
     counters.clear()
     model = tiny_llama()
     model.forward = torch.compile(model.forward, backend=backend)
-    return _measure(lambda: generate(model, 24, cache_implementation="static", disable_compile=True), repeats)
+    return _measure(lambda: generate(model, 48, cache_implementation="static", disable_compile=True), repeats)

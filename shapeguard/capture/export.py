@@ -92,7 +92,7 @@ class Exporter:
             outputs=opened.outputs,
             args=opened.args,
             args_first=opened.args_first,
-            module=module,
+            module=module if isinstance(module, str) else "",  # a place in a library's code only tells rows apart
             owner=segment.owner,
             count=segment.count,
             first_at=segment.first_at,

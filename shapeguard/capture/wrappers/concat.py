@@ -95,6 +95,8 @@ class _Watched(StandIn):
             self._kind,
             self._op,
             lambda: self._labelled(args, kwargs),
+            # Two lines of a library's loop that join alike, ids and their mask, are runs of their own.
+            module="" if caller is None else caller[:2],
             after=None
             if caller is None
             else lambda event: learn(caller, frame.f_code, event, tensors, False, joins=True),

@@ -15,6 +15,7 @@ from transformers.cache_utils import DynamicLayer
 
 import shapeguard
 from shapeguard.capture import lanes, steady
+from shapeguard.capture.wrappers import concat
 from shapeguard.values.recording import Row
 
 
@@ -105,6 +106,18 @@ def test_the_same_rows_with_and_without(name: str, monkeypatch: pytest.MonkeyPat
     assert along[0] >= 4
     monkeypatch.setattr(lanes.Lane, "goes_on", lambda *args: False)
     assert found == rows(PROGRAMS[name])
+
+
+def test_ids_and_their_mask_are_rows_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[Any] = []
+    whole = concat._Watched._watched
+    monkeypatch.setattr(concat._Watched, "_watched", lambda *args: described.append(args) or whole(*args))
+    with shapeguard.guard("boundary") as guard:
+        generate(model(), new=40)
+    joined = [row for row in guard.recording.rows if row.op == "cat" and row.inputs[0].dtype == "int64"]
+    assert [row.count for row in joined] == [40, 40]  # a row for each, and not one for each step
+    assert all(row.module == "" and not row.varied for row in joined)
+    assert len(described) < 10, "the later steps go along lanes"
 
 
 def test_a_layer_of_the_cache_takes_what_it_took_before() -> None:

@@ -30,13 +30,14 @@ def _continued(run: Run) -> set[int]:
         if row.op != "getitem" or not row.inputs:
             continue
         index = row.args.get("index")
-        source = _source(run, row.inputs[0].origin)
+        given = row.inputs[0]  # in a loop that feeds the whole text each time, the first is the prompt's
+        sources = [_source(run, origin) for origin in (given.origin, given.first_origin) if origin is not None]
         positions = len(row.inputs[0].last) > 2  # (batch, seq, vocab): of (batch, classes) a class is picked
         takes_last = (
             positions and isinstance(index, list) and len(index) > 1 and index[0] == ":" and index[1] in (-1, "-1:")
         )
-        if takes_last and source is not None and source.kind == "forward":
-            found.add(source.id)
+        if takes_last:
+            found |= {source.id for source in sources if source is not None and source.kind == "forward"}
     return found
 
 

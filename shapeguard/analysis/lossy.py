@@ -131,7 +131,8 @@ def zipped_rows(run: Run) -> Iterator[tuple[Row, Row]]:
         last = rows[-2:]
         sizes = [row.inputs[0].last[0] for row in last]
         sliced = any(":" in ast.unparse(part) for part in _arguments(run, rows[0]))
-        if len(last) == 2 and last[0].count == last[1].count and sizes[0] != sizes[1] and not sliced:
+        together = len(last) == 2 and last[1].last_at - last[0].last_at == 1  # and not in two turns of a loop
+        if together and last[0].count == last[1].count and sizes[0] != sizes[1] and not sliced:
             longer = int(sizes[1] > sizes[0])
             yield last[longer], last[1 - longer]
 

@@ -112,7 +112,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return run.location(row)
     if (sliced := _rows_sliced(run)) is not None:
         return sliced
-    if (config := _strategy(run, found)) is not None and _STRATEGY in run.expression(config):
+    config = _strategy(run, found)
+    if config is not None and config.args[_STRATEGY] != "default" and _STRATEGY in run.expression(config):
         return run.location(config)
     if found.tokens is not None and found.tokens > found.features and (drawn := _drawn(run)) is not None:
         return run.location(drawn)

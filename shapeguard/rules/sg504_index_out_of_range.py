@@ -42,12 +42,14 @@ from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lookup import given_as, length_of, of_types
+from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
 CODE, NAME = "SG504", "index-out-of-range"
+_DEFAULT_LABELS = 2  # of a transformers config
 _PUTTING = frozenset(
     {"setitem", "masked_fill", "masked_fill_", "fill_", "full", "full_like", "new_full", "where", "index_fill_"}
 )
@@ -75,6 +77,7 @@ def check(run: Run) -> Iterator[Finding]:
         if counted is not None
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=counted
+        or _default_head(run, crash)
         or _not_ignored(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -105,6 +108,21 @@ def _counted(run: Run, crash: Crash) -> Location | None:
     index = crash.failed.operands.get(crash.clash.left)
     row = length_of(run, index) if index is not None else None
     return run.location(row) if row is not None else None
+
+
+def _default_head(run: Run, crash: Crash) -> Location | None:
+    """The config of a library's model with a head for two labels, where nobody said how many there are."""
+    call = run.failed_row("forward")
+    built = run.row(call.owner) if call is not None else None
+    config = config_of(run, built) if built is not None else None
+    if crash.family != "loss" or config is None or crash.clash.sizes[1] != _DEFAULT_LABELS:
+        return None
+    told = {"num_labels", "id2label", "label2id"}
+    return (
+        None
+        if told & set(config.args) or any(name in run.expression(config) for name in told)
+        else run.location(config)
+    )
 
 
 def _not_ignored(run: Run, crash: Crash) -> Location | None:

@@ -120,7 +120,7 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         and (place := by_layer(run, extra[1])) is not None
     ):
         return causes[index]._replace(location=place, how="built")
-    return at_its_caller(run, causes[index], causes[1 - index])
+    return at_its_caller(run, failed, causes[index], causes[1 - index])
 
 
 def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:

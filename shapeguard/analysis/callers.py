@@ -6,6 +6,7 @@ import ast
 
 from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import callers_part, made_fitting_before
 from shapeguard.analysis.run import Run
@@ -19,10 +20,23 @@ from shapeguard.values.recording import Row
 _LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
 
 
-def at_its_caller(run: Run, found: Cause, other: Cause) -> Cause:
+def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cause:
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
         return found._replace(location=statement_here(run), how="here")  # two models that one line makes
+    ends = [side.hops[-1].row.id for side in (found.side, other.side) if side.hops]
+    loader = run.row(ends[0]) if ends else None
+    if (
+        loader is not None
+        and loader.kind == "loader"
+        and len(ends) == 2
+        and ends[0] == ends[1]
+        and failed.row is not None
+    ):
+        sites = run.chain(failed.row)  # a helper was given two of one batch that are no pair
+        helper = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
+        if helper and (call := run.location(failed.row, 1)) is not None:
+            return found._replace(location=call, how="here")
     if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
         return found._replace(location=given)
     if found.how not in ("changed", "data") or not found.side.hops:

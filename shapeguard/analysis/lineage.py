@@ -128,8 +128,11 @@ def _by_size(row: Row, dim: int, size: int) -> Hop:
         image = next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None)
     if image is not None and dim > 1:
         return Hop(row, image, dim, dim, image.last[dim], size)
+    out = row.outputs[0].last if row.outputs else ()
     if row.kind in ("op", "module", "forward"):
         for tensor in row.inputs if image is None else ():
+            if row.kind == "module" and len(tensor.last) == len(out) and sorted(tensor.last) != sorted(out):
+                continue  # a layer that turns nothing: what is new in its result, it has made
             if size in tensor.last and size != 1:
                 return Hop(row, tensor, tensor.last.index(size), dim, size, size)
     same_rank = [t for t in row.inputs if len(t.last) > dim]

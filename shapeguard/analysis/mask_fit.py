@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.causes import cause
+from shapeguard.analysis.causes import REPEATING, cause
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
@@ -22,6 +22,7 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 _MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condition")
+_WITH_MASK = ("input_ids", "inputs_embeds", "encoder_outputs.last_hidden_state")  # what the mask of a call belongs to
 _FILLS = frozenset({"masked_fill", "masked_fill_"})
 _ADDS = frozenset({"add", "add_", "iadd"})
 _ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"})
@@ -297,11 +298,14 @@ def _rows_of_padding(run: Run) -> BadMask | None:
     """A failed model call whose 2-D mask has other rows than its ids."""
     row = run.failed_row("forward")
     by_label = {tensor.label: tensor for tensor in row.inputs} if row is not None else {}
-    ids, mask = by_label.get("input_ids") or by_label.get("inputs_embeds"), by_label.get("attention_mask")
+    ids = next((by_label[label] for label in _WITH_MASK if label in by_label), None)
+    mask = by_label.get("attention_mask")
     if row is None or ids is None or mask is None or len(mask.last) != 2 or mask.last[0] == ids.last[0]:
         return None
     rows, got = ids.last[0], mask.last[0]
-    return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, _made_at(run, mask, 0), follow(run, mask, 0))
+    many = next((hop.row for hop in follow(run, ids, 0) if hop.changed and hop.row.op in REPEATING), None)
+    place = run.location(many) if many is not None else None  # the one was multiplied, the other did not follow
+    return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, place or _made_at(run, mask, 0), follow(run, mask, 0))
 
 
 def _three_dims(run: Run) -> BadMask | None:

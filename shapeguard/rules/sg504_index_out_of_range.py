@@ -77,6 +77,7 @@ def check(run: Run) -> Iterator[Finding]:
         if counted is not None
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=counted
+        or (here(run) if _too_many_asked(crash) else None)
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
@@ -108,6 +109,12 @@ def _counted(run: Run, crash: Crash) -> Location | None:
     index = crash.failed.operands.get(crash.clash.left)
     row = length_of(run, index) if index is not None else None
     return run.location(row) if row is not None else None
+
+
+def _too_many_asked(crash: Crash) -> bool:
+    """Whether more were asked for than there are of a list's entries: the list is as long as it is."""
+    last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
+    return crash.failed.op in ("topk", "kthvalue") and last is not None and last.row.op == "stack"
 
 
 def _default_head(run: Run, crash: Crash) -> Location | None:

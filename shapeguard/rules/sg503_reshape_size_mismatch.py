@@ -33,11 +33,13 @@ x.reshape(-1)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
@@ -126,9 +128,25 @@ def _elements(run: Run, crash: Crash) -> Finding:
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=None if crash.suspect.how == "counted" else _odd_call(run, crash) or _written(run, wrong),
+        location=None if crash.suspect.how == "counted" else _odd_call(run, crash) or _class_token(run, crash) or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
+
+
+def _class_token(run: Run, crash: Crash) -> Location | None:
+    """Where states were taken from a model of images that begin with a class token, which are then laid out as a grid of patches."""
+    given = next((shape for _, shape in crash.failed.call.tensors), ())
+    asked = crash.failed.call.args.get("size", crash.failed.call.args.get("shape"))
+    value = crash.failed.operands.get("input")
+    sizes = [n for n in asked if isinstance(n, int)] if isinstance(asked, list) else []
+    grids = {one * two for one, two in pairwise(sizes) if one > 1 and two > 1}
+    for dim, size in enumerate(given) if value is not None else ():
+        if (
+            value is not None and {size - 1, size - 2} & grids and size not in sizes
+        ):  # of distilled models there are two
+            made = next((hop.row for hop in follow(run, value, dim) if hop.row.kind == "forward"), None)
+            return run.location(made) if made is not None else None
+    return None
 
 
 def _odd_call(run: Run, crash: Crash) -> Location | None:

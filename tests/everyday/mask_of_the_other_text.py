@@ -1,4 +1,5 @@
 import random
+
 import torch
 import torch.nn as nn
 from torch.utils.data import DataLoader

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
+from math import isqrt
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -28,7 +29,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import decided, shared_parameter, sums, whole_trails, written, written_spot
+from shapeguard.analysis.written import decided, parsed, shared_parameter, sums, whole_trails, written, written_spot
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -295,8 +296,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     row = construct_row(run, failed)
     if row is None:
         return None
-    if (term := _odd_term(run, failed, of, row)) is not None:
-        return term
+    if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
+        return odd
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
@@ -330,6 +331,31 @@ def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None
         odd = [spot for spot, value in terms if left[value]]
         if left.total() == 1 and (parts - Counter(value for _, value in terms)).total() == 1 and odd:
             return run.place(odd[0].file, odd[0].line, odd[0].function)
+    return None
+
+
+def _odd_factor(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:
+    """Where the side of a map was reckoned step by step that goes squared into a width, ``channels * side * side``: it came out otherwise."""
+    other = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
+    if min(other, of.size) < 1 or isqrt(other * of.size) ** 2 != other * of.size:
+        return None
+    for trail in whole_trails(run, row, of.size):
+        for spot in trail:
+            names = [part.id for part in ast.walk(parsed(spot) or ast.Pass()) if isinstance(part, ast.Name)]
+            squared = [name for name in names if names.count(name) == 2 and isinstance(parsed(spot), ast.BinOp)]
+            function = run.sources[spot.file].function_at(spot.line) if squared and spot.line else None
+            for node in ast.walk(function) if function is not None else ():
+                read = (
+                    {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+                    if isinstance(node, ast.Assign)
+                    else set()
+                )
+                if (
+                    isinstance(node, ast.Assign)
+                    and [ast.unparse(target) for target in node.targets] == squared[:1]
+                    and squared[0] in read
+                ):
+                    return run.place(spot.file, node.lineno, spot.function)
     return None
 
 

@@ -75,7 +75,7 @@ def _counted(run: Run, crash: Crash) -> Finding:
         "Let the sizes of the pieces add up to the dim: compute the last one from the others, or give one size for all."
         if pieces
         else "Write as many entries as the mask has true places: make both from one selection.",
-        location=here(run) if pieces else None,
+        location=here(run) if pieces and crash.suspect.how != "built" else None,
     )  # fmt: skip
 
 

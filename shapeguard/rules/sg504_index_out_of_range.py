@@ -80,6 +80,7 @@ def check(run: Run) -> Iterator[Finding]:
         or (here(run) if _too_many_asked(crash) else None)
         or _default_head(run, crash)
         or _not_ignored(run, crash)
+        or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
@@ -143,6 +144,19 @@ def _not_ignored(run: Run, crash: Crash) -> Location | None:
         if told and not row.error and (row.id in behind or {tensor.origin for tensor in row.inputs[:1]} & behind):
             built = construct_row(run, crash.failed)
             return run.location(built) if built is not None else here(run)
+    return None
+
+
+def _moved(run: Run, crash: Crash) -> Location | None:
+    """Where parts were moved on by a number before they were put one behind the other, as the edges of a batch of graphs are."""
+    index, joined = crash.failed.operands.get(crash.clash.left), False
+    last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
+    whole = last is not None and last.row.kind == "concat"  # nobody took entries out of what is looked up
+    for row in ancestors(run, index) if index is not None and whole else ():
+        joined = joined or row.kind == "concat"
+        counts = row.outputs and row.outputs[0].dtype.startswith("int")
+        if joined and counts and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
+            return run.location(row)
     return None
 
 

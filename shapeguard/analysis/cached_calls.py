@@ -46,6 +46,16 @@ def grown_here(run: Run, row: Row) -> bool:
     return filled is not None and filled.kind == "cache" and filled.chain == row.chain
 
 
+def counted_apart(run: Run, row: Row) -> bool:
+    """Whether a call's mask counts the cache as an earlier call at this place found it, and it holds more since: it was kept by accident."""
+    mask, sizes = named(row, "attention_mask"), lengths(row)
+    if mask is None or sizes is None or len(mask.last) != 2 or not grown_here(run, row):
+        return False
+    counted = mask.last[1] - sizes[1]
+    before = (lengths(other) for other in cached_calls(run) if other.id < row.id and run.at_one_place(other, row))
+    return 0 < counted < sizes[0] and any(found is not None and found[0] == counted for found in before)
+
+
 def fresh_ids(run: Run, row: Row) -> bool:
     """Whether the ids are a tensor of their own, not a piece of a longer one nor grown from earlier ids."""
     ids = named(row, "input_ids")

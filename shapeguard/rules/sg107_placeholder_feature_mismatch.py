@@ -138,6 +138,9 @@ def _token_joined(run: Run, found: Placeholders) -> Location | None:
     if features is None or failed is None or found.tokens is None or features is values[0]:
         return None
     for row in ancestors(run, features):
+        states = row.outputs[0].last if row.kind == "forward" and row.outputs else ()
+        if len(states) == 3 and states[0] * states[1] == found.features == found.tokens + states[0]:
+            return run.location(row)  # the states of an encoder of images begin with one
         sizes = [tensor.last[1] for tensor in row.inputs if len(tensor.last) == 3] if row.kind == "concat" else []
         out = row.outputs[0].last if row.outputs else ()
         extra = sum(sizes) - max(sizes, default=0)

@@ -48,7 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.cached_calls import cached_calls, fresh_ids, grown_here, readers, too_long
+from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.kept import Kept, kept_operand
@@ -72,7 +72,7 @@ def check(run: Run) -> Iterator[Finding]:
     if failed is not None and kept is not None and kept.label in ("key", "value"):
         yield _outlived(run, failed, kept)
     told = set()
-    for row in cached_calls(run):
+    for row in sorted(cached_calls(run), key=lambda call: not call.error):  # what ended the run is told first
         severity = _sibling(run, row)
         if severity is not None and row.chain not in told:
             told.add(row.chain)
@@ -120,6 +120,8 @@ def _left(run: Run, left: LeftKeys) -> Finding:
 def _sibling(run: Run, row: Row) -> Severity | None:
     """How sure it is that a call should not have met the tokens of the call before at the same place."""
     sizes = lengths(row)
+    if counted_apart(run, row):
+        return Severity.ERROR
     if row.error or sizes is None or sizes[1] < 2 or not grown_here(run, row):
         return None
     if row.args.get("use_cache") is False:

@@ -134,9 +134,7 @@ def kept_keys(run: Run) -> KeptKeys | None:
         of_cache = [(run.row(t.origin) or made).kind == "cache" for t in other.inputs[:1] if len(t.last) == 4]
         changed = of_cache == [True] and other.outputs and other.outputs[0].last[0] == query.last[0]
         if changed and other.kind == "op" and other.inputs[0].last[0] == keys.last[0]:
-            sites = run.chain(other)
-            helper = len(sites) > 1 and sites[0].function != sites[1].function
-            return KeptKeys(keys, query, run.location(other, 1) if helper else run.location(other))
+            return KeptKeys(keys, query, run.helper_call(other) or run.location(other))
     return KeptKeys(keys, query, None)
 
 

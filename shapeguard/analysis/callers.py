@@ -24,19 +24,8 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
         return found._replace(location=statement_here(run), how="here")  # two models that one line makes
-    ends = [side.hops[-1].row.id for side in (found.side, other.side) if side.hops]
-    loader = run.row(ends[0]) if ends else None
-    if (
-        loader is not None
-        and loader.kind == "loader"
-        and len(ends) == 2
-        and ends[0] == ends[1]
-        and failed.row is not None
-    ):
-        sites = run.chain(failed.row)  # a helper was given two of one batch that are no pair
-        helper = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
-        if helper and (call := run.location(failed.row, 1)) is not None:
-            return found._replace(location=call, how="here")
+    if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
+        return found._replace(location=call, how="here")  # it was given two that are no pair
     if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
         return found._replace(location=given)
     if found.how not in ("changed", "data") or not found.side.hops:
@@ -59,21 +48,26 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     return found._replace(location=apart) if apart is not None else found
 
 
+def _of_one_batch(found: Cause, other: Cause) -> bool:
+    """Whether both sizes came in with the same batch of a loader."""
+    ends = [side.hops[-1].row for side in (found.side, other.side) if side.hops]
+    return len(ends) == 2 and ends[0].id == ends[1].id and ends[0].kind == "loader"
+
+
 def _given_to_helper(run: Run, last: Hop) -> Location | None:
     """The call of a plain function that reckoned a size from what it was given: what it was given is another's."""
-    sites = run.chain(last.row)
-    plain = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
+    call, function = run.helper_call(last.row), (run.location(last.row) or Location("", 0)).function
     outside = last.row.op in FROM_OUTSIDE and not last.row.inputs
-    if plain and last.row.op == "getitem" and last.size_before is not None and _told_how_far(run, last.row):
-        return run.location(last.row, 1)
-    if not plain or not (outside or last.row.op in _LIKE):
+    if last.row.op == "getitem" and last.size_before is not None and _told_how_far(run, last.row):
+        return call
+    if call is None or not (outside or last.row.op in _LIKE):
         return None
     trails = list(whole_trails(run, last.row, last.size_after, last.after))
     if outside:
-        reckoned = any(t[-1].kind == "assign" and t[-1].function == sites[0].function and len(t) > 2 for t in trails)
+        reckoned = any(t[-1].kind == "assign" and t[-1].function == function and len(t) > 2 for t in trails)
     else:
         reckoned = any(len(t) == 1 and isinstance(parsed(t[0]), ast.BinOp | ast.Call) for t in trails)
-    return run.location(last.row, 1) if reckoned else None
+    return call if reckoned else None
 
 
 def _told_how_far(run: Run, row: Row) -> bool:

@@ -306,11 +306,10 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
 
 def _built_for(run: Run, row: Row) -> Location | None:
     """The call of a plain function that builds a layer as wide as the tensor that it was given: ``Linear(w.shape[1], ...)``."""
-    sites, node = run.chain(row), parsed_text(run.expression(row))
-    if len(sites) < 2 or not sites[0].function.isidentifier() or not isinstance(node, ast.Call):
-        return None
-    taken = [isinstance(part, ast.Attribute) and part.attr == "shape" for arg in node.args for part in ast.walk(arg)]
-    return run.location(row, 1) if any(taken) else None
+    node = parsed_text(run.expression(row))
+    parts = [part for arg in node.args for part in ast.walk(arg)] if isinstance(node, ast.Call) else []
+    taken = any(isinstance(part, ast.Attribute) and part.attr == "shape" for part in parts)
+    return run.helper_call(row) if taken else None
 
 
 def by_default(run: Run, failed: FailedOp, of: Side) -> bool:

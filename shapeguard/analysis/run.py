@@ -48,6 +48,12 @@ class Run:
         site = self.recording.sites[sites[step]]
         return self.place(site.file, site.line, site.function)
 
+    def helper_call(self, row: Row) -> Location | None:
+        """The call of the plain function in which a row was made; None where a method, or no function, made it."""
+        sites = self.chain(row)
+        helper = len(sites) > 1 and sites[0].function.isidentifier() and sites[0].function != sites[1].function
+        return self.location(row, 1) if helper else None
+
     def at_one_place(self, row: Row, other: Row) -> bool:
         """Whether two rows stand for one expression of the code, whoever called the function it stands in."""
         chains = self.recording.chains

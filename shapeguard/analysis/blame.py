@@ -92,12 +92,13 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     index = _to_blame(run, failed, both, causes, reckoned) if alone is None else alone
     if index == reckoned and (built := construct_row(run, failed)) is not None:
         return causes[index]._replace(location=run.location(built) or causes[index].location)
-    if index == _swapped(both) and _made_here(run, both[index]):
+    swapped = index == _swapped(both)
+    if swapped and _made_here(run, both[index]):
         # It was laid out so by a layer of this very function.
         return causes[index]._replace(location=statement_here(run), how="here")
-    if index == _swapped(both) and (stacked := _stacked_first(run, both[index])) is not None:
+    if swapped and (stacked := _stacked_first(run, both[index])) is not None:
         return causes[index]._replace(location=stacked, how="changed")
-    if index == _swapped(both) and causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
+    if swapped and causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
         return causes[index]._replace(location=taken, how="here")
     ways = parted(run, *both)
     rounded = rounded_at(run, ways[index]) if ways is not None else None

@@ -50,8 +50,10 @@ class Meeting(NamedTuple):
     ends_in: str
 
 
-def meetings(run: Run) -> Iterator[Meeting]:
+@per_run
+def meetings(run: Run) -> list[Meeting]:
     """Elementwise ops of the user's code in which a column meets a vector of as many entries, by accident as far as can be seen."""
+    found, crashed = [], _before_crash(run)
     for row in run.of_kind("op"):
         pair = _pair(row)
         if pair is None:
@@ -60,12 +62,12 @@ def meetings(run: Run) -> Iterator[Meeting]:
                 continue
         elif _meant(run, row) or _deliberate(run, *pair):
             continue
-        ends_in = "crash" if row.id in _before_crash(run) else _ends_in(run, row)
+        ends_in = "crash" if row.id in crashed else _ends_in(run, row)
         if ends_in:
-            yield Meeting(row, *pair, ends_in)
+            found.append(Meeting(row, *pair, ends_in))
+    return found
 
 
-@per_run
 def _before_crash(run: Run) -> frozenset[int]:
     """The ops behind an operand of the failed one that has more dims than it takes, and their shape: a table where a value a row belongs."""
     failed = failed_op(run)

@@ -14,11 +14,12 @@ from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.normalised import dim_told
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import parsed_text
-from shapeguard.values.recording import NamedValue, Row, TensorArg
+from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
 _KEYS_RANK, _KEYS_LENGTH = 4, 2
@@ -151,15 +152,11 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
 
 def _made_rows(run: Run, concat: FailedConcat) -> bool:
     """Whether every operand was given the joined dim, of size 1, to be a row of a batch."""
-    rows = [run.row(value.origin) for _, value in concat.others]
-    return all(row is not None and row.op == "unsqueeze" and _inserted(row) == concat.dim for row in rows)
-
-
-def _inserted(row: Row) -> int | None:
-    """The dim that an ``unsqueeze`` put in; None where it cannot be told from the shapes."""
-    given, made = row.inputs[0].last if row.inputs else (), row.outputs[0].last if row.outputs else ()
-    places = [dim for dim in range(len(made)) if made[dim] == 1 and made[:dim] + made[dim + 1 :] == given]
-    return places[0] if len(places) == 1 else None
+    rank, rows = len(concat.shapes[0]), [run.row(value.origin) for _, value in concat.others]
+    return all(
+        row is not None and row.op == "unsqueeze" and dim_told(row.args) in (concat.dim, concat.dim - rank)
+        for row in rows
+    )
 
 
 def _wanted_together(run: Run, concat: FailedConcat) -> bool:

@@ -12,7 +12,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layout import along_last, next_softmax, products
-from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.parting import only_changed_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -176,17 +176,10 @@ def _misfit(mask: tuple[int, ...], scores: tuple[int, ...], heads: int | None) -
 
 def _made_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
     """Where a mask's size was decided in an op or a number; where it came with the data, where the mask itself was made."""
-    found = follow(run, mask, dim)
-    last = found[-1] if found else None
-    made = run.row(mask.origin)
-    if last is not None and last.changed and last.size_before is not None:
+    last, made = birth(follow(run, mask, dim)), run.row(mask.origin)
+    if last is not None and last.size_before is not None:
         return run.location(last.row)
-    if (
-        last is not None
-        and last.changed
-        and last.row.kind == "op"
-        and last.row.op not in ("tensor", "as_tensor", "from_numpy")
-    ):
+    if last is not None and last.row.kind == "op" and last.row.op not in ("tensor", "as_tensor", "from_numpy"):
         return written(run, last.row, last.size_after, last.after) or run.location(last.row)
     if made is not None:
         return run.location(made)
@@ -196,9 +189,8 @@ def _made_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
 
 def _changed_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
     """Where an op gave a mask another size than it had: cut it, or joined something to it."""
-    found = follow(run, mask, dim)
-    last = found[-1] if found else None
-    return run.location(last.row) if last is not None and last.changed and last.size_before is not None else None
+    last = birth(follow(run, mask, dim))
+    return run.location(last.row) if last is not None and last.size_before is not None else None
 
 
 def _by_hand(run: Run) -> BadMask | None:

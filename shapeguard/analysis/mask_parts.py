@@ -17,7 +17,7 @@ _JOINS = frozenset(
      "bitwise_or", "logical_or", "masked_fill", "where"}
 )  # fmt: skip
 _TRIANGLES = frozenset({"triu", "tril", "triu_", "tril_"})
-_NAMED = re.compile(r"(^|[^a-zA-Z])(attention_|key_|padding_|src_)*mask", re.IGNORECASE)
+_NAMED = re.compile(r"(^|[^a-zA-Z])mask", re.IGNORECASE)
 
 
 def unlike_parts(run: Run) -> BadMask | None:

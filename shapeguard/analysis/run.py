@@ -146,9 +146,14 @@ class Run:
             self.birth(tensor.origin),
         )
 
+    @cached_property
+    def _given_to(self) -> dict[int, Row]:
+        """The rows by the very tensors that they were given."""
+        return {id(tensor): row for row in self.rows for tensor in row.inputs}
+
     def _called(self, tensor: TensorArg) -> str:
         """What the user's expression calls a tensor that an op was given; its label where that is not known."""
-        row = next((row for row in self.rows if any(given is tensor for given in row.inputs)), None)
+        row = self._given_to.get(id(tensor))
         texts = operand_texts(parsed_text(self.expression(row)), row) if row is not None else {}
         return texts.get(tensor.label, tensor.label)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -108,12 +109,19 @@ def test_the_same_rows_with_and_without(name: str, monkeypatch: pytest.MonkeyPat
     assert found == rows(PROGRAMS[name])
 
 
-def test_ids_and_their_mask_are_rows_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("others", [0, 1])
+def test_ids_and_their_mask_are_rows_of_their_own(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone, and with another thread in the process, as a notebook has."""
+    done = threading.Event()
+    threads = [threading.Thread(target=done.wait) for _ in range(others)]
+    for thread in threads:
+        thread.start()
     described: list[Any] = []
     whole = concat._Watched._watched
     monkeypatch.setattr(concat._Watched, "_watched", lambda *args: described.append(args) or whole(*args))
     with shapeguard.guard("boundary") as guard:
         generate(model(), new=40)
+    done.set()
     joined = [row for row in guard.recording.rows if row.op == "cat" and row.inputs[0].dtype == "int64"]
     assert [row.count for row in joined] == [40, 40]  # a row for each, and not one for each step
     assert all(row.module == "" and not row.varied for row in joined)

@@ -39,7 +39,9 @@ class _Watched(StandIn):
         self._names = names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if quiet.types:  # a model behind a door that calls for itself, unless somebody takes the call; in one piece, it is called often
+        now = state.now
+        # A model behind a door that calls for itself, unless somebody takes the call; in one piece, it is called often.
+        if quiet.types or now.inside is not None:
             code = _getframe(1).f_code
             if (_whose(id(code)) or user_code.kind(code)) == MODEL and not has_torch_function(
                 args[0] if args and type(args[0]) in _CONTAINERS else (*args, *kwargs.values())
@@ -47,7 +49,6 @@ class _Watched(StandIn):
                 return self._original(*args, **kwargs)
         if is_dynamo_compiling() or compiler._is_compiling_flag:
             return self._original(*args, **kwargs)
-        now = state.now
         if now.steady:
             return self._let_through(args, kwargs, _getframe(1))
         by_mode = (

@@ -13,6 +13,7 @@ from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_lay
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
@@ -58,6 +59,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     if _of_one_number(run, causes):
         # Both were made of one number: not that is wrong, what was made of it.
         return Cause(statement_here(run), "here", both[0])
+    if (odd := filled_apart(run, both)) is not None:
+        return causes[odd[0]]._replace(location=odd[1], how="changed")
     if (unpacked := left_out(run, both)) is not None:
         return causes[unpacked[0]]._replace(location=unpacked[1], how="changed")
     if (whole := folded(both)) is not None:

@@ -29,7 +29,8 @@ def frozen_side(run: Run, failed: FailedOp) -> Side | None:
     ):
         return None
     both = sides(run, failed)
-    frozen = [is_frozen(run, side) for side in both]
+    read = family(failed.op) != "subscript"  # what is written into a buffer has to fit it
+    frozen = [is_frozen(run, side) or (read and _is_buffer(run, side)) for side in both]
     if frozen.count(True) != 1:
         return None
     side, other = both[frozen.index(True)], both[frozen.index(False)]
@@ -55,6 +56,13 @@ def made_in_constructor(run: Run, row: Row) -> Location | None:
         if step and run.recording.sites[number].function.endswith(".__init__"):
             return run.location(row, step)
     return None
+
+
+def _is_buffer(run: Run, side: Side) -> bool:
+    """Whether a constructor made a tensor from numbers alone as one of its module's buffers, and gave a side its size by that."""
+    last = side.hops[-1] if side.hops else None
+    place = run.location(last.row) if last is not None and last.changed and not last.row.inputs else None
+    return place is not None and place.function.endswith(".__init__") and "register_buffer(" in place.source
 
 
 def kept_since_built(run: Run, side: Side) -> Location | None:

@@ -71,9 +71,12 @@ def _fits(shape: Shape, large: Shape) -> bool:
 
 
 def _location(run: Run, value: NamedValue | TensorArg) -> Location | None:
-    """Where the operand's axes were last changed: that line has one too few."""
+    """Where the operand's axes were last changed: that line has one too few; else what a helper handed to the failing line."""
     changed = rank_changes(run, value)
-    return run.location(changed[-1].row) if changed else None
+    if changed:
+        return run.location(changed[-1].row)
+    made = run.row(value.origin)
+    return run.location(made) if made is not None and run.helper_call(made) == run.failed_at else None
 
 
 def _shape(value: NamedValue | TensorArg | None) -> Shape | None:

@@ -45,7 +45,7 @@ from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
@@ -128,6 +128,7 @@ def _uncut(run: Run, crash: Crash) -> Location | None:
         or not side.hops
         or len(shape) < 2
         or not shape[-1] == shape[-2] == side.size == max(crash.clash.sizes)
+        or any(other.hops and other.hops[-1].after == 0 for other in sides(run, crash.failed) if other != side)  # rows
     ):
         return None
     sites = run.recording.chains[side.hops[-1].row.chain].sites

@@ -34,12 +34,21 @@ def unordered(run: Run) -> Iterator[Unordered]:
         keys, ids = given_cache(call), named(call, "decoder_input_ids", "input_ids")
         if keys is None or ids is None or call.error or len(keys.last) != 4 or ids.last[:1] != keys.last[:1]:
             continue
-        picked = next(
-            (row for row in islice(ancestors(run, ids), _NEAR) if _puts_in_order(run, row, ids.last[0])), None
-        )
+        behind = list(islice(ancestors(run, ids), _NEAR))
+        picked = next((row for row in behind if _puts_in_order(run, row, ids.last[0])), None)
+        picked = picked or _of_one_choice(run, behind, ids.last[0])
         if picked is not None and not _cache_follows(run):
             yield Unordered(picked, call, ids, keys)
             return
+
+
+def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
+    """The op that put what was written so far in the order of the chosen beams, where the new ids come from that choice."""
+    chosen = {row.id for row in behind if row.op in _CHOOSING}
+    for row in run.rows if chosen else ():
+        if _puts_in_order(run, row, rows) and chosen & {step.id for step in ancestors(run, row.inputs[1])}:
+            return row
+    return None
 
 
 def _puts_in_order(run: Run, row: Row, rows: int) -> bool:

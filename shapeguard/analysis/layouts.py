@@ -14,7 +14,6 @@ from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.packed import laid_out_at, mispacked
 from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
-from shapeguard.analysis.shuffled import Turned, split_apart, turned_views
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -62,20 +61,6 @@ def fitting_layouts(run: Run) -> Iterator[Layout]:
     yield from (_of_states(run, view) for view in mixed_states(run))
     yield from (_of_table(run, table) for table in along_batch(run))
     yield from (_of_heads(run, swapped) for swapped in swapped_heads(run))
-    yield from (_of_view(run, view) for view in (*turned_views(run), *split_apart(run)))
-
-
-def _of_view(run: Run, view: Turned) -> Layout:
-    before, after = format_shape(view.before), format_shape(view.after)
-    return Layout(
-        f"`{view.row.op}` reads the dims {before} as {after}: it keeps the order of the entries, so that each place of the result "
-        "holds another one's.",
-        run.location(view.row),
-        (run.tensor(view.row.inputs[0]),),
-        (view.before[0], view.after[0]),
-        None,
-        "Change the order of dims with `transpose` or `permute`; `view` and `reshape` only cut the same row of entries anew.",
-    )
 
 
 # -- refused -----------------------------------------------------------------------------------------------------------

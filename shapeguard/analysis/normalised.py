@@ -16,6 +16,7 @@ from shapeguard.values.recording import Row, TensorArg
 
 SOFTMAX = frozenset({"softmax", "Softmax", "log_softmax", "LogSoftmax", "gumbel_softmax", "softmin", "Softmin"})
 _CLASSES = frozenset({"nll_loss", "NLLLoss", "cross_entropy", "CrossEntropyLoss"})
+_DIVERGENCES = frozenset({"kl_div", "KLDivLoss"})
 _CHOOSING = frozenset({"argmax", "max", "topk", "gather"})
 _PASSING = frozenset({"broadcast", "pointwise", "reshape", "permute", "subscript"})
 _STOPPING = frozenset({"div", "truediv", "div_", "itruediv"})
@@ -139,6 +140,8 @@ def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
             needed = _needed(run, use, names)
             if needed is not None:
                 return _judged(run, row, dim, use, names, needed)
+            if use.row.op in _DIVERGENCES and use.row.outputs[0].last == use.operand.last:
+                waiting.append((use.row, names, True, True))  # reduction="none"
             if weighs and use.row.op == "sum" and use.gone and (spread or is_batch(run, row.inputs[0], dim)):
                 return _judged(
                     run, row, dim, use, names, frozenset().union(*(names.get(d, frozenset()) for d in use.gone))
@@ -210,6 +213,8 @@ def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[i
         return frozenset().union(*(names.get(dim, frozenset()) for dim in use.gone))
     if use.row.op in _CLASSES and use.operand is use.row.inputs[0]:
         return names.get(0 if len(use.operand.last) == 1 else 1)
+    if use.row.op in _DIVERGENCES and len(use.operand.last) == 3 and _is_logits(run, use.operand):
+        return names.get(2)
     if (
         use.row.op in _CHOOSING
         and use.operand is use.row.inputs[0]
@@ -217,6 +222,14 @@ def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[i
     ):
         return names.get(dim_of(run, use.row))
     return None
+
+
+def _is_logits(run: Run, tensor: TensorArg) -> bool:
+    """Whether a tensor is what a transformers model returned, scaled at most: (batch, seq, vocabulary)."""
+    made = run.row(tensor.origin)
+    while made is not None and made.op in SOFTMAX | _STOPPING | {"mul", "float", "to"} and made.inputs:
+        made = run.row(made.inputs[0].origin)
+    return made is not None and made.kind == "forward"
 
 
 def _judged(
@@ -240,7 +253,7 @@ def _judged(
         dim,
         use.row,
         min(needed),
-        use.is_product or use.row.op in _CLASSES | _CHOOSING or is_batch(run, row.inputs[0], dim),
+        use.is_product or use.row.op in _CLASSES | _CHOOSING | _DIVERGENCES or is_batch(run, row.inputs[0], dim),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.batch import inputs_of, made_by, padding_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.models import config_of
@@ -57,6 +57,37 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
         if user.op in _POOLING and len(states) == 3 and over in (1, -2, [1], [-2]) and states[1] == ids.last[1] > 1:
             return user
     return None
+
+
+def masked_ends(run: Run, row: Row) -> Row | None:
+    """What made a mask that has holes where rows end a turn: it hides the padding by its id, and that is the end's id too."""
+    ids, mask, pad = inputs_of(row), named(row, "attention_mask"), row.args.get("pad_token_id")
+    ends = row.args.get("eos_token_id")
+    made = made_by(run, mask)
+    if row.args.get("mask padded") != "holes" or pad is None or pad not in (ends if isinstance(ends, list) else [ends]):
+        return None
+    compared = (
+        made is not None and made.op in ("ne", "not_equal") and made.args.get("other") == pad and bool(made.inputs)
+    )
+    return made if compared and made is not None and ids is not None and made.inputs[0].origin == ids.origin else None
+
+
+def labels_of_padding(run: Run, row: Row) -> Row | None:
+    """What made the labels of a padded and masked batch, where they are its ids as they are: the loss counts the padding too."""
+    padding, ids = padding_of(run, row), inputs_of(row)
+    labels = named(row, "labels")
+    made = made_by(run, labels)
+    if not padding.padded or padding.mask not in ("left", "right", "both") or labels is None or ids is None:
+        return None
+    if made is None or made is not made_by(run, ids) or labels.last != ids.last:
+        return None
+    step = run.row(labels.origin)
+    first = step
+    while step is not None and step.id != made.id:
+        if any(user.op == "setitem" or user.op.endswith("_") for user in users_of(run, step)):
+            return None  # something is written over what was copied
+        step = run.row(step.inputs[0].origin)
+    return first if first is not None and first.id != made.id else row
 
 
 _POOLING = frozenset({"mean", "max", "amax", "nanmean"})

@@ -11,6 +11,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.values.recording import Row, TensorArg
 
+_NEAR = 80  # rows behind a view among which its rows were repeated
 _VIEWS = frozenset({"view", "reshape", "view_as", "reshape_as"})
 _DRAWN = frozenset(
     {"randn", "rand", "randint", "arange", "linspace", "zeros", "ones", "empty", "full", "eye", "randperm"}
@@ -41,16 +42,34 @@ def turned_views(run: Run) -> Iterator[Turned]:
 
 
 def split_apart(run: Run) -> Iterator[Turned]:
-    """Views that split what an earlier one merged, (batch, fields), in the other order, as (fields, batch)."""
+    """Views that split what was laid out as (batch, fields), or as (prompts, answers), in the other order."""
     for row in run.of_kind("op"):
         if row.op not in ("view", "reshape", "unflatten") or row.error or not row.inputs or not row.outputs:
             continue
         source, result = row.inputs[0], row.outputs[0].last
         if len(source.last) < 1 or len(result) < 2 or result[0] * result[1] != source.last[0] or 1 in result[:2]:
             continue
-        merged = next((_merged(hop.merged) for hop in follow(run, source, 0) if len(hop.merged) > 1), ())
-        if merged == (result[1], result[0]) and result[0] != result[1]:
-            yield Turned(row, merged, result[:2])
+        merged = next((order for hop in follow(run, source, 0) if (order := _merged(hop.merged))), ())
+        orders = {merged} if merged else set(_repeated(run, source))
+        if orders == {result[1::-1]} and result[0] != result[1]:
+            yield Turned(row, result[1::-1], result[:2])
+
+
+def _repeated(run: Run, tensor: TensorArg) -> Iterator[tuple[int, int]]:
+    """The sizes, outer and inner, in which rows of a tensor were laid out by ops that repeated each of them, or all of them."""
+    rows, seen, open_ = tensor.last[0], {tensor.origin}, [tensor.origin]
+    while open_ and len(seen) < _NEAR:
+        made = run.row(open_.pop())
+        if made is None or all(out.last[:1] != (rows,) for out in made.outputs):
+            continue
+        before = made.inputs[0].last[:1] if made.inputs else ()
+        if made.op in ("repeat_interleave", "repeat", "tile") and before and rows > before[0] > 1:
+            times = rows // before[0]
+            yield (before[0], times) if made.op == "repeat_interleave" else (times, before[0])
+            continue
+        more = {given.origin for given in made.inputs if given.last[:1] == (rows,)} - seen
+        seen |= more
+        open_ += sorted(origin for origin in more if origin is not None)
 
 
 def _merged(parts: tuple[tuple[TensorArg, int], ...]) -> tuple[int, ...]:

@@ -59,6 +59,8 @@ from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import (
     crossed_padding,
     hidden_past,
+    labels_of_padding,
+    masked_ends,
     padded_source,
     padded_waves,
     pooled_over_padding,
@@ -81,6 +83,8 @@ def check(run: Run) -> Iterator[Finding]:
         padding = padding_of(run, row)
         if padding.unmasked and not _worked_out(row, padding):
             yield _finding(run, row, padding)
+        elif (made := masked_ends(run, row)) is not None:
+            yield _ends(run, row, made)
     for row in run.of_kind("forward"):
         if row.id not in started and not row.error:
             yield from _scored(run, row)
@@ -98,6 +102,8 @@ def _beside(run: Run) -> Iterator[Finding]:
             continue
         if padding_of(run, row).padded and (pooled := pooled_over_padding(run, row)) is not None:
             yield _pooled(run, row, pooled)
+        if (copied := labels_of_padding(run, row)) is not None:
+            yield _labelled(run, row, copied)
         if (waves := padded_waves(run, row)) is not None:
             yield _waves(run, row, waves)
         if (side := crossed_padding(run, row)) is not None:
@@ -105,6 +111,32 @@ def _beside(run: Run) -> Iterator[Finding]:
         if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
     yield from (_inverted(run, found) for found in inverted_masks(run))
+
+
+def _ends(run: Run, row: Row, made: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The mask of {row.op} has holes between real tokens: it leaves out id {row.args['pad_token_id']}, which is the padding's and "
+        "also the one that ends a text or a turn. Ends that stand within the rows are hidden with the padding.",
+        location=run.location(made),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "attention_mask"),
+        fix=Fix("Make the mask from the lengths of the rows, as a tokenizer does, or pad with an id of its own."),
+    )
+
+
+def _labelled(run: Run, row: Row, copied: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The labels of {row.op} are its ids as they are, and the rows are padded on the {padding_of(run, row).side}: the loss counts "
+        "the padding as text to be learnt.",
+        location=run.location(copied),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "labels"),
+        fix=Fix("Leave the padding out of the loss: `labels.masked_fill(attention_mask == 0, -100)`."),
+    )
 
 
 def _last_step(run: Run, row: Row) -> Finding:

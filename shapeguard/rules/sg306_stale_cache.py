@@ -51,6 +51,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.handed_out import HandedOut, handed_out
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.own_keys import LeftKeys, left_keys
 from shapeguard.analysis.run import Run
@@ -77,10 +78,29 @@ def check(run: Run) -> Iterator[Finding]:
         if severity is not None and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, severity, _before(row))
+    shared = handed_out(run)
+    if shared is not None and not told:
+        yield _shared(run, shared)
     for row in run.of_kind("generate"):
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _shared(run: Run, shared: HandedOut) -> Finding:
+    """The beginning of many texts, handed out as one object."""
+    tensors = (given_cache(shared.call), named(shared.call, "input_ids", "inputs_embeds"))
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The cache was filled once, with {shared.filled} positions, and is handed out as it is: a text that begins here finds "
+        f"{shared.cached}, those of the texts before it among them. If it is one conversation that goes on, nothing is wrong.",
+        location=shared.location,
+        operands=tuple(run.tensor(tensor) for tensor in tensors if tensor is not None),
+        mismatch=Mismatch("count", (shared.cached, shared.filled)),
+        fix=Fix("Give every text its own copy, `copy.deepcopy(cache)`, or crop it back to its beginning after each."),
+    )
 
 
 def _outlived(run: Run, failed: FailedOp, kept: Kept) -> Finding:

@@ -11,7 +11,7 @@ the first of (length, batch, features) unless they are built with ``batch_first=
 
 Other kernels and most code keep the batch first and the heads behind the length. The sizes fit all the same, nothing crashes,
 and tokens attend to other rows of the batch, or a position's heads to each other. A reshape in place of a transpose mixes
-positions and heads likewise, or the channels of an image with its rows. A table of positions laid out as (length, 1, features) and cut to ``x.size(0)`` runs along the
+positions and heads likewise. A table of positions laid out as (length, 1, features) and cut to ``x.size(0)`` runs along the
 batch, and the final states of a recurrent layer keep their batch second whatever ``batch_first`` says.
 
 ## Example

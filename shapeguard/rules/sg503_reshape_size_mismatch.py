@@ -5,11 +5,14 @@ A view or reshape asks for another number of elements than there are, or a view 
 ## What it is
 
 ``view`` and ``reshape`` keep all elements: the product of the sizes must stay the same. ``view`` also needs dimensions that lie
-one after the other in memory, which they do not after a transpose.
+one after the other in memory, which they do not after a transpose. And they keep the order of the elements: asked for the same
+sizes in another order they fail nowhere, and put every element in another place.
 
 ## Why it goes wrong
 
-A size in the call was computed for another input, or the tensor was transposed before.
+A size in the call was computed for another input, or the tensor was transposed before. Or dims were to change places, the
+channels of an image to come first, rows that ``repeat_interleave`` laid out by prompt to be read by answer, and a view was taken
+for a transpose.
 
 ## Example
 
@@ -44,18 +47,22 @@ from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family, output_shape
+from shapeguard.analysis.shuffled import Turned, split_apart, turned_views
 from shapeguard.analysis.sides import is_weight, sides
+from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding, here
-from shapeguard.values.findings import Finding, Location
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG503", "reshape-size-mismatch"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed view or reshape."""
+    """A failed view or reshape; one that passed and put the elements in other places."""
     crash = crash_of(run)
-    if crash is None:
+    if run.failure is None:
+        yield from once(_turned(run, view) for view in (*turned_views(run), *split_apart(run)))
+    elif crash is None:
         yield from _memory(run)
     elif (taken := _taken_up(run, crash)) is not None:
         yield taken
@@ -63,6 +70,23 @@ def check(run: Run) -> Iterator[Finding]:
         yield _counted(run, crash)
     elif crash.frozen is None and crash.family == "reshape" and frozen_batch(run, crash.failed) is None:
         yield _strides(run, crash.failed, crash.suspect) if crash.clash.kind == "count" else _elements(run, crash)
+
+
+def _turned(run: Run, view: Turned) -> Finding:
+    before, after = format_shape(view.before), format_shape(view.after)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{view.row.op}` reads the dims {before} as {after}: it keeps the order of the entries, so that each place of the result "
+        "holds another one's.",
+        location=run.location(view.row),
+        operands=(run.tensor(view.row.inputs[0]),),
+        mismatch=Mismatch("dim", (view.before[0], view.after[0]), None),
+        fix=Fix(
+            "Change the order of dims with `transpose` or `permute`; `view` and `reshape` only cut the same row of entries anew."
+        ),
+    )
 
 
 def _counted(run: Run, crash: Crash) -> Finding:

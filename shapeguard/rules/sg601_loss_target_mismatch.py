@@ -48,6 +48,7 @@ from shapeguard.analysis.odd_input import OddInput, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
 from shapeguard.analysis.sides import sides
+from shapeguard.analysis.unshifted import Unshifted, unshifted
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.rules.loss_broadcast import broadcast_losses
@@ -64,6 +65,7 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed loss, or one that ran and compared every prediction with every target."""
     yield from broadcast_losses(run, CODE, NAME)
     yield from once(_crossed(run, *crossed) for crossed in crossed_targets(run))
+    yield from once(_unshifted(run, found) for found in unshifted(run))
     crash = crash_of(run)
     if crash is None:
         return
@@ -117,6 +119,22 @@ def _crossed(run: Run, row: Row, prediction: TensorArg, target: TensorArg) -> Fi
         operands=(run.tensor(prediction), run.tensor(target)),
         mismatch=Mismatch("dim", (prediction.last[0], target.last[0]), 0),
         fix=Fix("Flatten both in one order: leave the transposition out, or transpose the prediction, too."),
+    )
+
+
+def _unshifted(run: Run, found: Unshifted) -> Finding:
+    """A causal model that is taught to repeat the token it sees."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The loss compares the predictions of a causal model with the very ids that went in, {format_shape(found.ids.last)}: what it "
+        "says at a position is its guess at the next token, so that it learns to repeat the one it sees.",
+        location=run.location(found.copy or found.loss),
+        operands=(run.tensor(found.ids),),
+        fix=Fix(
+            "Compare with the tokens after them: `logits[:, :-1]` with `ids[:, 1:]`, or targets that begin one place later."
+        ),
     )
 
 

@@ -1,0 +1,93 @@
+"""A cache that was filled once with the beginning of many texts and is handed out as it is: each text leaves its own positions in it.
+
+``cache = self.prefix`` gives a name to the object, and a model appends to the object it is given. A conversation keeps its cache
+too, and says so by putting it back where it was taken from.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from shapeguard.analysis.cached_calls import cached_calls, cropped
+from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.climb import Spot, climbs
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+
+class HandedOut(NamedTuple):
+    """A call that found more in its cache than the beginning it was filled with, and where the cache got its name."""
+
+    call: Row
+    filled: int
+    cached: int
+    location: Location
+
+
+def handed_out(run: Run) -> HandedOut | None:
+    """The first text after another on a cache whose filling stands in another function, and which is nowhere put back."""
+    first: dict[tuple[int, ...], int] = {}  # by the function's calls: what its first text found
+    if cropped(run):
+        return None
+    for row in cached_calls(run):
+        found = lengths(row)
+        sites = tuple(run.recording.chains[row.chain].sites[:1])
+        if found is None or found[1] < 2 or row.error:
+            continue
+        before = first.setdefault(sites, found[0])
+        if found[0] > before and _filled_apart(run, row, before) and (place := _taken(run, row)) is not None:
+            return HandedOut(row, before, found[0], place)
+    return None
+
+
+def _filled_apart(run: Run, call: Row, length: int) -> bool:
+    """Whether a call in another function gave a new cache this many positions."""
+    here = run.location(call)
+    for row in run.of_kind("forward"):
+        ids = named(row, "input_ids", "inputs_embeds")
+        if row.id > call.id or ids is None or given_cache(row) is not None or ids.last[1:2] != (length,):
+            continue
+        place = run.location(row)
+        if place is not None and here is not None and place.function != here.function:
+            return True
+    return False
+
+
+def _taken(run: Run, call: Row) -> Location | None:
+    """Where a function takes a cache that is kept elsewhere, as it is, and puts nothing back."""
+    node = parsed_text(run.expression(call))
+    given = [k.value for k in node.keywords if k.arg == "past_key_values"] if isinstance(node, ast.Call) else []
+    here = run.location(call)
+    if not given or not isinstance(given[0], ast.Name) or here is None:
+        return None
+    trails = climbs(run.sources, run.chain(call), given[0], whole=True)
+    spot = next((t.spots[1] for t in trails if len(t.spots) > 2 and _is_name_for_kept(t.spots[1], here)), None)
+    if spot is None or any("copy" in other.node_text for t in trails for other in t.spots):
+        return None
+    return None if _puts_back(run, here, given[0].id) else run.place(spot.file, spot.line, spot.function)
+
+
+def _is_name_for_kept(spot: Spot, here: Location) -> bool:
+    """Whether a place only names what an object keeps, or hands out."""
+    match parsed_text(spot.node_text):
+        case ast.Attribute(attr=name) if name != "past_key_values":
+            return spot.kind == "assign" and spot.function == here.function
+        case ast.Call(func=ast.Attribute(value=ast.Name() | ast.Attribute())) | ast.Subscript():
+            return spot.kind == "assign" and spot.function == here.function
+    return False
+
+
+def _puts_back(run: Run, here: Location, name: str) -> bool:
+    """Whether the function keeps the cache in an object again."""
+    function = run.sources[here.file].function_at(here.line)
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute | ast.Subscript) for t in node.targets):
+            for part in ast.walk(node.value):
+                if (isinstance(part, ast.Name) and part.id == name) or (
+                    isinstance(part, ast.Attribute) and part.attr == "past_key_values"
+                ):
+                    return True
+    return False

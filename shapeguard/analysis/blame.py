@@ -15,6 +15,7 @@ from shapeguard.analysis.departures import called_rightly_elsewhere, departed, g
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
+from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
@@ -73,6 +74,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return causes[half]._replace(location=made, how="changed")
     if family(failed.op) == "loss" and (uneven := not_multiple(run, both)) is not None:
         return causes[uneven[0]]._replace(location=uneven[1], how="written")
+    if (block := misbuilt(run, failed, both)) is not None:
+        return causes[block[0]]._replace(location=block[1], how="built")
     grown = grown_back(both)
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:

@@ -59,6 +59,28 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
     return None
 
 
+def forgotten_mask(run: Run, row: Row) -> Row | None:
+    """The call that filled a cache with padded rows and their mask, where a later one on it is given no mask at all."""
+    ids, keys = inputs_of(row), named(row, "past_key_values.layers[0].keys")
+    if (
+        ids is None
+        or keys is None
+        or named(row, "attention_mask") is not None
+        or row.args.get("encoder-decoder") is True
+    ):
+        return None
+    for other in reversed(run.rows[: row.id]):
+        first = inputs_of(other) if other.kind == "forward" and other.owner == row.owner else None
+        if (
+            first is None
+            or first.last[:1] != ids.last[:1]
+            or named(other, "past_key_values.layers[0].keys") is not None
+        ):
+            continue
+        return other if other.args.get("mask padded") in ("left", "right", "both") else None
+    return None
+
+
 def masked_ends(run: Run, row: Row) -> Row | None:
     """What made a mask that has holes where rows end a turn: it hides the padding by its id, and that is the end's id too."""
     ids, mask, pad = inputs_of(row), named(row, "attention_mask"), row.args.get("pad_token_id")

@@ -58,6 +58,7 @@ from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import (
     crossed_padding,
+    forgotten_mask,
     hidden_past,
     labels_of_padding,
     masked_ends,
@@ -102,6 +103,8 @@ def _beside(run: Run) -> Iterator[Finding]:
             continue
         if padding_of(run, row).padded and (pooled := pooled_over_padding(run, row)) is not None:
             yield _pooled(run, row, pooled)
+        if (filled := forgotten_mask(run, row)) is not None:
+            yield _forgotten(run, row, filled)
         if (copied := labels_of_padding(run, row)) is not None:
             yield _labelled(run, row, copied)
         if (waves := padded_waves(run, row)) is not None:
@@ -111,6 +114,22 @@ def _beside(run: Run) -> Iterator[Finding]:
         if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
     yield from (_inverted(run, found) for found in inverted_masks(run))
+
+
+def _forgotten(run: Run, row: Row, filled: Row) -> Finding:
+    place = run.location(filled)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{row.op} goes on with a cache of rows padded on the {filled.args['mask padded']}, and is given no attention mask: the call "
+        f"that filled it{f' (line {place.line})' if place is not None else ''} had one, these tokens see the padding.",
+        location=run.location(row),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "input_ids"),
+        fix=Fix(
+            "Give every step the mask of all that is cached and new: the prompt's, with a column of ones more each step."
+        ),
+    )
 
 
 def _ends(run: Run, row: Row, made: Row) -> Finding:

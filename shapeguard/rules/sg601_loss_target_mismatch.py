@@ -47,7 +47,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.odd_input import OddInput, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
-from shapeguard.analysis.sides import sides
+from shapeguard.analysis.sides import shape_of, sides
 from shapeguard.analysis.unshifted import Unshifted, unshifted
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
@@ -58,6 +58,8 @@ from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG601", "loss-target-mismatch"
 _PAIRED = frozenset({"pixel_values", "input_features", "input_values"})
+_REGRESSION = ("mse", "l1", "smooth", "huber", "binary", "bce")
+_FIX_INDICES = "Use `cross_entropy`, which takes the number of the class, or make the target one-hot: `F.one_hot(target, classes).float()`."
 _TARGETS = frozenset({"labels", "decoder_input_ids"})
 
 
@@ -88,16 +90,25 @@ def check(run: Run) -> Iterator[Finding]:
     if _lacks_columns(crash):
         yield _one_column(run, crash)
         return
-    classes_last = _classes_last(crash)
+    classes_last, indices = _classes_last(crash), _indices(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` compares {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}."
-        + (" The classes stand last; they belong in dim 1." if classes_last else ""),
+        + (" The classes stand last; they belong in dim 1." if classes_last else "")
+        + (" The target holds a class for each row, the loss compares number with number." if indices else ""),
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
-        if classes_last else _fix(crash),
-        location=here(run) if classes_last or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+        if classes_last else _FIX_INDICES if indices else _fix(crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _indices(crash: Crash) -> bool:
+    """Whether a loss that compares number with number was given a score for each class and the class's number as the target."""
+    given, target = (crash.failed.operands.get(label) for label in ("input", "target"))
+    scores, classes = shape_of(given) or (), shape_of(target) or ()
+    whole = target is not None and target.dtype.startswith("int") and crash.failed.op.lower().startswith(_REGRESSION)
+    return whole and len(scores) == len(classes) + 1 > 1 and scores[: len(classes)] == classes and scores[-1] > 1
 
 
 def _rows_first(crash: Crash) -> bool:

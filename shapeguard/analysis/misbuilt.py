@@ -1,0 +1,55 @@
+"""Blocks whose layers never fit one another, whatever numbers they are built with: it is the block that is wrong, not a number."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.causes import construct_row
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, is_weight
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+_GIVEN = ("in_channels", "in_features", "num_features", "input_size")
+_MADE = ("out_channels", "out_features", "hidden_size")
+_NEAR = 8  # constructions before the failing layer's among which the layer before it is looked for
+
+
+def misbuilt(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
+    """(side, line) of the layer in a function that builds blocks, where its layers disagree in every block it ever built."""
+    weights = [is_weight(of) for of in both]
+    layer = construct_row(run, failed)
+    if weights.count(True) != 1 or layer is None:
+        return None
+    index = weights.index(True)
+    wanted = both[1 - index].size
+    before = next((row for row in _before(run, layer) if wanted in _numbers(row, _MADE)), None)
+    if before is None or both[index].size not in _numbers(layer, _GIVEN):
+        return None
+    ours, theirs = (run.recording.chains[row.chain].sites for row in (layer, before))
+    common = 0
+    while common < min(len(ours), len(theirs)) and ours[-1 - common] == theirs[-1 - common]:
+        common += 1
+    step = len(ours) - common - 1
+    if step < 0 or common == len(theirs) or common < 1:
+        return None
+    blocks = list(zip(_alike(run, before), _alike(run, layer), strict=False))
+    if len(blocks) < 2 or len(_alike(run, before)) != len(_alike(run, layer)):
+        return None
+    if any(_numbers(first, _MADE) == _numbers(second, _GIVEN) for first, second in blocks):
+        return None
+    place = run.location(layer, step)
+    return (index, place) if place is not None else None
+
+
+def _before(run: Run, layer: Row) -> list[Row]:
+    """What was built just before a layer, nearest first."""
+    return [row for row in reversed(run.rows[max(0, layer.id - _NEAR) : layer.id]) if row.kind == "construct"]
+
+
+def _alike(run: Run, row: Row) -> list[Row]:
+    """The layers that the same line built by the same calls."""
+    return [other for other in run.of_kind("construct") if other.chain == row.chain and other.op == row.op]
+
+
+def _numbers(row: Row, names: tuple[str, ...]) -> list[int]:
+    return [value for name in names if type(value := row.args.get(name)) is int]

@@ -42,6 +42,7 @@ from shapeguard.analysis.unfollowed import (
     uncounted,
 )
 from shapeguard.analysis.unseen import fitted_another_model
+from shapeguard.analysis.untaken import looked_elsewhere, never_taken
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -76,6 +77,11 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         return causes[uneven[0]]._replace(location=uneven[1], how="written")
     if (block := misbuilt(run, failed, both)) is not None:
         return causes[block[0]]._replace(location=block[1], how="built")
+    for index, side in enumerate(both):
+        if not is_weight(side) and (branch := never_taken(run, side, both[1 - index].size)) is not None:
+            return causes[index]._replace(location=branch, how="here")
+    if (test := looked_elsewhere(run, [failed.expression(run, side.label) for side in both])) is not None:
+        return causes[0]._replace(location=test, how="here")
     grown = grown_back(both)
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:

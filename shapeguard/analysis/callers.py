@@ -23,6 +23,8 @@ _LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
 def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cause:
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
+        if not _constructed_there(run, found):
+            return found  # one line chose both
         return found._replace(location=statement_here(run), how="here")  # two models that one line makes
     if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
         return found._replace(location=call, how="here")  # it was given two that are no pair
@@ -46,6 +48,13 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
         # One statement made both: it is their meeting that is wrong.
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
+
+
+def _constructed_there(run: Run, found: Cause) -> bool:
+    """Whether a size was decided where its model was constructed, and not where a number was written for it."""
+    built = run.row(found.side.hops[-1].row.owner)
+    sites = len(run.recording.chains[built.chain].sites) if built is not None else 0
+    return built is not None and any(run.location(built, step) == found.location for step in range(sites))
 
 
 def _of_one_batch(found: Cause, other: Cause) -> bool:

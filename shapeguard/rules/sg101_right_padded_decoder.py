@@ -49,7 +49,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of
+from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of, tokenizer_of
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -77,7 +78,7 @@ def _finding(run: Run, row: Row, padding: Padding) -> Finding:
         Severity.ERROR,
         f"The rows are padded on the right{told}, so the short ones are continued from a pad token. "
         "A decoder-only model wants the padding on the left.",
-        location=_padded_at(run, padding) or _by_hand(run, row) or run.location(row),
+        location=_padded_at(run, row, padding) or _by_hand(run, row) or run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
         fix=Fix(
             'Pad on the left: `tokenizer.padding_side = "left"` (or `padding_side="left"` where it is made), '
@@ -86,12 +87,15 @@ def _finding(run: Run, row: Row, padding: Padding) -> Finding:
     )
 
 
-def _padded_at(run: Run, padding: Padding) -> Location | None:
+def _padded_at(run: Run, row: Row, padding: Padding) -> Location | None:
     """Where the side is chosen: the tokenizer's construction if the user's code makes it, else the call that pads."""
-    if padding.tokenizer is None:
+    tokenizer = padding.tokenizer or tokenizer_of(
+        run, named(row, "attention_mask")
+    )  # of embeddings: that of their mask
+    if tokenizer is None:
         return None
-    built = run.row(padding.tokenizer.owner)
-    return (run.location(built) if built is not None else None) or run.location(padding.tokenizer)
+    built = run.row(tokenizer.owner)
+    return (run.location(built) if built is not None else None) or run.location(tokenizer)
 
 
 def _by_hand(run: Run, row: Row) -> Location | None:

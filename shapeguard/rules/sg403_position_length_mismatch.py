@@ -300,7 +300,7 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         run,
         f"The sequence has {length} positions, the table of positions {table.size}.",
         _in_library(run, table)
-        or (_short_by_few(run, failed, table, length) or _built_at(run, table) if decided.how == "here" else None)
+        or (_built_at(run, failed, table, length) if decided.how == "here" else None)
         or decided.location,
         failed.views(run),
         Mismatch("dim", (length, table.size), found.dim),
@@ -327,25 +327,30 @@ def _in_library(run: Run, table: Side) -> Location | None:
     return run.location(config)
 
 
-def _short_by_few(run: Run, failed: FailedOp, table: Side, length: int) -> Location | None:
-    """Where a table that a module keeps was made, which forgot a class token: then it is the count that is wrong."""
+def _built_at(run: Run, failed: FailedOp, table: Side, length: int) -> Location | None:
+    """Where the length was written with which the layer was built that holds the table.
+
+    Where it was told none, or the table forgot a class token, it is where the layer makes its table.
+    """
+    owners = [run.row(frame.owner) for frame in reversed(run.frames) if frame.user and frame.owner is not None]
+    layer = next((row for row in owners if row is not None and row.kind == "construct"), None)
+    kept = _kept_at(run, failed, table)
+    if layer is None or (abs(length - table.size) <= _FEW and kept is not None):
+        return kept if abs(length - table.size) <= _FEW else None
+    told = located(run, built_size(run, layer, table.size))
+    return told or (kept if run.expression(layer).endswith("()") else None) or run.location(layer)
+
+
+def _kept_at(run: Run, failed: FailedOp, table: Side) -> Location | None:
+    """Where a table was made that a module keeps."""
     expression = failed.expression(run, table.label)
-    if abs(length - table.size) > _FEW or not expression.startswith("self.") or run.user_frame is None:
+    if not expression.startswith("self.") or run.user_frame is None:
         return None
     for trail in climbs(run.sources, chain_of_frames(run, run.user_frame), expression, whole=True):
         made = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
         if made is not None:
             return run.place(made.file, made.line, made.function)
     return None
-
-
-def _built_at(run: Run, table: Side) -> Location | None:
-    """Where the length was written with which the layer was built that holds the table."""
-    owners = [run.row(frame.owner) for frame in reversed(run.frames) if frame.user and frame.owner is not None]
-    layer = next((row for row in owners if row is not None and row.kind == "construct"), None)
-    if layer is None:
-        return None
-    return located(run, built_size(run, layer, table.size)) or run.location(layer)
 
 
 def _finding(

@@ -119,11 +119,12 @@ def _listed(run: Run, last: Hop) -> Location | None:
 
 def _kept_as(run: Run, last: Hop) -> Location | None:
     """Where an attribute was set from which the first op that is known of a size took it: a parameter, say; its number, if written."""
-    if last.source is None or last.source.origin is not None or last.source.label != "input":
+    if last.source is None or last.source.origin is not None or last.source.label not in ("input", "tensor"):
         return None
     match parsed_text(run.expression(last.row)):
         case (
-            ast.Call(func=ast.Attribute(value=ast.Attribute() as taken))
+            ast.Call(func=ast.Attribute(value=ast.Attribute(attr="init")), args=[ast.Attribute() as taken, *_])
+            | ast.Call(func=ast.Attribute(value=ast.Attribute() as taken))
             | ast.Attribute(value=ast.Attribute() as taken)
             | ast.Subscript(value=ast.Attribute() | ast.Name() as taken)
         ):

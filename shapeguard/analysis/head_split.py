@@ -97,7 +97,7 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     value = split.failed.operands.get("input")
     hops = follow(run, value, len(split.source) - 1) if value is not None else []
     last = hops[-1] if hops else None
-    if last is not None and last.changed and last.row.kind == "op":
+    if last is not None and last.changed and last.row.kind == "op" and not _in_equal_parts(run, last):
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
     if replaced is None and split.heads_there is not None and _splits_wider(run, row):
@@ -106,6 +106,13 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     if split.width % split.heads == 0 and split.width % split.head_dim:
         return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
     return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+
+
+def _in_equal_parts(run: Run, hop: Hop) -> bool:
+    """Whether an op only took a fused projection apart: queries, keys and values as wide as what was projected."""
+    made = run.row(hop.source.origin) if hop.source is not None else None
+    wide = made is not None and made.kind == "module" and made.inputs and made.inputs[0].last[-1:] == (hop.size_after,)
+    return bool(wide) and hop.row.op in ("chunk", "split", "tensor_split")
 
 
 def _wider_than_before(run: Run, split: HeadSplit) -> Location | None:

@@ -58,6 +58,7 @@ from shapeguard.analysis.cached_calls import (
     too_long,
 )
 from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -72,6 +73,10 @@ _KEEPS_POSITIONS = frozenset(
 def check(run: Run) -> Iterator[Finding]:
     """Calls on a cache whose mask, positions or ids do not fit its length."""
     told = set()
+    alone = next((row for row in run.of_kind("generate") if too_long(row) and goes_on(run, row)), None)
+    if alone is not None:
+        yield _turn_alone(run, alone)
+        return
     generation = run.failed_row("generate")
     if generation is not None and too_long(generation):  # the cache is stale, which says more
         return
@@ -88,6 +93,19 @@ def check(run: Run) -> Iterator[Finding]:
                 told.add((finding.location, row.error))
                 yield finding
                 break
+
+
+def _turn_alone(run: Run, row: Row) -> Finding:
+    """A turn of a conversation given to ``generate`` without what is cached of it: it wants the ids of the whole text."""
+    cached, new = lengths(row) or (0, 0)
+    return _finding(
+        run,
+        row,
+        f"The cache holds {cached} positions of the conversation, and only the {new} ids of its new turn are given: `generate` takes "
+        "them for the whole text and cuts off as many as are cached.",
+        Mismatch("count", (cached, new)),
+        "Give `generate` the whole conversation, what was said and answered and the new turn; it feeds what is not cached yet.",
+    )
 
 
 def _nothing_left(run: Run, row: Row) -> Finding | None:

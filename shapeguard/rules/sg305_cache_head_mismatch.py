@@ -53,10 +53,11 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.heads import read_at
 from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
-from shapeguard.values.recording import NamedValue, TensorArg
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG305", "cache-head-mismatch"
@@ -165,7 +166,15 @@ def _location(run: Run, hops: list[Hop]) -> Location | None:
     made = next((hop for hop in reversed(hops) if hop.row.kind == "op"), None)
     call = run.failed_row("forward", "generate")
     here = run.location(made.row) if made is not None else None
+    if here is None and call is not None:
+        here = _of_other_model(run, call)
     return here or (run.location(call) if call is not None else None) or run.failed_at
+
+
+def _of_other_model(run: Run, call: Row) -> Location | None:
+    """The call of the helper that called one model with the cache another one had filled by the same line."""
+    others = (row for row in run.rows[: call.id] if row.kind == call.kind and row.owner != call.owner and not row.error)
+    return next((place for row in others if (place := callers_part(run, call, row)) is not None), None)
 
 
 def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:

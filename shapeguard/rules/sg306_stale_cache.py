@@ -50,6 +50,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.handed_out import HandedOut, handed_out
 from shapeguard.analysis.kept import Kept, kept_operand
@@ -82,6 +83,8 @@ def check(run: Run) -> Iterator[Finding]:
     if shared is not None and not told:
         yield _shared(run, shared)
     for row in run.of_kind("generate"):
+        if too_long(row) and goes_on(run, row):
+            continue  # a turn fed alone: the cache is its own
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))

@@ -192,11 +192,10 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     built = [row for row in run.of_kind("construct") if set(shape) <= {n for n in row.args.values() if type(n) is int}]
     trails = written_trails(run, built[-1], size) if built and shape else ()
     computed = [spot for trail in trails for spot in trail if spot.node_text.startswith("len(")]
-    if computed and (apart := _built_apart(run, built[-1], built[:-1])) is not None:
-        return apart
     if not computed:
         return None
-    counted = _counted_made(run, built[-1], computed[-1]) or _made_here(run, computed[-1])
+    counted = _counted_made(run, built[-1], computed[-1])
+    counted = counted or _built_apart(run, built[-1]) or _made_here(run, computed[-1])
     return counted or run.place(computed[-1].file, computed[-1].line, computed[-1].function)
 
 
@@ -245,7 +244,8 @@ def _made_here(run: Run, computed: Spot) -> Location | None:
     return None
 
 
-def _built_apart(run: Run, row: Row, earlier: list[Row]) -> Location | None:
+def _built_apart(run: Run, row: Row) -> Location | None:
     """The call of the function that builds the model, where an earlier model was built by another call of the same line."""
+    earlier = (other for other in run.rows[: row.id] if other.kind == "construct" and run.at_one_place(other, row))
     places = (callers_part(run, row, other) for other in earlier)
     return next((place for place in places if place is not None), None)

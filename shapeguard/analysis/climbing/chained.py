@@ -40,6 +40,8 @@ class Chained:
         """The calls at a site that may have entered the function below it, the likeliest first."""
         site = self.sites[depth]
         code = self.base[site.file]
+        if depth and _generates(self.frames[depth - 1]):  # the site is that of whatever took its next item
+            return [call for call in _in_statement(code, site.line) if self._named(call, depth - 1)]
         if site.col >= 0:
             return [call for call in code.calls if _stands_at(call, site)]
         return sorted(_in_statement(code, site.line), key=lambda call: not self._named(call, depth - 1))
@@ -73,6 +75,18 @@ def _frame(code: Code, site: Site) -> Frame:
             if isinstance(node, ast.Lambda) and node.lineno <= site.line <= (node.end_lineno or 0):
                 return node
     return code.frame_at(site.line)
+
+
+def _generates(frame: Frame) -> bool:
+    """Whether a function is a generator."""
+    inner = {
+        part
+        for node in ast.walk(frame)
+        if isinstance(node, ast.FunctionDef) and node is not frame
+        for part in ast.walk(node)
+    }
+    named = isinstance(frame, ast.FunctionDef | ast.AsyncFunctionDef)
+    return named and any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(frame) if node not in inner)
 
 
 def _stands_at(call: ast.Call, site: Site) -> bool:

@@ -94,10 +94,29 @@ def _part(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:
         return _element(climber, want, node)
     places = POSITIONS.get(name, ["config"] if first == "config" else [])
     hit = field_argument(places, arguments_of(node, want.scope), first, rest)
+    changed = _changed(node)
+    kept = [climber.on(want, changed)] if changed is not None else []
     if hit is not None:
         spot = climber.spot(hit.given.node, hit.given.scope, "entry")
-        return [Hop(spot, Want(hit.given.node, hit.given.scope, hit.path, want.value))]
+        told = Hop(spot, Want(hit.given.node, hit.given.scope, hit.path, want.value))
+        return [told, *kept] if any(keyword.arg is None for keyword in node.keywords) else [told]
+    if kept:
+        return kept
     return text_entries(climber, want, node) or fields.from_outside(climber, want, want.scope.file, first)
+
+
+def _changed(node: ast.Call) -> ast.expr | None:
+    """The object of which a call gives a copy with some fields changed: ``dataclasses.replace(config, **changes)``."""
+    match node:
+        case ast.Call(func=ast.Name(id="replace" | "evolve") | ast.Attribute(attr="evolve"), args=[changed, *_]):
+            return changed
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="dataclasses" | "copy"), attr="replace"), args=[changed, *_]
+        ):
+            return changed
+        case ast.Call(func=ast.Attribute(value=changed, attr="_replace")):
+            return changed
+    return None
 
 
 def _element(climber: Climber, want: Want, node: ast.Call) -> list[Hop]:

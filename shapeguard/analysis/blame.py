@@ -28,6 +28,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
+from shapeguard.analysis.sizing import slice_trails
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.unfollowed import (
     folded,
@@ -43,6 +44,7 @@ from shapeguard.analysis.unfollowed import (
 )
 from shapeguard.analysis.unseen import fitted_another_model
 from shapeguard.analysis.untaken import looked_elsewhere, never_taken
+from shapeguard.analysis.written import written_spot
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -213,6 +215,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         other = both[1 - changed]
         if is_weight(other) and by_default(run, failed, other):
             return 1 - changed  # a default that did not follow the model which was chosen
+    if (default := _default_beside(run, causes)) is not None:
+        return default
     if changed is None:
         changed = _kept_buffer(run, failed, both)
     if changed is None:
@@ -233,6 +237,20 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
+
+
+def _default_beside(run: Run, causes: list[Cause]) -> int | None:
+    """The side that a layer made by a default, where the other was cut to a length that somebody named."""
+    for index, found in enumerate(causes):
+        layer, cut = found.side.hops[-1:], causes[1 - index].side.hops[-1:]
+        built = run.row(layer[0].row.owner) if layer and layer[0].row.kind == "module" else None
+        if built is None or built.kind != "construct" or found.how != "built" or causes[1 - index].how != "changed":
+            continue
+        spot = written_spot(run, built, found.side.size)
+        named = {trail[-1].kind for trail in slice_trails(run, cut[0])} if cut else set()
+        if spot is not None and spot.kind == "default" and named & {"option", "entry", "argument", "constant"}:
+            return index
+    return None
 
 
 def _by_library(run: Run, of: Side) -> bool:

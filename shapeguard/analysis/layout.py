@@ -21,6 +21,8 @@ def split_off(run: Run, tensor: TensorArg | NamedValue, dim: int) -> Hop | None:
     shape = tensor.last if isinstance(tensor, TensorArg) else tensor.shape or ()
     hops = follow(run, tensor, dim % len(shape)) if shape else []
     last = hops[-1] if hops else None
+    if last is not None and last.row.op in ("chunk", "split") and last.source is not None and last.before is not None:
+        return split_off(run, last.source, last.before)  # keys and values were split off together
     if last is None or last.source is None or last.row.op not in _SPLITS or not last.row.outputs:
         return None
     from_features = last.before == len(last.source.last) - 1

@@ -37,9 +37,11 @@ F.scaled_dot_product_attention(query, keys.repeat_interleave(4, dim=1), keys.rep
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import seen_from
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, entry_frame, kv_heads, query_heads
 from shapeguard.analysis.layout import split_off
@@ -47,6 +49,7 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import whole_trails
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -213,7 +216,22 @@ def _location(run: Run, failed: FailedOp) -> Location | None:
     entry = entry_frame(run)
     if entry is not None:
         return run.statement_of(entry)
+    if (taken := _keys_taken(run, failed)) is not None:
+        return taken
     return run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at
+
+
+def _keys_taken(run: Run, failed: FailedOp) -> Location | None:
+    """Where the function of a failed product was handed its keys by another one: there they can be repeated for all that follows."""
+    found, frame = failed.clash, run.user_frame
+    if found is None or frame is None or failed.op not in ("matmul", "einsum"):
+        return None
+    fewer = found.right if found.sizes[1] < found.sizes[0] else found.left
+    node = parsed_text(failed.expression(run, fewer))
+    while isinstance(node, ast.Call | ast.Attribute):  # k of ``k.transpose(-1, -2)``
+        node = node.func if isinstance(node, ast.Call) else node.value
+    place = named_at(run, frame, node.id) if isinstance(node, ast.Name) else None
+    return place
 
 
 def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:

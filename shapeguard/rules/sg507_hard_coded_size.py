@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.causes import Cause, cause
+from shapeguard.analysis.causes import CELLS, Cause, cause
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
@@ -139,6 +139,8 @@ def _uncut(run: Run, crash: Crash) -> Location | None:
 def _state(run: Run, found: Cause, state: bool) -> Location | None:
     """Where a state was made for the batch size that an object was told once: the object may be told so, its state may not."""
     last = found.side.hops[-1] if found.side.hops else None
+    if state and last is not None and last.row.kind == "module" and last.row.op in CELLS:
+        return _carried(run, found)
     if not state or last is None or found.how != "written":
         return None
     for trail in whole_trails(run, last.row, found.side.size, last.after):
@@ -148,3 +150,12 @@ def _state(run: Run, found: Cause, state: bool) -> Location | None:
             spot = trail[told - 1]
             return run.place(spot.file, spot.line, spot.function)
     return None
+
+
+def _carried(run: Run, found: Cause) -> Location | None:
+    """Where a state that the layer itself returned was carried on to the next batch: worked on, or handed in again."""
+    worked = next((hop.row for hop in found.side.hops if hop.row.kind == "op"), None)
+    if worked is not None:
+        return run.location(worked)
+    outer = [frame for frame in run.frames if frame.user]
+    return run.statement_of(outer[-2]) if len(outer) > 1 else None

@@ -75,6 +75,9 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if last.row.kind == "construct":
         return Cause(written(run, last.row, of.size) or location, "built", of)
     if (mask := mask_of(last.row)) is not None:
+        whole = failed.clash is not None and last.size_before in failed.clash.sizes and last.size_before != of.size
+        if whole and mask.last == (last.size_before,):
+            return Cause(location, "changed", of)  # the other side was not masked
         return Cause(brought_in(run, mask) or location, "counted", of)
     if (made := by_layer(run, last)) is not None:
         return Cause(made, "built", of)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from typing import NamedTuple
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -61,7 +64,8 @@ def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = N
         for tensor in call.inputs:
             if (among is None or tensor.label in among) and _is_odd(tensor, leading, dim, sizes):
                 hops = follow(run, tensor, dim)
-                return OddInput(tensor, leading, dim, _location(run, tensor, leading, dim), steps(run, hops))
+                place = _location(run, tensor, leading, dim)
+                return OddInput(tensor, leading, dim, place, steps(run, hops))
     return None
 
 
@@ -95,6 +99,21 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
     apart = callers_part(run, last.row, others[-1].row) if others else None
     if last.row.op in FROM_OUTSIDE or last.changed:
         return apart or run.location(last.row)
+    return None
+
+
+def entry_of(run: Run, label: str) -> Location | None:
+    """The dict literal in which an input was handed to the failed model, where it was given as one of ``**batch``."""
+    call = run.failed_row("forward")
+    node = parsed_text(run.expression(call)) if call is not None else None
+    mappings = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
+    if call is None or len(mappings) != 1:
+        return None
+    for trail in climbs(run.sources, run.chain(call), mappings[0], whole=True):
+        for spot in trail.spots:
+            match parsed_text(spot.node_text):
+                case ast.Dict(keys=keys) if any(isinstance(key, ast.Constant) and key.value == label for key in keys):
+                    return run.place(spot.file, spot.line, spot.function)
     return None
 
 

@@ -44,7 +44,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.odd_input import OddInput, lengthened, odd_input
+from shapeguard.analysis.odd_input import OddInput, entry_of, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
 from shapeguard.analysis.sides import shape_of, sides
@@ -213,7 +213,7 @@ def _given_apart(run: Run, crash: Crash, found: OddInput) -> Finding:
         crash.suspect,
         f"Give `{found.odd.label}` the {found.counted} of `{found.leading.label}`: what is put before or behind the inputs gets "
         "-100 there, and rows that are dropped are dropped from both.",
-        location=(None if lengthened(run, found) else found.location) or here(run),
+        location=(entry_of(run, found.odd.label) if lengthened(run, found) else found.location) or here(run),
     )  # fmt: skip
 
 
@@ -282,12 +282,14 @@ def _weighed(run: Run, crash: Crash) -> Location | None:
 
 
 def _item_made(run: Run, crash: Crash) -> Location | None:
-    """Where a target of the wrong number of dims was taken over from outside of torch, as an item of a dataset is."""
+    """Where a target of the wrong number of dims got one more, or was taken over from outside of torch, as an item of a dataset is."""
     if crash.clash.kind != "rank":
         return None
     for label, _ in crash.failed.call.tensors[1:2]:
         value = crash.failed.operands.get(label)
         for row in ancestors(run, value) if value is not None else ():
+            if row.op in ("unsqueeze", "unsqueeze_") and crash.clash.sizes[1] > crash.clash.sizes[0]:
+                return run.location(row)
             if row.op in FROM_OUTSIDE and not row.inputs:
                 return run.location(row)
     return None

@@ -15,6 +15,7 @@ from shapeguard.analysis.departures import called_rightly_elsewhere, departed, g
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
@@ -217,6 +218,8 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
             return 1 - changed  # a default that did not follow the model which was chosen
     if (default := _default_beside(run, causes)) is not None:
         return default
+    if changed is None and family(failed.op) == "loss":
+        changed = _made_of_other(run, both)
     if changed is None:
         changed = _kept_buffer(run, failed, both)
     if changed is None:
@@ -237,6 +240,16 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
+
+
+def _made_of_other(run: Run, both: list[Side]) -> int | None:
+    """The side that the model made of the other one, as an autoencoder does of its target: the target is what it is."""
+    origins = [of.value.origin if of.value is not None else None for of in both]
+    for index, of in enumerate(both):
+        behind = ancestors(run, of.value) if of.value is not None and origins[1 - index] is not None else ()
+        if any(row.id == origins[1 - index] for row in behind):
+            return index
+    return None
 
 
 def _default_beside(run: Run, causes: list[Cause]) -> int | None:

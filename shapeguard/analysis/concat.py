@@ -146,7 +146,11 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     if are_pieces(run, concat):
         # (batch, heads, length, head_dim), made call by call
         keys = len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
-        return keys or batch_dim(run, concat) == along
+        rows = batch_dim(run, concat)
+        frame = run.user_frame
+        listed = frame is not None and "[" not in frame.expression  # collected, and not written side by side
+        of_one_batch = frame is not None and listed and frame.function.endswith(".forward") and rows == concat.dim
+        return keys or rows == along or of_one_batch
     return not is_batch_dim(concat)
 
 

@@ -54,6 +54,7 @@ from shapeguard.analysis.polarity import Inverted, plain_triangles
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.seq_first import turned_query
+from shapeguard.analysis.written import whole_trails
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
@@ -192,6 +193,26 @@ def _cache_left_out(run: Run) -> Location | None:
     return named_at(run, frame, given[0].expression) if cached else None
 
 
+def _told(run: Run, bad: BadMask) -> Location | None:
+    """The call of the helper that made the mask, where it made it as it was told, or of lengths before the ids were cut."""
+    made = bad.hops[-1].row if bad.hops and bad.hops[-1].changed else None
+    if made is None or bad.hops[0].after != len(bad.mask.last) - 1:
+        return None
+    if run.helper_call(made) is not None and bad.hops[-1].size_before is None:
+        for trail in whole_trails(run, made, bad.hops[-1].size_after, bad.hops[-1].after):
+            if len(trail) > 1 and trail[1].kind == "argument" and trail[1].line:
+                return run.place(trail[1].file, trail[1].line, trail[1].function)
+    call = run.failed_row("forward")
+    ids = named(call, "input_ids", "inputs_embeds") if call is not None else None
+    ways = follow(run, ids, 1)[-1:] if ids is not None and len(ids.last) > 1 else []
+    for hop in ways:
+        place = run.location(hop.row)
+        if place is not None and hop.size_before == bad.got > hop.size_after and hop.row.op in ("getitem", "narrow"):
+            sites = [site.function for site in run.chain(made)]
+            return run.location(made, sites.index(place.function)) if place.function in sites else None
+    return None
+
+
 def _finding(run: Run, bad: BadMask) -> Finding:
     scores = format_shape(bad.scores, _SCORES[-len(bad.scores) :] if len(bad.scores) <= len(_SCORES) else None)
     what = bad.told or f"dim {bad.dim} has {bad.got} where {bad.wanted} is wanted"
@@ -202,6 +223,7 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         f"The mask {format_shape(bad.mask.last)} does not fit scores {scores}: {what}.",
         location=(_computed(run, bad) if bad.mask.origin is None and not bad.hops else None)
         or _cache_left_out(run)
+        or _told(run, bad)
         or bad.location
         or run.location(bad.row),
         failed_at=run.failed_at if bad.row.error else None,

@@ -39,17 +39,26 @@ from collections.abc import Iterator
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.channels_second import normed_along_places, normed_along_time
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
+from shapeguard.analysis.heads import configs
 from shapeguard.analysis.leftover import leftover
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.refused import Refused, of_channels, refused_input
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import sides
+from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
+_INPUTS = (
+    "num_mel_bins",
+    "num_channels",
+    "in_channels",
+    "input_size",
+    "feature_size",
+)  # what configs call the channels that come in
 CODE, NAME = "SG505", "channel-mismatch"
 
 
@@ -177,5 +186,19 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "The layers before have left too little: give them larger inputs or `padding`, a smaller kernel, or fewer layers that shrink." if short else
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
-        location=here(run) if _stands_last(crash) else None,
+        location=here(run) if _stands_last(crash) else _configured(run, crash),
     )  # fmt: skip
+
+
+def _configured(run: Run, crash: Crash) -> Location | None:
+    """Where the config of a library's model says how many bands or channels come in, of inputs whose making was not seen."""
+    both = sides(run, crash.failed)
+    inside = run.inner_frame is not None and not run.inner_frame.user
+    if not inside or crash.suspect.how != "here" or any(side.hops for side in both):
+        return None
+    wanted = {side.size for side in both if is_weight(side)}
+    for config in reversed(configs(run)):
+        for name in _INPUTS:
+            if config.args.get(name) in wanted:
+                return setting_written(run, config, (name,))
+    return None

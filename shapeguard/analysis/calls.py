@@ -9,6 +9,7 @@ from shapeguard.analysis.semantics import Call
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+from shapeguard.values.shapes import Shape
 
 
 def call_of_row(row: Row, first: bool = False, built: Row | None = None) -> Call:
@@ -18,9 +19,22 @@ def call_of_row(row: Row, first: bool = False, built: Row | None = None) -> Call
     """
     tensors = [(tensor.label, tensor.first if first else tensor.last) for tensor in row.inputs]
     args = {**(built.args if built is not None else {}), **row.args, **(row.args_first if first else {})}
+    if row.op in ("index_put", "index_put_"):
+        return Call(row.op, *_put(tensors, row.inputs))
     if row.op in ("getitem", "setitem"):
         args["index"] = index_items(args.get("index"), row.inputs)
     return Call(row.op, tensors, _merge_starred(args))
+
+
+def _put(
+    tensors: Sequence[tuple[str, Shape]], inputs: Sequence[TensorArg]
+) -> tuple[list[tuple[str, Shape]], dict[str, FactValue]]:
+    """The operands of ``x.index_put((rows, places), values)`` as those of ``x[rows, places] = values``."""
+    indices = [tensor for tensor in inputs[1:] if "[" in tensor.label]
+    named = [
+        (label if "[" in label or number == 0 else "value", shape) for number, (label, shape) in enumerate(tensors)
+    ]
+    return named, {"index": [_of_tensor(tensor.dtype, tensor.last) for tensor in indices]}
 
 
 def _merge_starred(args: dict[str, FactValue]) -> dict[str, FactValue]:

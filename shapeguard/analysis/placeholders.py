@@ -23,7 +23,7 @@ _FEATURES = re.compile(r"(features|embeds|embeddings)$")
 _RESULT = re.compile(r"indexing result of shape \[(\d+)")
 _WRITTEN = frozenset({"argument", "assign", "constant", "entry", "default", "attribute", "option"})
 _PLACEHOLDER = re.compile(r"image|img|audio|video|vision|media|speech|patch|placeholder|soft", re.IGNORECASE)
-_SCATTER = frozenset({"masked_scatter", "masked_scatter_", "setitem", "index_put_"})
+_SCATTER = frozenset({"masked_scatter", "masked_scatter_", "setitem", "index_put", "index_put_"})
 
 
 class Placeholders(NamedTuple):

@@ -149,6 +149,8 @@ def _mask(run: Run, row: Row) -> Finding | None:
 
 
 def _short_by_hand(run: Run, row: Row, shape: tuple[int, ...], cached: int, new: int) -> Finding:
+    mask = named(row, "attention_mask")
+    made = run.row(mask.origin) if mask is not None else None
     return _finding(
         run,
         row,
@@ -156,6 +158,7 @@ def _short_by_hand(run: Run, row: Row, shape: tuple[int, ...], cached: int, new:
         Mismatch("dim", (cached + new, shape[-1]), 3),
         "Make the mask for what the cache really holds (`past_key_values.get_seq_length()`). A model's call appends to the "
         "cache it is given: where each call should see the same past, hand over a copy, or crop what the call before added.",
+        seen_from(run, made, row) if made is not None else None,
     )
 
 

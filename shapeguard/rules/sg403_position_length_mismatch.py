@@ -61,6 +61,7 @@ from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
+from shapeguard.analysis.rotary import Spread, spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
@@ -83,6 +84,9 @@ def check(run: Run) -> Iterator[Finding]:
         if not told and (found := _ids_against_positions(run, row)) is not None:
             told = True
             yield found
+    if (wide := next(spread(run), None)) is not None:
+        yield _spread(run, wide)
+        return
     turned = None if told else _rotated(run)
     if turned is not None:
         yield turned
@@ -105,6 +109,21 @@ def check(run: Run) -> Iterator[Finding]:
     failed = failed_op(run)
     if not told and failed is not None and odd_rank(run) is None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
+
+
+def _spread(run: Run, found: Spread) -> Finding:
+    """The states of one new token, turned to all positions of a table at once."""
+    return _finding(
+        run,
+        f"The states of one position, {format_shape(found.states.last)}, are multiplied with the cosines and sines of "
+        f"{found.table.last[-2]}: they become as many positions.",
+        run.location(found.made, 1) or run.location(found.made),
+        (run.tensor(found.states), run.tensor(found.table)),
+        Mismatch("dim", (1, found.table.last[-2]), 2),
+        (),
+        "Take the rows of the table that belong to the new positions: `cos[past : past + length]`.",
+        bool(run.failure),
+    )
 
 
 def _rotated(run: Run) -> Finding | None:

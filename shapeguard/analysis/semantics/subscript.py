@@ -54,7 +54,7 @@ def getitem(call: Bound) -> Axes:
     return subscripted(call, call.tensor("input"))
 
 
-@register("setitem", "index_put", params="input")
+@register("setitem", "index_put", "index_put_", params="input")
 def setitem(call: Bound) -> Axes:
     """The value broadcasts to the place it is written to; leading dims of size 1 that it has too many are dropped."""
     given = call.tensor("input")

@@ -1,0 +1,43 @@
+"""Rotary positions: the cosines and sines by which queries and keys are turned (Su et al. 2021, «RoFormer», sec. 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+_NEAR = 8  # rows behind a table among which its cosine is looked for
+_WAVES = frozenset({"cos", "sin"})
+
+
+class Spread(NamedTuple):
+    """A product of the states of one position, (..., 1, head_dim), with the table of several: it has as many positions as the table."""
+
+    row: Row
+    states: TensorArg
+    table: TensorArg
+    made: Row
+
+
+def spread(run: Run) -> Iterator[Spread]:
+    """States of one new token that were turned to every position of a table, and became as many."""
+    for row in run.of_kind("op"):
+        if row.op not in ("mul", "mul_") or len(row.inputs) != 2 or not row.outputs:
+            continue
+        for states, table in (row.inputs, row.inputs[::-1]):
+            if (
+                len(states.last) != 4
+                or len(table.last) < 2
+                or states.last[-2] != 1
+                or states.last[-1] != table.last[-1]
+            ):
+                continue
+            made = next((r for r in islice(ancestors(run, table), _NEAR) if r.op in _WAVES), None)
+            turned = any(r.op in _WAVES for r in islice(ancestors(run, states), _NEAR))
+            if made is not None and not turned and table.last[-2] > 1 and row.outputs[0].last[-2] == table.last[-2]:
+                yield Spread(row, states, table, made)
+                break

@@ -15,8 +15,8 @@ from shapeguard.analysis.departures import called_rightly_elsewhere, departed, g
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
-from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.misbuilt import misbuilt
+from shapeguard.analysis.of_models import beside_a_model, default_beside, made_of_other, of_another_model, worked_out
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
@@ -29,7 +29,6 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
-from shapeguard.analysis.sizing import slice_trails
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.unfollowed import (
     folded,
@@ -45,7 +44,6 @@ from shapeguard.analysis.unfollowed import (
 )
 from shapeguard.analysis.unseen import fitted_another_model
 from shapeguard.analysis.untaken import looked_elsewhere, never_taken
-from shapeguard.analysis.written import written_spot
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -89,6 +87,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:
         return causes[grown[0]]._replace(location=enlarged, how="changed")
+    if (rounded_up := worked_out(run, causes)) is not None:
+        return causes[rounded_up[0]]._replace(location=rounded_up[1])
     if (product := multiplied(run, causes)) is not None:
         return Cause(statement_here(run), "here", both[1 - product])
     call = called_rightly_elsewhere(run) or given_unpaired(run, failed)
@@ -99,9 +99,9 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
         unseen = fitted_another_model(run, side.size) if not side.hops and not is_weight(side) else None
         if unseen is not None:
             return causes[index]._replace(location=unseen, how="here")
-    if (states := _of_another_model(run, both)) is not None:
+    if (states := of_another_model(run, both)) is not None:
         return causes[states]._replace(location=statement_here(run), how="here")
-    if (beside := _beside_a_model(run, both, causes)) is not None:
+    if (beside := beside_a_model(run, both, causes)) is not None:
         return causes[beside[0]]._replace(location=beside[1], how="changed")
     reckoned = _reckoned_layer(run, failed, both, causes)
     index = _to_blame(run, failed, both, causes, reckoned) if alone is None else alone
@@ -216,10 +216,10 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         other = both[1 - changed]
         if is_weight(other) and by_default(run, failed, other):
             return 1 - changed  # a default that did not follow the model which was chosen
-    if (default := _default_beside(run, causes)) is not None:
+    if (default := default_beside(run, causes)) is not None:
         return default
     if changed is None and family(failed.op) == "loss":
-        changed = _made_of_other(run, both)
+        changed = made_of_other(run, both)
     if changed is None:
         changed = _kept_buffer(run, failed, both)
     if changed is None:
@@ -240,30 +240,6 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         (0, 1),
         key=lambda i: (_ORDER.index(causes[i].how), not _within(causes[i], owner), len(causes[i].side.hops)),
     )
-
-
-def _made_of_other(run: Run, both: list[Side]) -> int | None:
-    """The side that the model made of the other one, as an autoencoder does of its target: the target is what it is."""
-    origins = [of.value.origin if of.value is not None else None for of in both]
-    for index, of in enumerate(both):
-        behind = ancestors(run, of.value) if of.value is not None and origins[1 - index] is not None else ()
-        if any(row.id == origins[1 - index] for row in behind):
-            return index
-    return None
-
-
-def _default_beside(run: Run, causes: list[Cause]) -> int | None:
-    """The side that a layer made by a default, where the other was cut to a length that somebody named."""
-    for index, found in enumerate(causes):
-        layer, cut = found.side.hops[-1:], causes[1 - index].side.hops[-1:]
-        built = run.row(layer[0].row.owner) if layer and layer[0].row.kind == "module" else None
-        if built is None or built.kind != "construct" or found.how != "built" or causes[1 - index].how != "changed":
-            continue
-        spot = written_spot(run, built, found.side.size)
-        named = {trail[-1].kind for trail in slice_trails(run, cut[0])} if cut else set()
-        if spot is not None and spot.kind == "default" and named & {"option", "entry", "argument", "constant"}:
-            return index
-    return None
 
 
 def _by_library(run: Run, of: Side) -> bool:
@@ -343,32 +319,6 @@ def _counted_out(run: Run, of: Side) -> bool:
     """Whether a size comes from a tensor that was made from numbers alone."""
     way = whole_way(run, of)
     return bool(way) and way[-1].source is None and not way[-1].row.inputs and way[-1].row.op in _BUILDERS
-
-
-def _of_another_model(run: Run, both: list[Side]) -> int | None:
-    """The side that is another model's states, which a model has no projection for: both were built as they should be."""
-    weights = [is_weight(of) for of in both]
-    if weights.count(True) != 1 or run.failed_row("forward") is None:
-        return None
-    index = weights.index(False)
-    made = [hop.row for hop in both[index].hops]
-    return index if made and made[-1].kind == "forward" and not made[-1].error else None
-
-
-def _beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int, Location] | None:
-    """(side, line) where one side is as long as a library's model makes it, frames or patches, and the other came in with the data.
-
-    What the model makes of its input is settled; the other is to be brought to it where it is handed on beside it.
-    """
-    made = [of.hops[-1] if of.hops else None for of in both]
-    settled = [hop is not None and hop.row.kind == "forward" and hop.source is None and hop.after == 1 for hop in made]
-    if settled.count(True) != 1:
-        return None
-    other = 1 - settled.index(True)
-    if is_weight(both[other]) or not both[other].hops or causes[other].how != "data" or both[other].hops[-1].changed:
-        return None
-    place = run.location(both[other].hops[0].row)
-    return (other, place) if place is not None else None
 
 
 def _swapped(both: list[Side]) -> int | None:

@@ -1,0 +1,79 @@
+"""Sides of a clash that models made: which of two models, or of a model and what stands beside it, is not as the other."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, is_weight
+from shapeguard.analysis.sizing import slice_trails
+from shapeguard.analysis.written import parsed, whole_trails, written_spot
+from shapeguard.values.findings import Location
+
+
+def worked_out(run: Run, causes: list[Cause]) -> tuple[int, Location] | None:
+    """(side, line) of the one of two models whose number a helper worked out of what it was given: rounded up, say."""
+    if any(found.how != "built" or not found.side.hops for found in causes):
+        return None
+    told: list[tuple[int, Location]] = []
+    for index, found in enumerate(causes):
+        last = found.side.hops[-1].row
+        built = run.row(last.owner)
+        trail = next(iter(whole_trails(run, built, found.side.size)), []) if built and last.kind == "forward" else []
+        back = next((number for number, spot in enumerate(trail) if spot.kind == "return" and number), None)
+        if back is not None and isinstance(parsed(trail[back]), ast.BinOp):
+            asked = trail[back - 1]
+            told.append((index, run.place(asked.file, asked.line, asked.function)))
+    return told[0] if len(told) == 1 else None
+
+
+def made_of_other(run: Run, both: list[Side]) -> int | None:
+    """The side that the model made of the other one, as an autoencoder does of its target: the target is what it is."""
+    origins = [of.value.origin if of.value is not None else None for of in both]
+    for index, of in enumerate(both):
+        behind = ancestors(run, of.value) if of.value is not None and origins[1 - index] is not None else ()
+        if any(row.id == origins[1 - index] for row in behind):
+            return index
+    return None
+
+
+def default_beside(run: Run, causes: list[Cause]) -> int | None:
+    """The side that a layer made by a default, where the other was cut to a length that somebody named."""
+    for index, found in enumerate(causes):
+        layer, cut = found.side.hops[-1:], causes[1 - index].side.hops[-1:]
+        built = run.row(layer[0].row.owner) if layer and layer[0].row.kind == "module" else None
+        if built is None or built.kind != "construct" or found.how != "built" or causes[1 - index].how != "changed":
+            continue
+        spot = written_spot(run, built, found.side.size)
+        named = {trail[-1].kind for trail in slice_trails(run, cut[0])} if cut else set()
+        if spot is not None and spot.kind == "default" and named & {"option", "entry", "argument", "constant"}:
+            return index
+    return None
+
+
+def of_another_model(run: Run, both: list[Side]) -> int | None:
+    """The side that is another model's states, which a model has no projection for: both were built as they should be."""
+    weights = [is_weight(of) for of in both]
+    if weights.count(True) != 1 or run.failed_row("forward") is None:
+        return None
+    index = weights.index(False)
+    made = [hop.row for hop in both[index].hops]
+    return index if made and made[-1].kind == "forward" and not made[-1].error else None
+
+
+def beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int, Location] | None:
+    """(side, line) where one side is as long as a library's model makes it, frames or patches, and the other came in with the data.
+
+    What the model makes of its input is settled; the other is to be brought to it where it is handed on beside it.
+    """
+    made = [of.hops[-1] if of.hops else None for of in both]
+    settled = [hop is not None and hop.row.kind == "forward" and hop.source is None and hop.after == 1 for hop in made]
+    if settled.count(True) != 1:
+        return None
+    other = 1 - settled.index(True)
+    if is_weight(both[other]) or not both[other].hops or causes[other].how != "data" or both[other].hops[-1].changed:
+        return None
+    place = run.location(both[other].hops[0].row)
+    return (other, place) if place is not None else None

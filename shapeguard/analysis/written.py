@@ -222,6 +222,8 @@ def decided(trail: list[Spot]) -> Spot | None:
     A name for the size of something that came in decides nothing; handing that size to somebody does.
     """
     ends: list[Spot] = []
+    if len(trail) > 2 and _only_makes(trail[-1]) and isinstance(parsed(trail[-2]), ast.Attribute):
+        trail = trail[:-1]  # what the object answers was not found: it was asked here
     for spot in trail:
         if spot.kind in _WRITTEN_KINDS:
             ends.append(spot)
@@ -233,6 +235,14 @@ def decided(trail: list[Spot]) -> Spot | None:
             return counted
         ends = [spot for spot in ends if spot.kind not in ("assign", "call")]
     return ends[-1] if ends else None
+
+
+def _only_makes(spot: Spot) -> bool:
+    """Whether a spot makes an object of a class, ``FrameStack(env, k=4)``, and no number."""
+    match parsed(spot):
+        case ast.Call(func=ast.Name(id=name)):
+            return spot.kind == "call" and name[:1].isupper()
+    return False
 
 
 def _asked_for(spot: Spot) -> bool:

@@ -47,12 +47,15 @@ model.generate(**batch, max_new_tokens=4)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of, tokenizer_of
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
@@ -103,4 +106,19 @@ def _by_hand(run: Run, row: Row) -> Location | None:
     made = made_by(run, inputs_of(row))
     if made is not None and made.kind == "loader" and made.inputs:
         made = run.row(made.inputs[0].origin)
-    return run.location(made) if made is not None and made.op in _PADDING else None
+    if made is None or made.op not in _PADDING:
+        return None
+    return _lists_padded(run, made) or run.location(made)
+
+
+def _lists_padded(run: Run, made: Row) -> Location | None:
+    """Where lists were filled up before a tensor was made of them: ``[row + [PAD] * (width - len(row)) for row in rows]``."""
+    node = parsed_text(run.expression(made))
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    for trail in climbs(run.sources, run.chain(made), node.args[0], whole=True):
+        for spot in trail.spots:
+            match parsed_text(spot.node_text):
+                case ast.ListComp(elt=ast.BinOp(op=ast.Add(), right=ast.BinOp(op=ast.Mult()))) if spot.line:
+                    return run.place(spot.file, spot.line, spot.function)
+    return None

@@ -29,6 +29,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.uncounted_part import one_part
 from shapeguard.analysis.written import decided, parsed, shared_parameter, sums, whole_trails, written, written_spot
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
@@ -302,6 +303,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
         return None
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
+    if (part := one_part(run, of, row, sides(run, failed))) is not None:
+        return part
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
     sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong

@@ -303,12 +303,13 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
         return None
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
-    if (part := one_part(run, of, row, sides(run, failed))) is not None:
+    part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
+    if part is not None and (number is None or number.function != part.function):
         return part
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
-    sized = not row.op.endswith("Loss")  # a loss has no size of its own: it was not built wrong
-    return written(run, row, of.size) or _built_for(run, row) or (run.location(row) if sized else None)
+    # A loss has no size of its own: it was not built wrong.
+    return number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
 
 
 def _built_for(run: Run, row: Row) -> Location | None:

@@ -195,7 +195,7 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     if not computed:
         return None
     counted = _counted_made(run, built[-1], computed[-1])
-    counted = counted or _built_apart(run, built[-1]) or _made_here(run, computed[-1])
+    counted = counted or _made_here(run, computed[-1]) or _built_apart(run, built[-1])
     return counted or run.place(computed[-1].file, computed[-1].line, computed[-1].function)
 
 

@@ -308,8 +308,9 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
         return part
     if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
         return run.location(row)
-    # A loss has no size of its own: it was not built wrong.
-    return number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
+    return (
+        number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
+    )  # a loss has no size
 
 
 def _built_for(run: Run, row: Row) -> Location | None:

@@ -195,7 +195,10 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     if not computed:
         return None
     counted = _counted_made(run, built[-1], computed[-1])
-    counted = counted or _made_here(run, computed[-1]) or _built_apart(run, built[-1])
+    made, apart = _made_here(run, computed[-1]), _built_apart(run, built[-1])
+    if apart is not None and made is not None and made.function != apart.function:
+        made = None  # what builds both models made it, for the one as for the other
+    counted = counted or made or apart
     return counted or run.place(computed[-1].file, computed[-1].line, computed[-1].function)
 
 

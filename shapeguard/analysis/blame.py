@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 
+from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_default, by_layer, cause, construct_row, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.causes import construct_row
+from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, is_weight

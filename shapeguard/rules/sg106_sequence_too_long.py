@@ -54,7 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.blame import suspect
-from shapeguard.analysis.causes import built_at
+from shapeguard.analysis.built import built_at
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of

@@ -1,0 +1,120 @@
+"""Where a layer was built whose weight has a size that does not fit: the number it was told, climbed to where it is written."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from itertools import islice
+from math import isqrt
+
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.uncounted_part import one_part
+from shapeguard.analysis.written import parsed, shared_parameter, sums, whole_trails, written, written_spot
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
+
+_NEAR = 12  # ops behind an operand among which the layer before is looked for
+
+
+def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
+    """The user's line that decided the size of a layer's weight: the constructor's argument climbed to where it is written."""
+    row = construct_row(run, failed)
+    if row is None:
+        return None
+    if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
+        return odd
+    part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
+    if part is not None and (number is None or number.function != part.function):
+        return part
+    if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
+        return run.location(row)
+    return (
+        number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
+    )  # a loss has no size
+
+
+def _built_for(run: Run, row: Row) -> Location | None:
+    """The call of a plain function that builds a layer as wide as the tensor that it was given: ``Linear(w.shape[1], ...)``."""
+    node = parsed_text(run.expression(row))
+    parts = [part for arg in node.args for part in ast.walk(arg)] if isinstance(node, ast.Call) else []
+    taken = any(isinstance(part, ast.Attribute) and part.attr == "shape" for part in parts)
+    return run.helper_call(row) if taken else None
+
+
+def by_default(run: Run, failed: FailedOp, of: Side) -> bool:
+    """Whether the size of a layer's weight is a default that nobody has changed."""
+    row = construct_row(run, failed)
+    spot = written_spot(run, row, of.size) if row is not None else None
+    return spot is not None and spot.kind == "default"
+
+
+def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:
+    """Where the term of a sum is written that is not among the sizes which were joined: ``obs + act`` for (11, 3) as 11 + 1."""
+    joined = next((side.hops[-1].row for side in sides(run, failed) if side.label != of.label and side.hops), None)
+    if joined is None or joined.kind != "concat" or not joined.inputs:
+        return None
+    parts = Counter(tensor.last[-1] for tensor in joined.inputs if tensor.last)
+    for terms in sums(run, row, of.size):
+        left = Counter(value for _, value in terms) - parts
+        odd = [spot for spot, value in terms if left[value]]
+        if left.total() == 1 and (parts - Counter(value for _, value in terms)).total() == 1 and odd:
+            return run.place(odd[0].file, odd[0].line, odd[0].function)
+    return None
+
+
+def _odd_factor(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:
+    """Where the side of a map was reckoned step by step that goes squared into a width, ``channels * side * side``: it came out otherwise."""
+    other = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
+    if min(other, of.size) < 1 or isqrt(other * of.size) ** 2 != other * of.size:
+        return None
+    for trail in whole_trails(run, row, of.size):
+        for spot in trail:
+            names = [part.id for part in ast.walk(parsed(spot) or ast.Pass()) if isinstance(part, ast.Name)]
+            squared = [name for name in names if names.count(name) == 2 and isinstance(parsed(spot), ast.BinOp)]
+            function = run.sources[spot.file].function_at(spot.line) if squared and spot.line else None
+            for node in ast.walk(function) if function is not None else ():
+                read = (
+                    {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+                    if isinstance(node, ast.Assign)
+                    else set()
+                )
+                if (
+                    isinstance(node, ast.Assign)
+                    and [ast.unparse(target) for target in node.targets] == squared[:1]
+                    and squared[0] in read
+                ):
+                    return run.place(spot.file, node.lineno, spot.function)
+    return None
+
+
+def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
+    """Whether the other side was made by a layer that the very same call of a constructor built."""
+    sites = run.recording.chains[row.chain].sites
+    for other in sides(run, failed):
+        if other.label == of.label or other.value is None:
+            continue
+        for made in islice(ancestors(run, other.value), _NEAR):
+            built = (
+                run.row(made.owner)
+                if made.kind == "module" and made.outputs and other.size in made.outputs[0].last
+                else None
+            )
+            theirs = run.recording.chains[built.chain].sites if built is not None else ()
+            if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
+                return True
+    return False
+
+
+def construct_row(run: Run, failed: FailedOp) -> Row | None:
+    """The row in which the failing layer was built: by the failed call itself, else by the innermost frame that is a layer's."""
+    numbers = [failed.row.owner if failed.row is not None else None]
+    for frame in reversed(run.frames):
+        if frame.user:
+            break
+        numbers.append(frame.owner)
+    rows = (run.row(number) for number in numbers)
+    return next((row for row in rows if row is not None and row.kind == "construct"), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -9,12 +10,14 @@ from typing import NamedTuple
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
 _CHOOSING = frozenset({"topk", "sort", "argsort"})
 _PARENTS = frozenset(
     {"floordiv", "div", "floor_divide", "true_divide", "truediv"}
 )  # which beam a choice among all belongs to
+_ORDERING = frozenset({"reorder_cache", "batch_select_indices"})
 _PICKING = frozenset({"getitem", "index_select", "gather", "take"})
 _NEAR = 10  # rows between a call's ids and the op that put them in order
 
@@ -42,6 +45,17 @@ def unordered(run: Run) -> Iterator[Unordered]:
             return
 
 
+def never_ordered(run: Run) -> Location | None:
+    """The condition under which the program would put the cache in order, and which never held."""
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        for node in ast.walk(tree) if tree is not None else ():
+            inside = [part for body in node.body for part in ast.walk(body)] if isinstance(node, ast.If) else []
+            if any(isinstance(part, ast.Attribute) and part.attr in _ORDERING for part in inside):
+                return run.place(file, node.lineno) if isinstance(node, ast.If) else None
+    return None
+
+
 def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
     """The op that put what was written so far in the order of the chosen beams, where the new ids come from that choice."""
     chosen = {row.id for row in behind if row.op in _CHOOSING}
@@ -65,7 +79,7 @@ def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
 def _cache_follows(run: Run) -> bool:
     """Whether anything in the run picks rows of a cache."""
     for row in run.rows:
-        if row.kind == "cache" and row.op.endswith((".reorder_cache", ".batch_select_indices")):
+        if row.kind == "cache" and row.op.endswith(tuple(f".{name}" for name in _ORDERING)):
             return True
         if row.op in _PICKING and len(row.inputs) > 1 and len(row.inputs[0].last) == 4:
             return True

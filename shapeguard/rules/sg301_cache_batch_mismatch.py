@@ -50,7 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.beams import Unordered, unordered
+from shapeguard.analysis.beams import Unordered, never_ordered, unordered
 from shapeguard.analysis.cache_rows import (
     CrossRows,
     KeptKeys,
@@ -253,7 +253,7 @@ def _unordered(run: Run, found: Unordered) -> Finding:
         Severity.ERROR,
         f"The {rows} rows of the search are put in the order of the chosen beams, and the cache is not: each row goes on with the "
         "keys and values of another beam.",
-        location=run.location(found.picked),
+        location=never_ordered(run) or run.location(found.picked),
         operands=(run.tensor(found.ids, "", ("batch", "seq")), run.tensor(found.keys, "the cache's keys", CACHE_DIMS)),
         mismatch=None,
         fix=Fix("Put the cache in the same order, before the next call: `cache.reorder_cache(rows)`."),

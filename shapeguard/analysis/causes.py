@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shapeguard.analysis.built import built_at
-from shapeguard.analysis.climb import Spot, climbs
+from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
 from shapeguard.analysis.contents import brought_in, made_at, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
@@ -63,7 +63,7 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if last is None and (number := _own_number(run, failed, of)) is not None:
         return Cause(number, "written", of)
     if last is None:
-        built = built_at(run, failed, of)
+        built = built_at(run, failed, of) or _own_parameter(run, failed, of)
         return Cause(built, "built", of) if built is not None else Cause(statement_here(run), "here", of)
     location = run.location(last.row) or statement_here(run)
     if not last.changed:
@@ -84,7 +84,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         inner = failed.clash is not None and (
             failed.clash.role in ("inner", "channel") or (failed.clash.role == "feature" and failed.op in CELLS)
         )
-        natural = len(last.merged) > 1 and inner
+        labels = (failed.clash.left, failed.clash.right) if failed.clash is not None else ()
+        natural = len(last.merged) > 1 and (inner or any(_is_parameter(run, label) for label in labels))
         return Cause(location, "data" if natural else "changed", of)
     if (listed := _listed(run, last)) is not None:
         return Cause(listed, "written", of)
@@ -138,6 +139,30 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
     told = made is not None and not _of_a_layer(parsed_text(run.expression(made)))
     number = written(run, made, last.size_after, last.before) if made is not None and told else None
     return number or run.place(spots[0].file, spots[0].line, spots[0].function)
+
+
+def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
+    """Where a module of the user's made the parameter that is an operand; its number, if it is written somewhere."""
+    frame, shape = run.user_frame, shape_of(of.value)
+    text = failed.expression(run, of.label)
+    sized = failed.clash is not None and failed.clash.kind == "dim"
+    if frame is None or shape is None or not sized or not text.startswith("self.") or not _is_parameter(run, of.label):
+        return None
+    for trail in climbs(run.sources, chain_of_frames(run, frame), text, whole=True):
+        spot = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
+        if spot is None:
+            continue
+        kept = TensorArg(of.label, shape, shape)
+        made = next((row for row in run.rows if _made_for(run, row, spot, kept)), None)
+        number = written(run, made, of.size, of.dim) if made is not None else None
+        return number or run.place(spot.file, spot.line, spot.function)
+    return None
+
+
+def _is_parameter(run: Run, label: str) -> bool:
+    """Whether an operand of the failing expression is a parameter of a module's."""
+    frame = run.user_frame
+    return frame is not None and any(v.label == label and v.type == "Parameter" for v in frame.operands)
 
 
 def _of_a_layer(node: ast.AST | None) -> bool:

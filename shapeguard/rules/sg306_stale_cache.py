@@ -11,7 +11,7 @@ holds, after the first use, the first use's tokens as well.
 
 Several answers are scored, or several requests generated, on one prompt cache, as if the cache were a value. The first is
 right; every later one is read behind the ones before. So it is with keys that a module of one's own keeps in an attribute and
-appends to, when a new text begins and nobody let them go.
+appends to, when a new text begins and nobody let them go. ``cache = self.prefix`` is a name for the object, not a copy of it.
 
 ## Example
 

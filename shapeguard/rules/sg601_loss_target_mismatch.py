@@ -8,7 +8,9 @@ Prediction and target of a loss differ in shape or batch.
 
 ## Why it goes wrong
 
-A reshape folded time or space into the batch, the target was not shifted with the input, or one side was flattened.
+A reshape folded time or space into the batch, the target was not shifted with the input, or one side was flattened. A loss that
+compares number with number is given the number of a class. And a causal model whose targets are the very ids that went in
+learns to repeat them: nothing crashes, the loss is very small, and the text it writes is one word.
 
 ## Example
 

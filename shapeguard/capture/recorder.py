@@ -182,7 +182,8 @@ class Recorder:
     def _started(self, places: Sequence[Segment], key: tuple[Any, ...], numbers: Numbers, at: int) -> Segment | None:
         """The newest run where these numbers begin its step, or a new one."""
         newest = places[-1]
-        if newest.starts(numbers):
+        # Layers of other widths are other layers: a row for each, so that a call finds the one it was made with.
+        if key[0] != "construct" and newest.starts(numbers):
             newest.advance(numbers)
             return newest
         if len(places) >= MAX_SEGMENTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from math import isqrt
 
@@ -30,8 +31,9 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
     if part is not None and (number is None or number.function != part.function):
         return part
-    if _of_one_constructor(run, failed, of, row) and shared_parameter(run, row, of.size):
-        return run.location(row)
+    step = _of_one_constructor(run, failed, of, row)
+    if step is not None and shared_parameter(run, row, of.size, step):
+        return run.location(row, step)
     return (
         number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
     )  # a loss has no size
@@ -91,8 +93,8 @@ def _odd_factor(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | No
     return None
 
 
-def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
-    """Whether the other side was made by a layer that the very same call of a constructor built."""
+def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> int | None:
+    """How far up the calls the constructor stands that built this layer and, in the very same call of it, the other side's."""
     sites = run.recording.chains[row.chain].sites
     for other in sides(run, failed):
         if other.label == of.label or other.value is None:
@@ -104,9 +106,22 @@ def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> bool:
                 else None
             )
             theirs = run.recording.chains[built.chain].sites if built is not None else ()
-            if built is not None and built.id != row.id and len(sites) > 1 and theirs[1:] == sites[1:]:
-                return True
-    return False
+            common = _common(sites, theirs)
+            step, its = len(sites) - common - 1, len(theirs) - common - 1
+            if built is None or built.id == row.id or not common or min(step, its) < 0:
+                continue
+            names = [run.recording.sites[number].function for number in (sites[step], theirs[its])]
+            if names[0] == names[1] and (step == 0 or names[0].endswith(".__init__")):
+                return step
+    return None
+
+
+def _common(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    """How many of the outermost calls two chains have in common."""
+    common = 0
+    while common < min(len(ours), len(theirs)) and ours[-1 - common] == theirs[-1 - common]:
+        common += 1
+    return common
 
 
 def construct_row(run: Run, failed: FailedOp) -> Row | None:

@@ -91,23 +91,33 @@ def _terms(node: ast.expr) -> Iterator[ast.expr]:
             yield right
 
 
-def shared_parameter(run: Run, row: Row, size: int) -> bool:
-    """Whether a size was handed to a function under a name that several of its calls read: one use is wrong, not the number."""
-    place = run.location(row)
+def shared_parameter(run: Run, row: Row, size: int, step: int = 0) -> bool:
+    """Whether a size was handed to a function under a name that several of its calls read: one use is wrong, not the number.
+
+    ``step``: how far up the calls the function stands.
+    """
+    place = run.location(row, step)
     frame = run.sources[place.file].function_at(place.line) if place is not None else None
     if place is None or frame is None:
         return False
     parameters = {arg.arg for arg in [*frame.args.args, *frame.args.kwonlyargs]} - {"self"}
-    for argument in _arguments(run, row, None):
+    for argument in _arguments(run, row, None) if not step else _handed(run, row, step):
         names = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} & parameters
-        if names and _gives(run, row, argument, size):
+        if names and _gives(run, run.chain(row)[step:], argument, size):
             return any(_uses(frame, name) > 1 for name in names)
     return False
 
 
-def _gives(run: Run, row: Row, argument: ast.expr, size: int) -> bool:
+def _handed(run: Run, row: Row, step: int) -> Iterator[ast.expr]:
+    """The arguments of the call that stands some steps up the calls of a row."""
+    site = run.chain(row)[step]
+    node = parsed_text(run.sources[site.file].segment(site.line, site.end_line, site.col, site.end_col))
+    if isinstance(node, ast.Call):
+        yield from [*node.args, *(keyword.value for keyword in node.keywords)]
+
+
+def _gives(run: Run, sites: list[Site], argument: ast.expr, size: int) -> bool:
     """Whether an argument can have given a size: its trail does not end at another number."""
-    sites = run.chain(row)
     trail = climb(run.sources, sites, argument, value=size)
     return bool(trail) and _says_otherwise(trail, size) == 0
 

@@ -50,7 +50,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import whole_trails
+from shapeguard.analysis.written import whole_trails, written
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -73,6 +73,9 @@ def check(run: Run) -> Iterator[Finding]:
         and (odd := _undivided(run, failed, many, few))
     ):
         yield odd
+        return
+    if few > 1 and many % few and (uneven := _uneven_groups(run, failed)) is not None:
+        yield uneven
         return
     if (expanded := _wrong_factor(run, failed)) is not None:
         yield expanded
@@ -99,6 +102,31 @@ def check(run: Run) -> Iterator[Finding]:
         fix=Fix(
             f"Repeat keys and values {many // few} times along their heads before they meet the queries: "
             f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
+        ),
+    )
+
+
+def _uneven_groups(run: Run, failed: FailedOp) -> Finding | None:
+    """A product by hand of query heads with key heads among which they cannot be shared out."""
+    found = failed.clash
+    if found is None or found.kind != "dim" or found.role == "inner" or not _both_split(run, failed, found):
+        return None
+    many, few = max(found.sizes), min(found.sizes)
+    fewer = found.right if found.sizes[1] < found.sizes[0] else found.left
+    value, dim = failed.operands.get(fewer), found.right_dim if fewer == found.right else found.left_dim
+    split = split_off(run, value, dim) if value is not None and dim is not None else None
+    number = written(run, split.row, split.size_after, split.after) if split is not None else None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{many} query heads cannot be shared out among {few} key/value heads: {many} does not divide by {few}.",
+        location=number or _location(run, failed),
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("dim", (many, few), found.dim),
+        fix=Fix(
+            "Choose a number of key/value heads that divides that of the query heads; a default does not follow the one that is set."
         ),
     )
 

@@ -12,7 +12,7 @@ from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
 from shapeguard.analysis.contents import loader_of
-from shapeguard.analysis.departures import called_rightly_elsewhere, departed, given_unpaired
+from shapeguard.analysis.departures import called_rightly_elsewhere, counted_by_the_data, departed, given_unpaired
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
@@ -88,6 +88,9 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
     if grown is not None and enlarged is not None:
         return causes[grown[0]]._replace(location=enlarged, how="changed")
+    for index, side in enumerate(both):
+        if is_weight(both[1 - index]) and (coded := counted_by_the_data(run, side, both[1 - index].size)) is not None:
+            return causes[index]._replace(location=coded, how="changed")
     if (rounded_up := worked_out(run, causes)) is not None:
         return causes[rounded_up[0]]._replace(location=rounded_up[1])
     if (product := multiplied(run, causes)) is not None:

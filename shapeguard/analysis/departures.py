@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part, made_apart
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import Side, is_weight
@@ -108,4 +109,20 @@ def passed_before(run: Run, row: Row) -> Row | None:
         same = same and (other.owner, other.module) == (row.owner, row.module)
         if same and run.at_one_place(other, row):
             return other
+    return None
+
+
+def counted_by_the_data(run: Run, side: Side, wanted: int) -> Location | None:
+    """Where classes were made columns without saying how many there are, and other data has had as many as are wanted."""
+    joined = side.hops[-1] if side.hops else None
+    parts = joined.row.inputs if joined is not None and joined.row.kind == "concat" else ()
+    for part in parts:
+        dim = len(part.last) - 1
+        for hop in follow(run, part, dim) if dim > 0 else []:
+            if hop.row.op != "one_hot" or hop.row.args.get("num_classes", -1) != -1:
+                continue
+            others = (row.outputs[0] for row in run.rows if run.at_one_place(row, hop.row) and row.outputs)
+            missing = wanted - side.size + hop.size_after
+            if any(missing in (other.first[-1], other.last[-1]) for other in others):
+                return run.location(hop.row)
     return None

@@ -35,9 +35,15 @@ def left_keys(run: Run) -> LeftKeys | None:
             continue
         kept, new = (tensor.last[2] for tensor in joined.inputs)
         test = _test_for_kept(run, joined)
-        if new == other.size > 1 and kept + new == ours.size and test is not None:
+        if new == other.size > 1 and kept + new == ours.size and test is not None and not _goes_on(run, kept):
             return LeftKeys(kept, new, joined, test)
     return None
+
+
+def _goes_on(run: Run, kept: int) -> bool:
+    """Whether the positions of the new part are counted from what is kept: it is the next piece of one text."""
+    counted = [row for row in run.of_kind("op") if row.op == "arange" and not row.error]
+    return bool(counted) and counted[-1].args.get("start") == kept
 
 
 def _test_for_kept(run: Run, joined: Row) -> Location | None:

@@ -45,6 +45,24 @@ def unordered(run: Run) -> Iterator[Unordered]:
             return
 
 
+def tiled(run: Run) -> Iterator[tuple[Row, Row, TensorArg]]:
+    """Calls on a cache whose rows were each repeated in place, with ids that were repeated as a whole: (call, repeat, ids)."""
+    spread = [row for row in run.of_kind("cache") if row.op.endswith(".batch_repeat_interleave") and row.inputs]
+    for call in run.of_kind("forward") if spread else ():
+        ids = named(call, "input_ids")
+        if ids is None or given_cache(call) is None or len(ids.last) != 2:
+            continue
+        for row in islice(ancestors(run, ids), _NEAR):
+            before, after = (
+                (row.inputs[0].last[:1], row.outputs[0].last[:1]) if row.inputs and row.outputs else ((), ())
+            )
+            if row.op in ("repeat", "tile") and after == ids.last[:1] != before == spread[-1].inputs[0].last[:1] != (
+                1,
+            ):
+                yield call, row, ids
+                return
+
+
 def never_ordered(run: Run) -> Location | None:
     """The condition under which the program would put the cache in order, and which never held."""
     for file in run.recording.sources:

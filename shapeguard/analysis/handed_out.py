@@ -37,7 +37,7 @@ def handed_out(run: Run) -> HandedOut | None:
         sites = tuple(run.recording.chains[row.chain].sites[:1])
         if found is None or found[1] < 2 or row.error:
             continue
-        before = first.setdefault(sites, found[0])
+        before = first.setdefault(sites, (lengths(row, first=True) or found)[0])
         if found[0] > before and _filled_apart(run, row, before) and (place := _taken(run, row)) is not None:
             return HandedOut(row, before, found[0], place)
     return None

@@ -9,6 +9,7 @@ from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
+_SIDES = ("left", "right", "both")
 _JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
 _KEEPING = frozenset(
     {"to", "cuda", "cpu", "long", "int", "clone", "detach", "contiguous", "pin_memory", "getitem", "repeat_interleave"}
@@ -77,14 +78,15 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
             or named(other, "past_key_values.layers[0].keys") is not None
         ):
             continue
-        return other if other.args.get("mask padded") in ("left", "right", "both") else None
+        return other if other.args.get("mask padded") in _SIDES else None
     return None
 
 
 def masked_ends(run: Run, row: Row) -> Row | None:
     """What made a mask that has holes where rows end a turn: it hides the padding by its id, and that is the end's id too."""
-    ids, mask, pad = inputs_of(row), named(row, "attention_mask"), row.args.get("pad_token_id")
-    ends = row.args.get("eos_token_id")
+    ids, mask = inputs_of(row), named(row, "attention_mask")
+    config = config_of(run, run.row(row.owner)) if row.kind == "forward" else row
+    pad, ends = (config.args.get(name) if config is not None else None for name in ("pad_token_id", "eos_token_id"))
     made = made_by(run, mask)
     if row.args.get("mask padded") != "holes" or pad is None or pad not in (ends if isinstance(ends, list) else [ends]):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 from shapeguard.analysis.graph import users_of
@@ -16,6 +17,7 @@ _VIEWS = frozenset({"view", "reshape", "view_as", "reshape_as"})
 _DRAWN = frozenset(
     {"randn", "rand", "randint", "arange", "linspace", "zeros", "ones", "empty", "full", "eye", "randperm"}
 )
+_CLASS_LOSSES = frozenset({"cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss"})
 _REDUCED = frozenset({"mean", "std", "sum", "max", "min", "amax", "amin", "var", "median"})
 
 
@@ -38,6 +40,18 @@ def turned_views(run: Run) -> Iterator[Turned]:
             continue  # of numbers that were drawn or counted out each place is as good as another
         before, after = _wide(source.last), _wide(result.last)
         if len(before) > 1 and before != after and sorted(before) == sorted(after):
+            yield Turned(row, before, after)
+
+
+def folded_classes(run: Run) -> Iterator[Turned]:
+    """Scores (batch, classes, height, width) flattened to rows of as many numbers as there are classes, for a loss of classes."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape") or row.error or not row.inputs or not row.outputs:
+            continue
+        before, after = row.inputs[0].last, row.outputs[0].last
+        if len(before) < 3 or len(after) != 2 or not 1 < after[1] == before[1] != before[-1] or prod(before[2:]) < 2:
+            continue
+        if any(user.op in _CLASS_LOSSES and user.inputs[0].origin == row.id for user in users_of(run, row)):
             yield Turned(row, before, after)
 
 

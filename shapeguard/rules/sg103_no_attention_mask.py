@@ -51,7 +51,7 @@ model.generate(ids, attention_mask=mask, max_new_tokens=4)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
@@ -91,20 +91,22 @@ def check(run: Run) -> Iterator[Finding]:
     for row in run.of_kind("forward"):
         if row.id not in started and not row.error:
             yield from _scored(run, row)
-    yield from once(_beside(run))
+    yield from once(_beside(run, started))
     steps = list(once(_last_step(run, row) for row in steps_of_padding(run)))
     yield from steps
     if not steps:
         yield from once(_mixed_in(run, row) for row in over_padding(run))
 
 
-def _beside(run: Run) -> Iterator[Finding]:
+def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
     """Padding that is seen although the model's own mask may be right, and masks that say the opposite."""
     for row in run.of_kind("forward"):
         if row.error:
             continue
         if padding_of(run, row).padded and (pooled := pooled_over_padding(run, row)) is not None:
             yield _pooled(run, row, pooled)
+        if row.id not in started and (made := masked_ends(run, row)) is not None:
+            yield _ends(run, row, made)
         if (filled := forgotten_mask(run, row)) is not None:
             yield _forgotten(run, row, filled)
         if (copied := labels_of_padding(run, row)) is not None:
@@ -124,8 +126,8 @@ def _forgotten(run: Run, row: Row, filled: Row) -> Finding:
         CODE,
         NAME,
         Severity.ERROR,
-        f"{row.op} goes on with a cache of rows padded on the {filled.args['mask padded']}, and is given no attention mask: the call "
-        f"that filled it{f' (line {place.line})' if place is not None else ''} had one, these tokens see the padding.",
+        f"{row.op} goes on with what was made of rows padded on the {filled.args['mask padded']}, and is given no attention mask: the "
+        f"call that made it{f' (line {place.line})' if place is not None else ''} had one, these tokens see the padding.",
         location=run.location(row),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "input_ids"),
         fix=Fix(
@@ -139,7 +141,7 @@ def _ends(run: Run, row: Row, made: Row) -> Finding:
         CODE,
         NAME,
         Severity.WARNING,
-        f"The mask of {row.op} has holes between real tokens: it leaves out id {row.args['pad_token_id']}, which is the padding's and "
+        f"The mask of {row.op} has holes between real tokens: it leaves out id {made.args['other']}, which is the padding's and "
         "also the one that ends a text or a turn. Ends that stand within the rows are hidden with the padding.",
         location=run.location(made),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "attention_mask"),

@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.left_behind import LeftBehind, left_behind
 from shapeguard.analysis.lossy import (
     Cut,
     Zipped,
@@ -54,6 +55,7 @@ from shapeguard.analysis.lossy import (
     zipped_rows,
 )
 from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -66,6 +68,7 @@ def check(run: Run) -> Iterator[Finding]:
         yield _zipped(zipped)
     for longer, shorter in zipped_rows(run):
         yield _rows_zipped(run, longer, shorter)
+    yield from once(_left_behind(found) for found in left_behind(run))
     told: set[int] = set()
     for cut in (*clamped(run), *cut_to_shortest(run)):
         if cut.row.chain not in told:
@@ -79,6 +82,19 @@ def check(run: Run) -> Iterator[Finding]:
         if cuts[0].row.chain not in told:
             told.add(cuts[0].row.chain)
             yield _on_request(run, cuts)
+
+
+def _left_behind(found: LeftBehind) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"The loader leaves the last {found.lost} of {found.samples} samples out (`drop_last=True`), and what runs over it takes no "
+        "gradients: an evaluation or a prediction misses them.",
+        location=found.location,
+        mismatch=Mismatch("count", (found.samples, found.samples - found.lost)),
+        fix=Fix("Keep `drop_last=True` for training alone; `zip(..., strict=True)` would say when rows are missing."),
+    )
 
 
 def _multiple(run: Run, cut: Cut) -> Finding:

@@ -50,7 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.beams import Unordered, never_ordered, unordered
+from shapeguard.analysis.beams import Unordered, never_ordered, tiled, unordered
 from shapeguard.analysis.cache_rows import (
     CrossRows,
     KeptKeys,
@@ -108,6 +108,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_kept_keys(run, kept)
     for found in unordered(run):
         yield _unordered(run, found)
+    for _, repeated, ids in tiled(run):
+        yield _tiled(run, repeated, ids)
     seen = set()
     for trim in trims(run):
         if trim.cut.chain not in seen:
@@ -242,6 +244,20 @@ def _in_memory(run: Run, memory: TensorArg, ids: TensorArg) -> Finding:
         operands=(run.tensor(memory), run.tensor(ids, "", ("batch", "seq"))),
         mismatch=Mismatch("dim", (rows, wanted), 1),
         fix=Fix("Let go of the memory where another batch begins: it belongs to the rows that it was made of."),
+    )
+
+
+def _tiled(run: Run, repeated: Row, ids: TensorArg) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The cache's rows were each repeated in place, a a b b, and the ids fed with it as a whole, a b a b ({ids.last[0]} rows): each "
+        "row goes on with the cache of another prompt.",
+        location=run.location(repeated),
+        operands=(run.tensor(ids, "", ("batch", "seq")),),
+        mismatch=None,
+        fix=Fix("Repeat the ids as the cache was: `repeat_interleave(n, dim=0)`."),
     )
 
 

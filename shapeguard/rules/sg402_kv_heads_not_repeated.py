@@ -51,6 +51,7 @@ from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import whole_trails, written
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -61,6 +62,8 @@ _KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", 
 def check(run: Run) -> Iterator[Finding]:
     """An attention, or an op of one, that failed because one side has the query heads and the other the key/value heads."""
     failed = failed_op(run)
+    if run.failure is None:
+        yield from once(_as_a_whole(run, row) for row in _tiled_keys(run))
     if failed is None or failed.clash is None or run.failed_row("cache") is not None:
         return
     found = failed.clash
@@ -103,6 +106,35 @@ def check(run: Run) -> Iterator[Finding]:
             f"Repeat keys and values {many // few} times along their heads before they meet the queries: "
             f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
         ),
+    )
+
+
+def _tiled_keys(run: Run) -> Iterator[Row]:
+    """Keys whose heads were repeated as a whole, a b a b, before an attention with as many query heads."""
+    for row in run.rows:
+        if row.op != "scaled_dot_product_attention" or len(row.inputs) < 2 or row.error:
+            continue
+        query, key = (tensor.last for tensor in row.inputs[:2])
+        made = run.row(row.inputs[1].origin)
+        before = made.inputs[0].last if made is not None and made.inputs else ()
+        if made is None or made.op not in ("repeat", "tile") or len(query) != 4 or len(before) != 4 or len(key) != 4:
+            continue
+        if key[1] == query[1] > before[1] > 1 and (key[0], *key[2:]) == (before[0], *before[2:]):
+            yield made
+
+
+def _as_a_whole(run: Run, row: Row) -> Finding:
+    kv, heads = row.inputs[0].last[1], row.outputs[0].last[1]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{row.op}` lays the {kv} key/value heads out as a whole, a b a b, for {heads} query heads. Models with grouped queries repeat "
+        f"each for its {heads // kv} neighbours, a a b b: with weights of such a model every query meets another head's keys.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        mismatch=None,
+        fix=Fix(f"`repeat_interleave({heads // kv}, dim=1)`, or `enable_gqa=True`."),
     )
 
 

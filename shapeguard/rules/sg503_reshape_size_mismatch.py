@@ -47,7 +47,7 @@ from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family, output_shape
-from shapeguard.analysis.shuffled import Turned, split_apart, turned_views
+from shapeguard.analysis.shuffled import Turned, folded_classes, split_apart, turned_views
 from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding, here
@@ -61,7 +61,7 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed view or reshape; one that passed and put the elements in other places."""
     crash = crash_of(run)
     if run.failure is None:
-        yield from once(_turned(run, view) for view in (*turned_views(run), *split_apart(run)))
+        yield from once(_turned(run, view) for view in (*turned_views(run), *split_apart(run), *folded_classes(run)))
     elif crash is None:
         yield from _memory(run)
     elif (taken := _taken_up(run, crash)) is not None:

@@ -43,6 +43,19 @@ def handed_out(run: Run) -> HandedOut | None:
     return None
 
 
+def shared_default(run: Run) -> tuple[Row, Location] | None:
+    """(call, default) of a cache that is the default of a parameter: made once, the same for every call of the function."""
+    for row in cached_calls(run):
+        node = parsed_text(run.expression(row))
+        given = [k.value for k in node.keywords if k.arg == "past_key_values"] if isinstance(node, ast.Call) else []
+        for trail in climbs(run.sources, run.chain(row), given[0], whole=True) if given else ():
+            for spot in trail.spots:
+                match parsed_text(spot.node_text):
+                    case ast.Call(func=ast.Name(id=name)) if spot.kind == "default" and name.endswith("Cache"):
+                        return row, run.place(spot.file, spot.line, spot.function)
+    return None
+
+
 def _filled_apart(run: Run, call: Row, length: int) -> bool:
     """Whether a call in another function gave a new cache this many positions."""
     here = run.location(call)

@@ -52,12 +52,12 @@ from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.handed_out import HandedOut, handed_out
+from shapeguard.analysis.handed_out import HandedOut, handed_out, shared_default
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.own_keys import LeftKeys, left_keys
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG306", "stale-cache"
@@ -82,6 +82,9 @@ def check(run: Run) -> Iterator[Finding]:
     shared = handed_out(run)
     if shared is not None and not told:
         yield _shared(run, shared)
+    default = shared_default(run)
+    if default is not None:
+        yield _default(run, *default)
     for row in run.of_kind("generate"):
         if too_long(row) and goes_on(run, row):
             continue  # a turn fed alone: the cache is its own
@@ -103,6 +106,21 @@ def _shared(run: Run, shared: HandedOut) -> Finding:
         operands=tuple(run.tensor(tensor) for tensor in tensors if tensor is not None),
         mismatch=Mismatch("count", (shared.cached, shared.filled)),
         fix=Fix("Give every text its own copy, `copy.deepcopy(cache)`, or crop it back to its beginning after each."),
+    )
+
+
+def _default(run: Run, call: Row, place: Location) -> Finding:
+    """A cache in the signature of a function."""
+    keys = given_cache(call)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        "The cache is the default of a parameter: it is made once, when the function is defined, and every call that brings none of "
+        "its own goes on with what the calls before left in it.",
+        location=place,
+        operands=(run.tensor(keys),) if keys is not None else (),
+        fix=Fix("Let the default be `None`, and make the cache in the function."),
     )
 
 

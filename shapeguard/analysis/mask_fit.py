@@ -25,7 +25,7 @@ _MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condit
 _WITH_MASK = ("input_ids", "inputs_embeds", "encoder_outputs.last_hidden_state")  # what the mask of a call belongs to
 _FILLS = frozenset({"masked_fill", "masked_fill_"})
 _ADDS = frozenset({"add", "add_", "iadd"})
-_ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to"})
+_ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to", "relu", "pow"})  # fmt: skip
 
 
 class BadMask(NamedTuple):

@@ -81,7 +81,7 @@ def check(run: Run) -> Iterator[Finding]:
     update = failed_update(run)
     if update is not None and heads_behind(update):
         return  # a question of the layout
-    odd = _in_update(run) or _beside_cache(run) or _own_buffer(run)
+    odd = _in_update(run) or _beside_cache(run) or _own_buffer(run) or _kept_repeated(run)
     if odd is None:
         return
     made, own = _shape(odd.made), _shape(odd.own)
@@ -152,6 +152,28 @@ def _own_buffer(run: Run) -> _Odd | None:
         return None
     decided = cause(run, failed, buffer).location
     return _Odd(buffer.value, new.value, (buffer.size, new.size), 3 if back == 1 else 1, buffer.dim, decided)
+
+
+def _kept_repeated(run: Run) -> _Odd | None:
+    """Keys kept from an earlier step as they were after each head had been repeated for its queries, joined with new ones."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.op not in ("cat", "concat") or failed.clash.kind != "dim":
+        return None
+    both = sides(run, failed)
+    if (
+        len(both) != 2
+        or failed.clash.dim != 1
+        or any(len(_shape(of.value)) != 4 for of in both if of.value is not None)
+    ):
+        return None
+    more, less = sorted(both, key=lambda of: -of.size)
+    last = more.hops[-1] if more.hops else None
+    times = last is not None and (last.row.op in ("repeat_interleave", "repeat") or len(last.merged) > 1)
+    if last is None or not times or more.size % less.size or last.size_before not in (less.size, None):
+        return None
+    if more.value is None or less.value is None or more.dim is None:
+        return None
+    return _Odd(more.value, less.value, (more.size, less.size), 1, more.dim, run.location(last.row))
 
 
 def _cached(side: Side) -> int | None:

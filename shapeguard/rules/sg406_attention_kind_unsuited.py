@@ -125,6 +125,9 @@ def _of_dtypes(run: Run, row: Row) -> Finding | None:
         return None
     by_label = {tensor.label: tensor for tensor in row.inputs}
     query, mask = by_label.get("query"), by_label.get("attn_mask") or by_label.get("attention_mask")
+    if mask is not None and row.args.get("is_causal") is True:
+        text = "The kernel takes a mask or `is_causal=True`, not both: a mask that is given has to be causal itself."
+        return _finding(run, text, run.location(row), tuple(run.tensor(t) for t in row.inputs))
     odd = [
         by_label[name]
         for name in ("key", "value")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.cached_calls import cached_calls, cropped
+from shapeguard.analysis.cached_calls import cached_calls, cropped, grown_here
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.climb import Spot, climbs
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -54,6 +54,28 @@ def shared_default(run: Run) -> tuple[Row, Location] | None:
                     case ast.Call(func=ast.Name(id=name)) if spot.kind == "default" and name.endswith("Cache"):
                         return row, run.place(spot.file, spot.line, spot.function)
     return None
+
+
+@per_run
+def copied_along(run: Run) -> Location | None:
+    """Where the arguments of a call were copied from another's, ``kwargs.copy()``, the cache among them: both have the same one."""
+    for call in cached_calls(run):
+        node = parsed_text(run.expression(call))
+        mappings = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
+        for mapping in mappings if not grown_here(run, call) else ():
+            for trail in climbs(run.sources, run.chain(call), mapping, whole=True):
+                spot = next((spot for spot in trail.spots if spot.line and _copies(spot)), None)
+                if spot is not None:
+                    return run.place(spot.file, spot.line, spot.function)
+    return None
+
+
+def _copies(spot: Spot) -> bool:
+    """Whether a spot is a copy of a dict: its entries are the same objects."""
+    match parsed_text(spot.node_text):
+        case ast.Call(func=ast.Attribute(attr="copy"), args=[]) | ast.Call(func=ast.Name(id="dict"), args=[_]):
+            return True
+    return False
 
 
 def _filled_apart(run: Run, call: Row, length: int) -> bool:

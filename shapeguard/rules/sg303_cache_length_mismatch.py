@@ -61,6 +61,7 @@ from shapeguard.analysis.cached_calls import (
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.handed_out import copied_along
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
@@ -145,6 +146,7 @@ def _mask(run: Run, row: Row) -> Finding | None:
                 "What is missing is filled up with zeros, and the newest positions are hidden.",
                 Mismatch("dim", (cached + new, shape[1]), 1),
                 "Let the mask grow with the cache: append a column of ones for every new token and pass the whole mask.",
+                copied_along(run),
             )
     return None
 

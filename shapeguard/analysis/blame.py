@@ -17,7 +17,14 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.misbuilt import misbuilt
-from shapeguard.analysis.of_models import beside_a_model, default_beside, made_of_other, of_another_model, worked_out
+from shapeguard.analysis.of_models import (
+    beside_a_model,
+    default_beside,
+    made_of_other,
+    not_projected,
+    of_another_model,
+    worked_out,
+)
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
@@ -105,6 +112,8 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
             return causes[index]._replace(location=unseen, how="here")
     if (states := of_another_model(run, both)) is not None:
         return causes[states]._replace(location=statement_here(run), how="here")
+    if (bare := not_projected(run, both)) is not None:
+        return causes[bare[0]]._replace(location=bare[1], how="here")
     if (beside := beside_a_model(run, both, causes)) is not None:
         return causes[beside[0]]._replace(location=beside[1], how="changed")
     reckoned = _reckoned_layer(run, failed, both, causes)

@@ -6,6 +6,7 @@ import ast
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.analysis.sizing import slice_trails
@@ -77,3 +78,16 @@ def beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int
         return None
     place = run.location(both[other].hops[0].row)
     return (other, place) if place is not None else None
+
+
+def not_projected(run: Run, both: list[Side]) -> tuple[int, Location] | None:
+    """(side, line) of a model's states that are taken as they are, where the other side's went through a projection after theirs."""
+    ways = [[hop.row for hop in whole_way(run, of)] for of in both]
+    if any(not way or way[-1].kind != "forward" or way[-1].error for way in ways):
+        return None
+    projected = [any(row.kind == "module" and row.op == "Linear" for row in way) for way in ways]
+    if projected.count(True) != 1:
+        return None
+    index = projected.index(False)
+    place = run.location(ways[index][-1])
+    return (index, place) if place is not None else None

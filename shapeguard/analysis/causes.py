@@ -126,7 +126,7 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
         case (
             ast.Call(func=ast.Attribute(value=ast.Attribute(attr="init")), args=[ast.Attribute() as taken, *_])
             | ast.Call(func=ast.Attribute(value=ast.Attribute() as taken))
-            | ast.Call(func=ast.Attribute(value=ast.Name()), args=[ast.Attribute(value=ast.Name(id="self")) as taken])
+            | ast.Call(func=ast.Attribute(value=ast.Name(id="F" | "torch")), args=[ast.Attribute() as taken])
             | ast.Attribute(value=ast.Attribute() as taken)
             | ast.Subscript(value=ast.Attribute() | ast.Name() as taken)
         ):

@@ -10,6 +10,7 @@ from math import isqrt
 
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.source import parsed_text
@@ -31,12 +32,31 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
     if part is not None and (number is None or number.function != part.function):
         return part
+    steps = range(len(run.chain(row)))
+    if number is None or number in [run.location(row, step) for step in steps]:
+        elsewhere = _built_elsewhere(run, failed, of, row)
+        if elsewhere is not None:
+            return elsewhere
     step = _of_one_constructor(run, failed, of, row)
     if step is not None and shared_parameter(run, row, of.size, step):
         return run.location(row, step)
     return (
         number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
     )  # a loss has no size
+
+
+def _built_elsewhere(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:
+    """The call that led to a layer, where another call of the same line built one for the very size that came in."""
+    wanted = {side.size for side in sides(run, failed) if side.label != of.label}
+    for other in run.of_kind("construct"):
+        fits = wanted & {number for number in other.args.values() if type(number) is int}
+        if not fits or not run.at_one_place(other, row) or callers_part(run, row, other) is None:
+            continue
+        common = {site.id for site in run.chain(other)}
+        for step, site in enumerate(run.chain(row)):
+            if site.id not in common and not site.function.endswith(".__init__"):  # past what a subclass hands on
+                return run.location(row, step)
+    return None
 
 
 def _built_for(run: Run, row: Row) -> Location | None:

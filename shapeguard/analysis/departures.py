@@ -119,7 +119,8 @@ def counted_by_the_data(run: Run, side: Side, wanted: int) -> Location | None:
     for part in parts:
         dim = len(part.last) - 1
         for hop in follow(run, part, dim) if dim > 0 else []:
-            if hop.row.op != "one_hot" or hop.row.args.get("num_classes", -1) != -1:
+            told = [number for number in hop.row.args.values() if type(number) is int and number > 0]
+            if hop.row.op != "one_hot" or told:
                 continue
             others = (row.outputs[0] for row in run.rows if run.at_one_place(row, hop.row) and row.outputs)
             missing = wanted - side.size + hop.size_after

@@ -33,6 +33,7 @@ torch.zeros(3, 3).scatter_(1, known.unsqueeze(1), 1.0)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.climb import named_at
@@ -48,6 +49,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
+_FEW = 4  # ops behind an index among which it was counted out
 CODE, NAME = "SG504", "index-out-of-range"
 _DEFAULT_LABELS = 2  # of a transformers config
 _PUTTING = frozenset(
@@ -80,6 +82,7 @@ def check(run: Run) -> Iterator[Finding]:
         or (here(run) if _too_many_asked(crash) else None)
         or _default_head(run, crash)
         or _not_ignored(run, crash)
+        or _counted_on(run, crash)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -156,6 +159,17 @@ def _moved(run: Run, crash: Crash) -> Location | None:
         joined = joined or row.kind == "concat"
         counts = row.outputs and row.outputs[0].dtype.startswith("int")
         if joined and counts and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
+            return run.location(row)
+    return None
+
+
+def _counted_on(run: Run, crash: Crash) -> Location | None:
+    """Where as many indices as there are entries were counted out and then moved on, beyond all of them: by a rank's offset, say."""
+    index = crash.failed.operands.get(crash.clash.left)
+    for row in islice(ancestors(run, index), _FEW) if index is not None else ():
+        counted = run.row(row.inputs[0].origin) if row.inputs else None
+        whole = counted is not None and counted.op == "arange" and counted.outputs[0].last == (crash.clash.sizes[1],)
+        if whole and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
             return run.location(row)
     return None
 

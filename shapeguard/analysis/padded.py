@@ -63,6 +63,10 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
 def forgotten_mask(run: Run, row: Row) -> Row | None:
     """The call that filled a cache with padded rows and their mask, where a later one on it is given no mask at all."""
     ids, keys = inputs_of(row), named(row, "past_key_values.layers[0].keys")
+    states = named(row, "encoder_outputs.last_hidden_state") if named(row, "attention_mask") is None else None
+    for encoded in (run.row(states.first_origin), run.row(states.origin)) if states is not None else ():
+        if encoded is not None and encoded.kind == "forward" and encoded.args.get("mask padded") in _SIDES:
+            return encoded
     if (
         ids is None
         or keys is None

@@ -43,6 +43,7 @@ from shapeguard.analysis.columns import Meeting, bare, explicit_column, meetings
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -59,6 +60,37 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, meeting)
     for row, one, many in spread_values(run):
         yield _spread(run, row, one, many)
+    yield from once(_along_last(run, row, values) for row, values in _taken_for_rows(run))
+
+
+def _taken_for_rows(run: Run) -> Iterator[tuple[Row, TensorArg]]:
+    """Numbers that were looked up for each row, (batch,), and met (batch, channels, height, width) along the width, which is as long."""
+    for row in run.of_kind("op"):
+        if row.op not in ("mul", "add", "sub", "div", "truediv") or row.error or len(row.inputs) != 2:
+            continue
+        for values, wide in (row.inputs, row.inputs[::-1]):
+            made = run.row(values.origin)
+            looked_up = made is not None and made.op in ("getitem", "gather", "index_select") and len(made.inputs) == 2
+            rows = len(values.last) == 1 < len(wide.last) - 1 and values.last[0] == wide.last[0] == wide.last[-1] > 1
+            if rows and looked_up and made is not None and made.inputs[1].last == values.last:
+                yield row, values
+
+
+def _along_last(run: Run, row: Row, values: TensorArg) -> Finding:
+    size = values.last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING,
+        f"`{run.expression(row) or row.op}`: {size} numbers, looked up one for a row, are laid along the last dim, which has {size} "
+        "places by chance; with another size this line fails.",
+        location=run.location(row),
+        operands=(run.tensor(values),),
+        mismatch=Mismatch("dim", (size, size), None),
+        fix=Fix(
+            "Give them the axes that follow the rows: `values[:, None, None, None]` beside (batch, channels, height, width)."
+        ),
+    )
 
 
 def _table_made(run: Run, found: Meeting) -> Location | None:

@@ -45,7 +45,7 @@ def handed_out(run: Run) -> HandedOut | None:
 
 def shared_default(run: Run) -> tuple[Row, Location] | None:
     """(call, default) of a cache that is the default of a parameter: made once, the same for every call of the function."""
-    for row in cached_calls(run):
+    for row in _one_a_place(run):
         node = parsed_text(run.expression(row))
         given = [k.value for k in node.keywords if k.arg == "past_key_values"] if isinstance(node, ast.Call) else []
         for trail in climbs(run.sources, run.chain(row), given[0], whole=True) if given else ():
@@ -56,10 +56,15 @@ def shared_default(run: Run) -> tuple[Row, Location] | None:
     return None
 
 
+def _one_a_place(run: Run) -> list[Row]:
+    """The first call on a cache of each chain of calls."""
+    return list({row.chain: row for row in reversed(list(cached_calls(run)))}.values())[::-1]
+
+
 @per_run
 def copied_along(run: Run) -> Location | None:
     """Where the arguments of a call were copied from another's, ``kwargs.copy()``, the cache among them: both have the same one."""
-    for call in cached_calls(run):
+    for call in _one_a_place(run):
         node = parsed_text(run.expression(call))
         mappings = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
         for mapping in mappings if not grown_here(run, call) else ():

@@ -9,6 +9,7 @@ from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
+_BEFORE = 512  # rows before a call among which that is looked for which filled its cache
 _SIDES = ("left", "right", "both")
 _JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
 _KEEPING = frozenset(
@@ -74,7 +75,7 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
         or row.args.get("encoder-decoder") is True
     ):
         return None
-    for other in reversed(run.rows[: row.id]):
+    for other in reversed(run.rows[max(0, row.id - _BEFORE) : row.id]):
         first = inputs_of(other) if other.kind == "forward" and other.owner == row.owner else None
         if (
             first is None

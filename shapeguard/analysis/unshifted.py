@@ -54,9 +54,11 @@ class Unshifted(NamedTuple):
 
 def unshifted(run: Run) -> Iterator[Unshifted]:
     """Losses of a causal model's predictions, all of them, against the very ids that went in."""
+    asked: set[int] = set()
     for loss in run.rows:
-        if loss.op not in _LOSSES or loss.error or len(loss.inputs) < 2:
+        if loss.op not in _LOSSES or loss.error or len(loss.inputs) < 2 or loss.chain in asked:
             continue
+        asked.add(loss.chain)
         predicted, target = (_before(run, tensor, _LAID_OUT | _LEFT_OUT) for tensor in loss.inputs[:2])
         if len(predicted.last) != 3 or target.last != predicted.last[:2] or target.last[1] < 2 or target.origin is None:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from shapeguard.analysis.calls import call_of_frame, call_of_row, known_values
 from shapeguard.analysis.layers import with_weight
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import Call, Clash, clash, family, known
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Mismatch, OperandView
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
@@ -34,11 +36,21 @@ class FailedOp(NamedTuple):
         """The operands as a finding shows them, the clashing ones first."""
         first = [label for label in (self.clash.left, self.clash.right) if label in self.operands] if self.clash else []
         labels = dict.fromkeys([*first, *self.operands])
-        return tuple(self._view(run, label) for label in labels)
+        weight = self._weight(run)
+        return (*(self._view(run, label) for label in labels), *((weight,) if weight is not None else ()))
 
     def expression(self, run: Run, label: str) -> str:
         """The user's expression of an operand; "" where it has none."""
         return {view.label: view.expression for view in self.views(run)}.get(label, "")
+
+    def _weight(self, run: Run) -> OperandView | None:
+        """The weight of a failed layer, which its call does not tell, where the clash is with it."""
+        shape = dict(self.call.tensors).get("weight")
+        told = self.clash is not None and "weight" in (self.clash.left, self.clash.right)
+        node = parsed_text(run.expression(self.row)) if self.row is not None and self.row.kind == "module" else None
+        if not told or shape is None or "weight" in self.operands or not isinstance(node, ast.Call):
+            return None
+        return run.tensor(TensorArg("weight", shape, shape), f"{ast.unparse(node.func)}.weight")
 
     def _view(self, run: Run, label: str) -> OperandView:
         value = self.operands[label]

@@ -102,7 +102,10 @@ def shared_parameter(run: Run, row: Row, size: int, step: int = 0) -> bool:
         return False
     parameters = {arg.arg for arg in [*frame.args.args, *frame.args.kwonlyargs]} - {"self"}
     for argument in _arguments(run, row, None) if not step else _handed(run, row, step):
-        names = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} & parameters
+        # Of a config that is handed in each entry is a number of its own.
+        owners = {id(node.value) for node in ast.walk(argument) if isinstance(node, ast.Attribute)}
+        read = [node for node in ast.walk(argument) if isinstance(node, ast.Name) and id(node) not in owners]
+        names = {node.id for node in read} & parameters
         if names and _gives(run, run.chain(row)[step:], argument, size):
             return any(_uses(frame, name) > 1 for name in names)
     return False

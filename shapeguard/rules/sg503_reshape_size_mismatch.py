@@ -82,11 +82,20 @@ def _turned(run: Run, view: Turned) -> Finding:
         "holds another one's.",
         location=run.location(view.row),
         operands=(run.tensor(view.row.inputs[0]),),
-        mismatch=Mismatch("dim", (view.before[0], view.after[0]), None),
-        fix=Fix(
-            "Change the order of dims with `transpose` or `permute`; `view` and `reshape` only cut the same row of entries anew."
+        mismatch=Mismatch(
+            "dim", next(pair for pair in zip(view.before, view.after, strict=False) if pair[0] != pair[1]), None
         ),
+        fix=Fix(_permuted(view)),
     )
+
+
+def _permuted(view: Turned) -> str:
+    """How the dims change their places, where their sizes tell which is which."""
+    given, made = view.row.inputs[0].last, view.row.outputs[0].last
+    cut = "`view` and `reshape` only cut the same row of entries anew."
+    if sorted(given) != sorted(made) or len(set(given)) != len(given):
+        return f"Change the order of dims with `transpose` or `permute`; {cut}"
+    return f"`permute({', '.join(str(given.index(size)) for size in made)})` changes the order of dims; {cut}"
 
 
 def _counted(run: Run, crash: Crash) -> Finding:

@@ -48,7 +48,12 @@ def _rebuilt(run: Run) -> bool:
     """Whether the model that failed is another one than passed here, built by the same line with other arguments."""
     owners = {frame.owner for frame in run.frames if frame.user and frame.owner is not None}
     built = [row for number in owners if (row := run.row(number)) is not None and row.kind == "construct"]
-    return any(row.count > 1 and bool(row.args_first) for row in built)
+    others = [row for row in run.of_kind("construct") if row not in built]
+    return any(
+        run.at_one_place(row, other) and row.op == other.op and row.args != other.args
+        for row in built
+        for other in others
+    )
 
 
 def called_rightly_elsewhere(run: Run) -> Location | None:

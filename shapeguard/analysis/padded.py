@@ -75,7 +75,10 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
         or row.args.get("encoder-decoder") is True
     ):
         return None
+    filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
     for other in reversed(run.rows[max(0, row.id - _BEFORE) : row.id]):
+        if filled is None or not run.at_one_place(filled, other):
+            continue
         first = inputs_of(other) if other.kind == "forward" and other.owner == row.owner else None
         if (
             first is None

@@ -198,6 +198,12 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
         return None
     counted = _counted_made(run, built[-1], computed[-1])
     made, apart = _made_here(run, computed[-1]), _built_apart(run, built[-1])
+    sites = run.chain(built[-1])
+    if not any(
+        (site.file, run.sources[site.file].first_line(site.line)) == (computed[-1].file, computed[-1].line)
+        for site in sites
+    ):
+        apart = None  # what counted stands elsewhere: there it came out otherwise
     if apart is not None and made is not None and made.function != apart.function:
         made = None  # what builds both models made it, for the one as for the other
     counted = counted or made or apart

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shapeguard.render import words
 from shapeguard.render.alignment import ATTENTION, INPUTS, AlignedStep, Quantity, align, by_layer, output_rows
@@ -118,6 +118,16 @@ def _visible(value: object) -> object:
 
 
 @cache
+def _prose(text: str) -> Markup:
+    """A sentence whose parts between backticks are code."""
+    parts = str(_visible(text)).split("`")
+    if len(parts) % 2 == 0:  # an odd one: the text speaks of a backtick
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -131,5 +141,6 @@ def _environment() -> Environment:
         boxes=_boxes, format_range=format_range, marks=_MARKS, words=words, signs=SIGNS, picture_words=WORDS
     )
     environment.filters["groupby_runs"] = lambda cells: [(mark, len(list(run))) for mark, run in groupby(cells)]
+    environment.filters["prose"] = _prose
     environment.tests["gap"] = lambda value: isinstance(value, Gap)
     return environment

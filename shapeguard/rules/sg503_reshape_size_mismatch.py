@@ -82,17 +82,24 @@ def _turned(run: Run, view: Turned) -> Finding:
         "holds another one's.",
         location=run.location(view.row),
         operands=(run.tensor(view.row.inputs[0]),),
-        mismatch=Mismatch(
-            "dim", next(pair for pair in zip(view.before, view.after, strict=False) if pair[0] != pair[1]), None
-        ),
+        mismatch=_first_odd(view),
         fix=Fix(_permuted(view)),
     )
+
+
+def _first_odd(view: Turned) -> Mismatch | None:
+    """The first two sizes that stand in each other's places; None where dims were merged."""
+    pairs = zip(view.before, view.after, strict=False)
+    odd = next((pair for pair in pairs if pair[0] != pair[1]), None)
+    return Mismatch("dim", odd, None) if odd is not None and len(view.before) == len(view.after) else None
 
 
 def _permuted(view: Turned) -> str:
     """How the dims change their places, where their sizes tell which is which."""
     given, made = view.row.inputs[0].last, view.row.outputs[0].last
     cut = "`view` and `reshape` only cut the same row of entries anew."
+    if len(given) > len(made) == 2 and given[1] == made[1]:
+        return f"Bring the classes last before the rest is flattened, `movedim(1, -1)`, or give the loss both as they are; {cut}"
     if sorted(given) != sorted(made) or len(set(given)) != len(given):
         return f"Change the order of dims with `transpose` or `permute`; {cut}"
     return f"`permute({', '.join(str(given.index(size)) for size in made)})` changes the order of dims; {cut}"

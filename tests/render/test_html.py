@@ -179,3 +179,16 @@ def luminance(colour: str) -> float:
     channels = [int(colour[start : start + 2], 16) / 255 for start in (0, 2, 4)]
     red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("Use `x[:, 0]` here.", "Use <code>x[:, 0]</code> here."),
+        ("`a < b` & more", "<code>a &lt; b</code> &amp; more"),
+        ("one ` alone <b>", "one ` alone &lt;b&gt;"),
+        ("plain", "plain"),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, made: str) -> None:
+    assert str(page._prose(text)) == made

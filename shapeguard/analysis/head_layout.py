@@ -91,7 +91,11 @@ def _split_across(run: Run, row: Row) -> Swapped | None:
     if not any(user.op in _ATTENDING for user in users_of(run, row)):
         return None
     return Swapped(
-        row, None, before[1], after[1], "mixes positions and heads: the features are split, then heads moved"
+        row,
+        None,
+        before[1],
+        after[1],
+        "mixes positions and heads: the features are to be split first, and the heads moved then",
     )
 
 

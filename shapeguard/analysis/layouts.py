@@ -325,7 +325,8 @@ def _of_heads(run: Run, swapped: Swapped) -> Layout:
         tuple(run.tensor(tensor) for tensor in row.inputs),
         (swapped.length, swapped.heads),
         None,
-        "Move the heads with `transpose(1, 2)`: before the attention to (batch, heads, length, head_dim), after it back.",
+        "Split, then move the heads: `x.view(batch, length, heads, head_dim).transpose(1, 2)`; after the attention back, "
+        "`.transpose(1, 2).flatten(2)`.",
     )
 
 

@@ -50,6 +50,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_ids, grown_here, readers, too_long
 from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.handed_out import HandedOut, handed_out, shared_default
@@ -73,6 +74,8 @@ def check(run: Run) -> Iterator[Finding]:
     kept = kept_operand(run, failed) if failed is not None and family(failed.op) == "attention" else None
     if failed is not None and kept is not None and kept.label in ("key", "value"):
         yield _outlived(run, failed, kept)
+    if (crossed := _crossed(run)) is not None:
+        yield crossed
     told = set()
     for row in sorted(cached_calls(run), key=lambda call: not call.error):  # what ended the run is told first
         severity = _sibling(run, row)
@@ -91,6 +94,38 @@ def check(run: Run) -> Iterator[Finding]:
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _crossed(run: Run) -> Finding | None:
+    """A decoder that looks at the encoder's states of an earlier text: their keys are kept in the cache it is given again."""
+    call, attention = run.failed_row("forward"), run.failed_row("attention")
+    states = named(call, "encoder_outputs.last_hidden_state", "encoder_hidden_states") if call is not None else None
+    key = named(attention, "key") if attention is not None else None
+    if call is None or states is None or key is None or len(key.last) != 4 or key.last[2] == states.last[1]:
+        return None
+    lengths_before = {
+        tensor.last[1]
+        for row in run.rows[: call.id]
+        if row.kind == "forward" and row.owner == call.owner and not row.error
+        for tensor in row.inputs
+        if tensor.label == states.label and len(tensor.last) > 1
+    }
+    frame = run.user_frame
+    given = [v for v in frame.operands if v.label == "past_key_values"] if frame is not None else []
+    if key.last[2] not in lengths_before or frame is None or not given:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The encoder has {states.last[1]} positions, and the decoder's cache holds the keys of {key.last[2]}, those of an earlier text: "
+        "what a decoder looks up of the encoder's states is kept with its own keys.",
+        location=written_at(run, frame, given[0].expression) or run.location(call),
+        failed_at=run.failed_at,
+        operands=(run.tensor(states), run.tensor(key)),
+        mismatch=Mismatch("dim", (states.last[1], key.last[2]), 1),
+        fix=Fix("Make a new cache where a new text begins."),
+    )
 
 
 def _shared(run: Run, shared: HandedOut) -> Finding:

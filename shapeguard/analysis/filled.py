@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from shapeguard.analysis.causes import statement_here
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.climbing.code import Code, codebase
 from shapeguard.analysis.run import Run
@@ -20,7 +21,7 @@ from shapeguard.values.recording import Row, Site
 
 _MAKERS = frozenset({"stack", "cat", "concat", "concatenate", "hstack", "vstack", "tensor", "as_tensor", "from_numpy"})
 _FILLING = frozenset({"append", "appendleft", "extend", "insert"})
-_SAME_LENGTH = frozenset({"reversed", "enumerate", "list", "tuple", "sorted", "zip"})
+_SAME_LENGTH = frozenset({"reversed", "enumerate", "list", "tuple", "sorted", "zip", "range", "len"})
 _MOST = 4  # lists that are followed from one to the other
 
 
@@ -52,7 +53,19 @@ def filled_apart(run: Run, both: Sequence[Side]) -> tuple[int, Location] | None:
     odd = _odd(fills, names[longer], names[1 - longer])
     if odd is None:
         return None
+    if _read_ahead(code, odd.name):
+        return longer, statement_here(run)  # the entry more is wanted there: it is to be left out here
     return longer if odd.name in names[longer] else 1 - longer, run.place(file, odd.line, code.qualname(frame))
+
+
+def _read_ahead(code: Code, name: str) -> bool:
+    """Whether the entry after the one at hand is read somewhere, ``values[t + 1]``, as of what a return is reckoned with."""
+    for node in ast.walk(code.tree):
+        match node:
+            case ast.Subscript(value=value, slice=ast.BinOp(op=ast.Add(), right=ast.Constant(value=1))):
+                if ast.unparse(value).rpartition(".")[2] == name.rpartition(".")[2]:
+                    return True
+    return False
 
 
 def _odd(fills: list[Fill], more: set[str], less: set[str]) -> Fill | None:
@@ -143,8 +156,8 @@ def _emptied(statement: ast.stmt) -> Iterator[str]:
                 if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
                     pairs = list(zip(target.elts, value.elts, strict=False))
                 for one, given in pairs:
-                    if isinstance(one, ast.Name) and isinstance(given, ast.List) and not given.elts:
-                        yield one.id
+                    if isinstance(one, ast.Name | ast.Attribute) and isinstance(given, ast.List) and not given.elts:
+                        yield ast.unparse(one)
 
 
 def _iterated(run: Run, chain: list[Site], found: list[tuple[str, int, str]]) -> ast.expr | None:
@@ -159,10 +172,10 @@ def _iterated(run: Run, chain: list[Site], found: list[tuple[str, int, str]]) ->
     match fills:
         case [Fill(gates=(), loop=ast.For(iter=iterated))]:
             while isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.args:
-                if iterated.func.id not in _SAME_LENGTH:
+                if iterated.func.id not in _SAME_LENGTH or (iterated.func.id == "range" and len(iterated.args) > 1):
                     return None
                 iterated = iterated.args[0]
-            return iterated if isinstance(iterated, ast.Name) else None
+            return iterated if isinstance(iterated, ast.Name | ast.Attribute) else None
     return None
 
 
@@ -170,10 +183,10 @@ def _fills(body: Sequence[ast.stmt], gates: tuple[ast.stmt, ...], loop: ast.stmt
     """The statements below these that put an entry into a list."""
     for statement in body:
         match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))) if attr in _FILLING:
-                yield Fill(statement.lineno, name, gates, loop)
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()):
-                yield Fill(statement.lineno, name, gates, loop)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=listed, attr=attr))) if attr in _FILLING:
+                yield Fill(statement.lineno, ast.unparse(listed), gates, loop)
+            case ast.AugAssign(target=listed, op=ast.Add()):
+                yield Fill(statement.lineno, ast.unparse(listed), gates, loop)
             case ast.For(body=inner, orelse=after) | ast.While(body=inner, orelse=after):
                 yield from _fills(inner, (), statement)
                 yield from _fills(after, gates, loop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.run import Run
 
 
 class Clipped(NamedTuple):
@@ -36,3 +37,8 @@ def _bounds(item: str) -> tuple[int, int | None]:
     if kind != "slice" or len(parts) < 2 or not parts[1].isdecimal():
         return 0, None
     return int(parts[0]) if parts[0].isdecimal() else 0, int(parts[1])
+
+
+def of_a_buffer(run: Run, failed: FailedOp) -> bool:
+    """Whether it is a buffer of an object's that was written to, ``self.queue[:, ptr : ptr + n]``: its size was fixed when it was made."""
+    return failed.expression(run, "input").startswith("self.")

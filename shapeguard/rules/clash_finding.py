@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.clipped import Clipped
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
@@ -74,3 +75,18 @@ def both_sizes(clash: Clash) -> str:
 def here(run: Run) -> Location | None:
     """The statement that was running in the user's innermost frame."""
     return run.statement_of(run.user_frame) if run.user_frame is not None else None
+
+
+def cut_short(run: Run, failed: FailedOp, code: str, name: str, found: Cause, cut: Clipped) -> Finding:
+    """A write to a slice that reaches past the end."""
+    sizes = failed.clash.sizes if failed.clash is not None else (0, 0)
+    left = sizes[0] if failed.clash is not None and failed.clash.left == "input" else sizes[1]
+    return clash_finding(
+        run, failed, code, name,
+        f"The slice ends at {cut.stop}, past the end of dim {cut.dim} ({cut.size}): only {left} places are left of it, "
+        f"{sizes[0]} against {sizes[1]}.",
+        found,
+        "Write around the end (two assignments, or indices taken modulo the size), or make every batch divide the size "
+        "(`drop_last=True`).",
+        location=here(run),
+    )  # fmt: skip

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.clipped import Clipped, clipped
+from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.kept import kept_operand
@@ -43,7 +43,7 @@ from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
@@ -90,7 +90,8 @@ def check(run: Run) -> Iterator[Finding]:
         return
     cut = clipped(crash.failed)
     if cut is not None:
-        yield _cut_short(run, crash, cut)
+        if not of_a_buffer(run, crash.failed):
+            yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
         return
     shortcut = condition_of_shortcut(run, crash.failed) or (here(run) if lacks_projection(run, crash.failed) else None)
     yield clash_finding(
@@ -138,19 +139,6 @@ def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
         f"Give `{expression}` the missing axis: {format_shape(lacking.wanted)} (`unsqueeze`, or `None` in its index; class ids "
         "that meet one score a class are to be made one-hot).",
         location=lacking.location or here(run),
-    )  # fmt: skip
-
-
-def _cut_short(run: Run, crash: Crash, cut: Clipped) -> Finding:
-    left = crash.clash.sizes[0] if crash.clash.left == "input" else crash.clash.sizes[1]
-    return clash_finding(
-        run, crash.failed, CODE, NAME,
-        f"The slice ends at {cut.stop}, past the end of dim {cut.dim} ({cut.size}): only {left} places are left of it, "
-        f"{both_sizes(crash.clash)}.",
-        crash.suspect,
-        "Write around the end (two assignments, or indices taken modulo the size), or make every batch divide the size "
-        "(`drop_last=True`).",
-        location=here(run),
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ A number that belongs to the data (rows, length) stands in the program as a cons
 
 ## Why it goes wrong
 
-It holds for every full batch. The last batch of an epoch is smaller, or one text is shorter.
+It holds for every full batch. The last batch of an epoch is smaller, or one text is shorter. A buffer that is written to in turn, a
+queue of keys, has a size that the batches do not divide: the last slice reaches past its end.
 
 ## Example
 
@@ -40,6 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.causes import CELLS, Cause, cause
+from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
@@ -47,7 +49,7 @@ from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.written import whole_trails, written
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 
 CODE, NAME = "SG507", "hard-coded-size"
@@ -61,6 +63,10 @@ def check(run: Run) -> Iterator[Finding]:
     kept = kept_operand(run, crash.failed)
     if kept is not None:
         yield _kept(run, crash, kept)
+        return
+    cut = clipped(crash.failed)
+    if cut is not None and of_a_buffer(run, crash.failed):
+        yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
         return
     if crash.family == "rnn" and crash.clash.role == "layer" and crash.frozen is None:
         yield _layers(run, crash)

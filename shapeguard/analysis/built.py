@@ -32,14 +32,13 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
     if part is not None and (number is None or number.function != part.function):
         return part
-    steps = range(len(run.chain(row)))
-    if number is None or number in [run.location(row, step) for step in steps]:
-        elsewhere = _built_elsewhere(run, failed, of, row)
-        if elsewhere is not None:
-            return elsewhere
     step = _of_one_constructor(run, failed, of, row)
     if step is not None and shared_parameter(run, row, of.size, step):
         return run.location(row, step)
+    if number is None or number in [run.location(row, up) for up in range(len(run.chain(row)))]:
+        elsewhere = _built_elsewhere(run, failed, of, row)
+        if elsewhere is not None:
+            return elsewhere
     return (
         number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
     )  # a loss has no size

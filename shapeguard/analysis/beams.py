@@ -45,8 +45,8 @@ def unordered(run: Run) -> Iterator[Unordered]:
             return
 
 
-def tiled(run: Run) -> Iterator[tuple[Row, Row, TensorArg]]:
-    """Calls on a cache whose rows were each repeated in place, with ids that were repeated as a whole: (call, repeat, ids)."""
+def tiled(run: Run) -> tuple[Row, TensorArg] | None:
+    """(repeat, ids) of a call on a cache whose rows were each repeated in place, with ids that were repeated as a whole."""
     spread = [row for row in run.of_kind("cache") if row.op.endswith(".batch_repeat_interleave") and row.inputs]
     for call in run.of_kind("forward") if spread else ():
         ids = named(call, "input_ids")
@@ -56,21 +56,21 @@ def tiled(run: Run) -> Iterator[tuple[Row, Row, TensorArg]]:
             before, after = (
                 (row.inputs[0].last[:1], row.outputs[0].last[:1]) if row.inputs and row.outputs else ((), ())
             )
-            if row.op in ("repeat", "tile") and after == ids.last[:1] != before == spread[-1].inputs[0].last[:1] != (
-                1,
-            ):
-                yield call, row, ids
-                return
+            prompts = spread[-1].inputs[0].last[:1]
+            if row.op in ("repeat", "tile") and after == ids.last[:1] and before == prompts not in (after, (1,)):
+                return row, ids
+    return None
 
 
 def never_ordered(run: Run) -> Location | None:
     """The condition under which the program would put the cache in order, and which never held."""
     for file in run.recording.sources:
         tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            inside = [part for body in node.body for part in ast.walk(body)] if isinstance(node, ast.If) else []
+        tests = (node for node in ast.walk(tree) if isinstance(node, ast.If)) if tree is not None else ()
+        for node in tests:
+            inside = (part for body in node.body for part in ast.walk(body))
             if any(isinstance(part, ast.Attribute) and part.attr in _ORDERING for part in inside):
-                return run.place(file, node.lineno) if isinstance(node, ast.If) else None
+                return run.place(file, node.lineno)
     return None
 
 

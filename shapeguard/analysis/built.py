@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Sequence
 from itertools import islice
 from math import isqrt
 
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import callers_part
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.uncounted_part import one_part
@@ -125,7 +124,7 @@ def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> int |
                 else None
             )
             theirs = run.recording.chains[built.chain].sites if built is not None else ()
-            common = _common(sites, theirs)
+            common = calls_in_common(sites, theirs)
             step, its = len(sites) - common - 1, len(theirs) - common - 1
             if built is None or built.id == row.id or not common or min(step, its) < 0:
                 continue
@@ -133,14 +132,6 @@ def _of_one_constructor(run: Run, failed: FailedOp, of: Side, row: Row) -> int |
             if names[0] == names[1] and (step == 0 or names[0].endswith(".__init__")):
                 return step
     return None
-
-
-def _common(ours: Sequence[int], theirs: Sequence[int]) -> int:
-    """How many of the outermost calls two chains have in common."""
-    common = 0
-    while common < min(len(ours), len(theirs)) and ours[-1 - common] == theirs[-1 - common]:
-        common += 1
-    return common
 
 
 def construct_row(run: Run, failed: FailedOp) -> Row | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.caches import given_cache, knows_length, lengths, named
 from shapeguard.analysis.graph import users_of
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -115,9 +115,7 @@ def seen_from(run: Run, row: Row, call: Row) -> Location | None:
     """The line of a row as seen from the function that made a call: helpers it was made in count as their call there."""
     chains = run.recording.chains
     inner, outer = chains[row.chain].sites, chains[call.chain].sites
-    common = 0
-    while common < min(len(inner), len(outer)) and inner[-1 - common] == outer[-1 - common]:
-        common += 1
+    common = calls_in_common(inner, outer)
     step = len(inner) - common - 1
     if step < 0:
         return run.location(row)

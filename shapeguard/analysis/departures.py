@@ -48,7 +48,7 @@ def _rebuilt(run: Run) -> bool:
     """Whether the model that failed is another one than passed here, built by the same line with other arguments."""
     owners = {frame.owner for frame in run.frames if frame.user and frame.owner is not None}
     built = [row for number in owners if (row := run.row(number)) is not None and row.kind == "construct"]
-    others = [row for row in run.of_kind("construct") if row not in built]
+    others = [row for row in run.of_kind("construct") if row.id not in owners]
     return any(
         run.at_one_place(row, other) and row.op == other.op and row.args != other.args
         for row in built

@@ -44,9 +44,7 @@ def filled_apart(run: Run, both: Sequence[Side]) -> tuple[int, Location] | None:
         return None
     file, line = functions.pop()
     code = codebase(run.sources)[file]
-    frame = code.frame_at(line) if line else code.source.tree
-    if frame is None:
-        return None
+    frame = code.frame_at(line)
     longer = int(both[1].size > both[0].size)
     names = [{name for *place, name in found if tuple(place) == (file, line)} for found in (ours, theirs)]
     fills = list(_fills(frame.body, ()))
@@ -164,9 +162,9 @@ def _iterated(run: Run, chain: list[Site], found: list[tuple[str, int, str]]) ->
     """What the one loop runs over that fills a list at each turn: the list is as long as that."""
     file, line, name = found[0]
     code: Code = codebase(run.sources)[file]
-    frame = code.frame_at(line) if line else code.source.tree
+    frame = code.frame_at(line)
     here = code.frame_at(chain[0].line) if chain and chain[0].file == file else None
-    if frame is None or frame is not here:
+    if frame is not here:
         return None
     fills = [fill for fill in _fills(frame.body, ()) if fill.name == name]
     match fills:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -26,9 +26,7 @@ def misbuilt(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Locatio
     if before is None or both[index].size not in _numbers(layer, _GIVEN):
         return None
     ours, theirs = (run.recording.chains[row.chain].sites for row in (layer, before))
-    common = 0
-    while common < min(len(ours), len(theirs)) and ours[-1 - common] == theirs[-1 - common]:
-        common += 1
+    common = calls_in_common(ours, theirs)
     step = len(ours) - common - 1
     if step < 0 or common == len(theirs) or common < 1:
         return None

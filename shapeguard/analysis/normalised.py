@@ -10,12 +10,11 @@ from shapeguard.analysis.descent import Use, uses
 from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import family
+from shapeguard.analysis.semantics import CLASS_LOSSES, family
 from shapeguard.values.findings import FactValue
 from shapeguard.values.recording import Row, TensorArg
 
 SOFTMAX = frozenset({"softmax", "Softmax", "log_softmax", "LogSoftmax", "gumbel_softmax", "softmin", "Softmin"})
-_CLASSES = frozenset({"nll_loss", "NLLLoss", "cross_entropy", "CrossEntropyLoss"})
 _DIVERGENCES = frozenset({"kl_div", "KLDivLoss"})
 _CHOOSING = frozenset({"argmax", "max", "topk", "gather"})
 _PASSING = frozenset({"broadcast", "pointwise", "reshape", "permute", "subscript"})
@@ -211,7 +210,7 @@ def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[i
     """The dims of the softmax that this use sums over or chooses from; None where it does neither."""
     if use.is_product and use.operand is use.row.inputs[0] and use.gone:
         return frozenset().union(*(names.get(dim, frozenset()) for dim in use.gone))
-    if use.row.op in _CLASSES and use.operand is use.row.inputs[0]:
+    if use.row.op in CLASS_LOSSES and use.operand is use.row.inputs[0]:
         return names.get(0 if len(use.operand.last) == 1 else 1)
     if use.row.op in _DIVERGENCES and len(use.operand.last) == 3 and _is_logits(run, use.operand):
         return names.get(2)
@@ -253,7 +252,7 @@ def _judged(
         dim,
         use.row,
         min(needed),
-        use.is_product or use.row.op in _CLASSES | _CHOOSING | _DIVERGENCES or is_batch(run, row.inputs[0], dim),
+        use.is_product or use.row.op in CLASS_LOSSES | _CHOOSING | _DIVERGENCES or is_batch(run, row.inputs[0], dim),
     )
 
 

@@ -64,8 +64,7 @@ def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = N
         for tensor in call.inputs:
             if (among is None or tensor.label in among) and _is_odd(tensor, leading, dim, sizes):
                 hops = follow(run, tensor, dim)
-                place = _location(run, tensor, leading, dim)
-                return OddInput(tensor, leading, dim, place, steps(run, hops))
+                return OddInput(tensor, leading, dim, _location(run, tensor, leading, dim), steps(run, hops))
     return None
 
 

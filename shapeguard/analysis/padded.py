@@ -109,7 +109,7 @@ def labels_of_padding(run: Run, row: Row) -> Row | None:
     padding, ids = padding_of(run, row), inputs_of(row)
     labels = named(row, "labels")
     made = made_by(run, labels)
-    if not padding.padded or padding.mask not in ("left", "right", "both") or labels is None or ids is None:
+    if not padding.padded or padding.mask not in _SIDES or labels is None or ids is None:
         return None
     if made is None or made is not made_by(run, ids) or labels.last != ids.last:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, wraps
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -161,6 +161,14 @@ class Run:
         """The user's line in which a row made its result."""
         row = self.row(origin)
         return self.location(row) if row is not None else None
+
+
+def calls_in_common(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    """How many of the outermost calls two chains have in common."""
+    common = 0
+    while common < min(len(ours), len(theirs)) and ours[-1 - common] == theirs[-1 - common]:
+        common += 1
+    return common
 
 
 def per_run(question: Callable[[Run], _Answer]) -> Callable[[Run], _Answer]:

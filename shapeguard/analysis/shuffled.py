@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.semantics import family
+from shapeguard.analysis.semantics import CLASS_LOSSES, family
 from shapeguard.values.recording import Row, TensorArg
 
 _NEAR = 80  # rows behind a view among which its rows were repeated
@@ -17,7 +17,6 @@ _VIEWS = frozenset({"view", "reshape", "view_as", "reshape_as"})
 _DRAWN = frozenset(
     {"randn", "rand", "randint", "arange", "linspace", "zeros", "ones", "empty", "full", "eye", "randperm"}
 )
-_CLASS_LOSSES = frozenset({"cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss"})
 _REDUCED = frozenset({"mean", "std", "sum", "max", "min", "amax", "amin", "var", "median"})
 
 
@@ -51,7 +50,7 @@ def folded_classes(run: Run) -> Iterator[Turned]:
         before, after = row.inputs[0].last, row.outputs[0].last
         if len(before) < 3 or len(after) != 2 or not 1 < after[1] == before[1] != before[-1] or prod(before[2:]) < 2:
             continue
-        if any(user.op in _CLASS_LOSSES and user.inputs[0].origin == row.id for user in users_of(run, row)):
+        if any(user.op in CLASS_LOSSES and user.inputs[0].origin == row.id for user in users_of(run, row)):
             yield Turned(row, before, after)
 
 

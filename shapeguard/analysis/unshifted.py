@@ -15,10 +15,10 @@ from typing import NamedTuple
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import CLASS_LOSSES
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.recording import Row, TensorArg
 
-_LOSSES = frozenset({"cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss"})
 _LAID_OUT = frozenset(
     {
         "view",
@@ -56,7 +56,7 @@ def unshifted(run: Run) -> Iterator[Unshifted]:
     """Losses of a causal model's predictions, all of them, against the very ids that went in."""
     asked: set[int] = set()
     for loss in run.rows:
-        if loss.op not in _LOSSES or loss.error or len(loss.inputs) < 2 or loss.chain in asked:
+        if loss.op not in CLASS_LOSSES or loss.error or len(loss.inputs) < 2 or loss.chain in asked:
             continue
         asked.add(loss.chain)
         predicted, target = (_before(run, tensor, _LAID_OUT | _LEFT_OUT) for tensor in loss.inputs[:2])

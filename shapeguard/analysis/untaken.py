@@ -21,15 +21,12 @@ _DECIDING = frozenset({"attribute", "assign", "argument", "entry", "default", "o
 
 def never_taken(run: Run, side: Side, wanted: int) -> Location | None:
     """Where it is decided that a branch is not taken which would have given a side the size that is wanted."""
-    asked: set[tuple[str, int]] = set()
     for hop in side.hops:
         sites = run.chain(hop.row)
         for step, site in enumerate(sites):
             for test in _tests(run, site):
-                if (site.file, test.lineno) in asked or not _makes(run, sites[step:], test, wanted):
-                    continue
-                asked.add((site.file, test.lineno))
-                return _decided(run, sites[step:], test) or run.place(site.file, test.lineno, site.function)
+                if _makes(run, sites[step:], test, wanted):
+                    return _decided(run, sites[step:], test) or run.place(site.file, test.lineno, site.function)
     return None
 
 

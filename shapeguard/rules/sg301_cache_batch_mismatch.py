@@ -108,8 +108,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_kept_keys(run, kept)
     for found in unordered(run):
         yield _unordered(run, found)
-    for _, repeated, ids in tiled(run):
-        yield _tiled(run, repeated, ids)
+    if (beside := tiled(run)) is not None:
+        yield _tiled(run, *beside)
     seen = set()
     for trim in trims(run):
         if trim.cut.chain not in seen:

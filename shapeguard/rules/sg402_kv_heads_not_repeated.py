@@ -290,8 +290,7 @@ def _keys_taken(run: Run, failed: FailedOp) -> Location | None:
     node = parsed_text(failed.expression(run, fewer))
     while isinstance(node, ast.Call | ast.Attribute):  # k of ``k.transpose(-1, -2)``
         node = node.func if isinstance(node, ast.Call) else node.value
-    place = named_at(run, frame, node.id) if isinstance(node, ast.Name) else None
-    return place
+    return named_at(run, frame, node.id) if isinstance(node, ast.Name) else None
 
 
 def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:

@@ -41,10 +41,22 @@ from shapeguard.analysis.semantics.base import (
     register,
     registered,
 )
+from shapeguard.analysis.semantics.loss import CLASS_LOSSES
 
 FAMILIES = (
     attention, broadcast, collate, collective, concat, conv, einsum, index, loss, matmul, multihead, norm, permute,
     pointwise, pool, reduce, reshape, rnn, split, state_dict, subscript,
 )  # fmt: skip
 
-__all__ = ["Call", "Clash", "clash", "dim_sources", "family", "known", "output_shape", "register", "registered"]
+__all__ = [
+    "CLASS_LOSSES",
+    "Call",
+    "Clash",
+    "clash",
+    "dim_sources",
+    "family",
+    "known",
+    "output_shape",
+    "register",
+    "registered",
+]

@@ -18,6 +18,7 @@ from shapeguard.analysis.semantics.axes import (
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
+CLASS_LOSSES = frozenset({"cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss"})  # they take scores and classes
 _CLASSES = "input target weight ignore_index= reduction="
 _ROLES = ["batch"]
 _BROADCASTING = """

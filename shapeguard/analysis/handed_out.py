@@ -13,7 +13,7 @@ from shapeguard.analysis.cached_calls import cached_calls, cropped, grown_here
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.run import Run, per_run
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -46,8 +46,7 @@ def handed_out(run: Run) -> HandedOut | None:
 def shared_default(run: Run) -> tuple[Row, Location] | None:
     """(call, default) of a cache that is the default of a parameter: made once, the same for every call of the function."""
     for row in _one_a_place(run):
-        node = parsed_text(run.expression(row))
-        given = [k.value for k in node.keywords if k.arg == "past_key_values"] if isinstance(node, ast.Call) else []
+        given = given_as(run.expression(row), "past_key_values")
         for trail in climbs(run.sources, run.chain(row), given[0], whole=True) if given else ():
             for spot in trail.spots:
                 match parsed_text(spot.node_text):
@@ -65,8 +64,7 @@ def _one_a_place(run: Run) -> list[Row]:
 def copied_along(run: Run) -> Location | None:
     """Where the arguments of a call were copied from another's, ``kwargs.copy()``, the cache among them: both have the same one."""
     for call in _one_a_place(run):
-        node = parsed_text(run.expression(call))
-        mappings = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
+        mappings = given_as(run.expression(call), None)
         for mapping in mappings if not grown_here(run, call) else ():
             for trail in climbs(run.sources, run.chain(call), mapping, whole=True):
                 spot = next((spot for spot in trail.spots if spot.line and _copies(spot)), None)
@@ -98,8 +96,7 @@ def _filled_apart(run: Run, call: Row, length: int) -> bool:
 
 def _taken(run: Run, call: Row) -> Location | None:
     """Where a function takes a cache that is kept elsewhere, as it is, and puts nothing back."""
-    node = parsed_text(run.expression(call))
-    given = [k.value for k in node.keywords if k.arg == "past_key_values"] if isinstance(node, ast.Call) else []
+    given = given_as(run.expression(call), "past_key_values")
     here = run.location(call)
     if not given or not isinstance(given[0], ast.Name) or here is None:
         return None

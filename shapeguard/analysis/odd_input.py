@@ -10,7 +10,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -104,8 +104,7 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
 def entry_of(run: Run, label: str) -> Location | None:
     """The dict literal in which an input was handed to the failed model, where it was given as one of ``**batch``."""
     call = run.failed_row("forward")
-    node = parsed_text(run.expression(call)) if call is not None else None
-    mappings = [k.value for k in node.keywords if k.arg is None] if isinstance(node, ast.Call) else []
+    mappings = given_as(run.expression(call), None) if call is not None else []
     if call is None or len(mappings) != 1:
         return None
     for trail in climbs(run.sources, run.chain(call), mappings[0], whole=True):

@@ -16,6 +16,12 @@ def parsed_text(text: str) -> ast.expr | None:
         return None
 
 
+def given_as(text: str, name: str | None) -> list[ast.expr]:
+    """What the call that a text is gives under a keyword; the mappings of ``**batch`` for None."""
+    node = parsed_text(text)
+    return [word.value for word in node.keywords if word.arg == name] if isinstance(node, ast.Call) else []
+
+
 def parsed_statement(text: str) -> ast.stmt | None:
     """The one statement that a text is; None where it is none, or only its first line."""
     try:

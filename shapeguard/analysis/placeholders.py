@@ -27,20 +27,41 @@ _SCATTER = frozenset({"masked_scatter", "masked_scatter_", "setitem", "index_put
 
 
 class Placeholders(NamedTuple):
-    """How many placeholders stood in the ids, how many feature rows there were, and the operands that show it."""
+    """How many placeholders stood in the ids, how many feature rows there were, and the operands that show it.
+
+    ``mask`` and ``source`` are those of a write by hand; a model that counted for itself has none. ``row`` is a write that went through.
+    """
 
     tokens: int | None
     features: int
     views: tuple[NamedValue, ...]
+    mask: NamedValue | TensorArg | None = None
+    source: NamedValue | TensorArg | None = None
+    row: Row | None = None
 
 
 def placeholders(run: Run) -> Placeholders | None:
-    """The failure as a wrong number of placeholders; None where it is something else."""
+    """The failure as a wrong number of placeholders, or a write that left features over; None where there is neither."""
     if run.failure is None:
-        return None
+        return next(_left_over(run), None)
     found = counted(run) or _scattered(run)
     # As many rows as placeholders: it is their width that does not fit.
     return found if found is not None and found.tokens != found.features else None
+
+
+def _left_over(run: Run) -> Iterator[Placeholders]:
+    """Writes that took fewer feature rows than there were: ``masked_scatter`` does not mind."""
+    for row in run.of_kind("op"):
+        true, given = row.args.get("mask_count"), {tensor.label: tensor for tensor in row.inputs}
+        into, mask, source = given.get("input"), given.get("mask"), given.get("source")
+        if type(true) is not int or into is None or mask is None or source is None or row.error:
+            continue
+        if len(source.last) < 2 or source.last[-1] != into.last[-1] or source.last == into.last or not source.last[-1]:
+            continue
+        tokens = true * prod(into.last) // max(prod(mask.last), 1) // into.last[-1]
+        features = prod(source.last[:-1])
+        if tokens < features and marks_ids(run, mask):
+            yield Placeholders(tokens, features, (), mask, source, row)
 
 
 def counted(run: Run) -> Placeholders | None:
@@ -83,7 +104,7 @@ def _scattered(run: Run) -> Placeholders | None:
     if mask is None or source is values[0] or not shape or len(shape) < 2 or not marks_ids(run, mask):
         return None
     said = _RESULT.search(run.failure.exception.message)
-    return Placeholders(int(said[1]) if said else None, prod(shape[:-1]), ())
+    return Placeholders(int(said[1]) if said else None, prod(shape[:-1]), (), mask, source)
 
 
 def marks_ids(run: Run, mask: TensorArg | NamedValue) -> bool:

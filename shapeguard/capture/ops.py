@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import compiler
-from torch._C import _get_tracing_state, _len_torch_function_stack
+from torch._C import DisableTorchFunction, _get_tracing_state, _len_torch_function_stack
 from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
@@ -109,6 +109,7 @@ CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack",
 ALWAYS = CONCAT | {"scaled_dot_product_attention"}  # seen in library code that was entered through no door of ours, too
 # Their first argument is data: only how it is nested is recorded.
 _MADE_OF_DATA = frozenset({"tensor", "as_tensor", "asarray"})
+_SCATTERED = frozenset({"masked_scatter", "masked_scatter_"})
 _MAX_KNOWN = 4096
 _known: dict[Callable[..., Any], str] = {}
 _whose = user_code.known.get
@@ -279,7 +280,20 @@ def _as_told(op: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (_nesting(args[0]), *args[1:])
     if op in ("getitem", "setitem") and type(args[1]) is list:
         return (args[0], (args[1],), *args[2:])
+    if op in _SCATTERED and len(args) == 3:
+        return (*args, *_count(args[1]))
     return args
+
+
+def _count(mask: Any) -> tuple[int, ...]:
+    """How many True elements a mask has, where they are free to be counted: what it takes of a source shows in no shape."""
+    if type(mask) is not torch.Tensor or mask.dtype is not torch.bool or mask.device.type != "cpu":
+        return ()
+    try:
+        with DisableTorchFunction():
+            return (int(mask.count_nonzero()),)
+    except RuntimeError:  # below vmap a tensor has no values of its own
+        return ()
 
 
 def _nesting(data: Any, depth: int = 0) -> Any:

@@ -56,7 +56,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "split": ("input", "split_size", "dim"),
     "masked_fill": ("input", "mask", "value"),
     "masked_fill_": ("input", "mask", "value"),
-    "masked_scatter": ("input", "mask", "source"),
+    "masked_scatter": ("input", "mask", "source", "mask_count"),  # the last is told by us
+    "masked_scatter_": ("input", "mask", "source", "mask_count"),
     "masked_select": ("input", "mask"),
     "where": ("condition", "input", "other"),
     "embedding": ("input", "weight"),

@@ -65,7 +65,7 @@ _STRATEGY = "vision_feature_select_strategy"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failure to put features in the place of placeholder tokens."""
+    """A failure to put features in the place of placeholder tokens, or features that were left over."""
     found = placeholders(run)
     if found is None:
         return
@@ -88,6 +88,8 @@ def check(run: Run) -> Iterator[Finding]:
 def _message(run: Run, found: Placeholders) -> str:
     count = f"{found.tokens} placeholder tokens stand" if found.tokens is not None else "The placeholder tokens stand"
     said = f"{count} in the ids for {found.features} feature rows."
+    if run.failure is None:
+        return f"{said} What is left over is dropped without a word."
     row = tokenized(run)
     if row is not None and was_cut(row):
         return f"{said} The text was cut to {row.args.get('max_length')} tokens, and placeholders with it."
@@ -126,18 +128,24 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     if row is not None:
         return by_hand or run.location(row)
     fewer = found.tokens is None or found.tokens < found.features  # as a cut leaves
-    cut = (_cut_by_hand(run) or (_list_cut(run, by_hand) if by_hand is not None else None)) if fewer else None
-    return cut or _gathered(run) or by_hand or _filled(run) or run.failed_at
+    cut = (
+        (_cut_by_hand(run, found) or (_list_cut(run, by_hand, by_hand.line) if by_hand is not None else None))
+        if fewer
+        else None
+    )
+    return cut or _gathered(run) or by_hand or _filled(run) or _written(run, found)
+
+
+def _written(run: Run, found: Placeholders) -> Location | None:
+    """Where the features are written, for want of anything better."""
+    return run.location(found.row) if found.row is not None else run.failed_at
 
 
 def _token_joined(run: Run, found: Placeholders) -> Location | None:
     """Where a program's own encoder puts a token of its own, of each image one, beside the patches that the text counts."""
-    failed = failed_op(run)
-    values = list(failed.operands.values()) if failed is not None and found.tokens is not None else []
-    features = next((value for value in reversed(values) if value.dtype.startswith(("float", "bfloat"))), None)
-    if features is None or failed is None or found.tokens is None or features is values[0]:
+    if found.source is None or found.tokens is None:
         return None
-    for row in ancestors(run, features):
+    for row in ancestors(run, found.source):
         states = row.outputs[0].last if row.kind == "forward" and row.outputs else ()
         if len(states) == 3 and states[0] * states[1] == found.features == found.tokens + states[0]:
             return run.location(row)  # the states of an encoder of images begin with one
@@ -201,34 +209,34 @@ def _gathered(run: Run) -> Location | None:
     return None
 
 
-def _cut_by_hand(run: Run) -> Location | None:
+def _cut_by_hand(run: Run, found: Placeholders) -> Location | None:
     """Without a tokenizer: the slice that shortened the ids the mask was made of, else where their number is written."""
-    failed = failed_op(run)
-    for value in failed.operands.values() if failed is not None else ():
-        if value.dtype == "bool":
-            for row in ancestors(run, value):
-                if row.op == "getitem" and row.inputs and row.outputs and row.inputs[0].dtype.startswith("int"):
-                    return run.location(row)
-                if row.op in ("tensor", "as_tensor", "LongTensor"):
-                    return count_written(run, row) or run.location(row)
+    for row in ancestors(run, found.mask) if found.mask is not None else ():
+        if row.op == "getitem" and row.inputs and row.outputs and row.inputs[0].dtype.startswith("int"):
+            return run.location(row)
+        if row.op in ("tensor", "as_tensor", "LongTensor"):
+            made = run.location(row)
+            return count_written(run, row) or (_list_cut(run, made, 0) if made is not None else None) or made
     return None
 
 
-def _list_cut(run: Run, repeated: Location) -> Location | None:
-    """The slice that cuts the list of ids down, in the function that repeats the placeholders, after it has done so."""
-    function = run.sources[repeated.file].function_at(repeated.line)
+def _list_cut(run: Run, place: Location, after: int) -> Location | None:
+    """The slice that cuts a list of ids down, ``ids[:max_length]``, in the function of a place, after that line of it."""
+    function = run.sources[place.file].function_at(place.line)
     for statement in ast.walk(function) if function is not None else ():
-        if not isinstance(statement, ast.Assign) or statement.lineno <= repeated.line:
+        if not isinstance(statement, ast.Assign) or statement.lineno <= after:
             continue
         for node in ast.walk(statement.value):
             match node:
                 case ast.Subscript(value=ast.Name(), slice=ast.Slice(lower=None, upper=ast.expr())):
-                    return run.place(repeated.file, statement.lineno, repeated.function)
+                    return run.place(place.file, statement.lineno, place.function)
     return None
 
 
 def _operands(run: Run, found: Placeholders) -> tuple[OperandView, ...]:
     if found.views:
         return tuple(run.operand(value) for value in found.views if value.shape)
+    if found.row is not None:
+        return tuple(map(run.tensor, found.row.inputs))
     failed = failed_op(run)
     return failed.views(run) if failed is not None else ()

@@ -7,12 +7,14 @@ the one that was written down, else the one built. Where one side was changed on
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, cause, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, statement_here
 from shapeguard.analysis.contents import loader_of
-from shapeguard.analysis.departures import called_rightly_elsewhere, counted_by_the_data, departed, given_unpaired
+from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly
+from shapeguard.analysis.dispute import Dispute, dispute_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
@@ -36,7 +38,7 @@ from shapeguard.analysis.rounding import rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
-from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
+from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.unfollowed import (
     folded,
@@ -60,106 +62,74 @@ _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linsp
 
 def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     """The side to blame for the failed op's clash; ``alone`` is the side that several others agree against."""
-    both = sides(run, failed)
-    if not both:
+    dispute = dispute_of(run, failed)
+    if dispute is None:
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
-    causes = [cause(run, failed, side) for side in both]
-    replaced = _replaced(run, failed, both)
-    if replaced is not None:
-        return causes[replaced[0]]._replace(location=replaced[1], how="here")
-    if _of_one_number(run, causes):
-        # Both were made of one number: not that is wrong, what was made of it.
-        return Cause(statement_here(run), "here", both[0])
-    if (odd := filled_apart(run, both)) is not None:
-        return causes[odd[0]]._replace(location=odd[1], how="changed")
-    if (unpacked := left_out(run, both)) is not None:
-        return causes[unpacked[0]]._replace(location=unpacked[1], how="changed")
-    if (whole := folded(both)) is not None:
-        return causes[whole]._replace(location=statement_here(run), how="here")
-    if (columns := uncounted(both)) is not None:
-        made = run.location(both[columns].hops[-1].row) or statement_here(run)
-        return causes[columns]._replace(location=made, how="changed")
-    if (half := halved_table(both)) is not None:
-        made = run.location(both[half].hops[0].row) or statement_here(run)
-        return causes[half]._replace(location=made, how="changed")
-    if family(failed.op) == "loss" and (uneven := not_multiple(run, both)) is not None:
-        return causes[uneven[0]]._replace(location=uneven[1], how="written")
-    if (block := misbuilt(run, failed, both)) is not None:
-        return causes[block[0]]._replace(location=block[1], how="built")
-    for index, side in enumerate(both):
-        if not is_weight(side) and (branch := never_taken(run, side, both[1 - index].size)) is not None:
-            return causes[index]._replace(location=branch, how="here")
-    if (test := looked_elsewhere(run, [failed.expression(run, side.label) for side in both])) is not None:
-        return causes[0]._replace(location=test, how="here")
-    grown = grown_back(both)
-    enlarged = run.location(both[grown[0]].hops[grown[1]].row) if grown is not None else None
-    if grown is not None and enlarged is not None:
-        return causes[grown[0]]._replace(location=enlarged, how="changed")
-    for index, side in enumerate(both):
-        if is_weight(both[1 - index]) and (coded := counted_by_the_data(run, side, both[1 - index].size)) is not None:
-            return causes[index]._replace(location=coded, how="changed")
-    if (rounded_up := worked_out(run, causes)) is not None:
-        return causes[rounded_up[0]]._replace(location=rounded_up[1])
-    if (product := multiplied(run, causes)) is not None:
-        return Cause(statement_here(run), "here", both[1 - product])
-    call = called_rightly_elsewhere(run) or given_unpaired(run, failed)
-    if call is not None and not (is_weight(both[0]) and is_weight(both[1])):
-        given = both[int(is_weight(both[0]))]
-        return Cause(call, "here", given)
-    for index, side in enumerate(both):
-        unseen = fitted_another_model(run, side.size) if not side.hops and not is_weight(side) else None
-        if unseen is not None:
-            return causes[index]._replace(location=unseen, how="here")
-    if (states := of_another_model(run, both)) is not None:
-        return causes[states]._replace(location=statement_here(run), how="here")
-    if (bare := not_projected(run, both)) is not None:
-        return causes[bare[0]]._replace(location=bare[1], how="here")
-    if (beside := beside_a_model(run, both, causes)) is not None:
-        return causes[beside[0]]._replace(location=beside[1], how="changed")
+    told = next((told for ask in _TELLING if (told := ask(dispute)) is not None), None)
+    return told if told is not None else _weighed(dispute, alone)
+
+
+def settled(run: Run, failed: FailedOp) -> bool:
+    """Whether it is known which side is at fault by what was done to it: then it does not count that a size was written down."""
+    dispute = dispute_of(run, failed)
+    return dispute is not None and any(ask(dispute) is not None for ask in (left_out, folded, halved_table, uncounted))
+
+
+def _weighed(dispute: Dispute, alone: int | None) -> Cause:
+    """The side to blame by how its size came about, where no mistake is known by its looks."""
+    run, failed, both, causes = dispute
     reckoned = _reckoned_layer(run, failed, both, causes)
     index = _to_blame(run, failed, both, causes, reckoned) if alone is None else alone
     if index == reckoned and (built := construct_row(run, failed)) is not None:
-        return causes[index]._replace(location=run.location(built) or causes[index].location)
-    swapped = index == _swapped(both)
-    if swapped and _made_here(run, both[index]):
-        # It was laid out so by a layer of this very function.
-        return causes[index]._replace(location=statement_here(run), how="here")
-    if swapped and (stacked := _stacked_first(run, both[index])) is not None:
-        return causes[index]._replace(location=stacked, how="changed")
-    if swapped and causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
-        return causes[index]._replace(location=taken, how="here")
-    ways = parted(run, *both)
-    rounded = rounded_at(run, ways[index]) if ways is not None else None
-    if rounded is None and causes[index].how == "changed" and both[index].hops:
-        rounded = uneven_half(run, both[index].hops[-1])
-    if rounded is not None:
-        return causes[index]._replace(location=rounded, how="changed")
+        return dispute.blame(index, run.location(built))
+    if index == _swapped(both) and (turned := _turned(dispute, index)) is not None:
+        return turned
+    if (rounded := _rounded(dispute, index)) is not None:
+        return dispute.blame(index, rounded, "changed")
     unfollowed = (not_lengthened, not_split, not_shifted)
-    left = next((place for ask in unfollowed if (place := ask(run, failed, both, causes, index)) is not None), None)
+    left = next((place for ask in unfollowed if (place := ask(dispute, index)) is not None), None)
     if left is not None:
-        return causes[1 - index]._replace(location=left, how="here")
+        return dispute.blame(1 - index, left, "here")
     if (named := _alike(run, failed, both, causes, index)) is not None:
-        return causes[index]._replace(location=named, how="here")
+        return dispute.blame(index, named, "here")
     extra = extra_change(run, *both)
     own = {hop.row.id for hop in both[index].hops}
-    if (
-        extra is not None
-        and extra[0] == index
-        and extra[1].row.id in own
-        and (place := by_layer(run, extra[1])) is not None
-    ):
-        return causes[index]._replace(location=place, how="built")
+    if extra is not None and extra[0] == index and extra[1].row.id in own and (place := by_layer(run, extra[1])):
+        return dispute.blame(index, place, "built")
     return at_its_caller(run, failed, causes[index], causes[1 - index])
 
 
-def _replaced(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
+def _turned(dispute: Dispute, index: int) -> Cause | None:
+    """Where an operand is turned round, or is to be, whose dims stand in another order."""
+    run, side = dispute.run, dispute.both[index]
+    if _made_here(run, side):
+        return dispute.here(index)  # it was laid out so by a layer of this very function
+    if (stacked := _stacked_first(run, side)) is not None:
+        return dispute.blame(index, stacked, "changed")
+    if dispute.causes[index].how in ("data", "changed") and (taken := _taken_in(run)) is not None:
+        return dispute.blame(index, taken, "here")
+    return None
+
+
+def _rounded(dispute: Dispute, index: int) -> Location | None:
+    """Where a number was rounded down on the way of a side."""
+    run, side = dispute.run, dispute.both[index]
+    ways = parted(run, *dispute.both)
+    rounded = rounded_at(run, ways[index]) if ways is not None else None
+    if rounded is None and dispute.causes[index].how == "changed" and side.hops:
+        rounded = uneven_half(run, side.hops[-1])
+    return rounded
+
+
+def _replaced(dispute: Dispute) -> Cause | None:
     """The side that is an attribute which somebody set from outside, where the other is none."""
+    run, failed, both = dispute.run, dispute.failed, dispute.both
     places = [
         set_from_outside(run, failed.expression(run, side.label)) or set_from_outside(run, _layer_before(run, side))
         for side in both
     ]
     known = [(index, place) for index, place in enumerate(places) if place is not None]
-    return known[0] if len(known) == 1 else None
+    return dispute.blame(*known[0], "here") if len(known) == 1 else None
 
 
 def _layer_before(run: Run, side: Side) -> str:
@@ -172,11 +142,13 @@ def _layer_before(run: Run, side: Side) -> str:
     return ""
 
 
-def _of_one_number(run: Run, causes: list[Cause]) -> bool:
-    """Whether both sizes were made of a number that is written in one place, apart from the ops that took it."""
+def _of_one_number(dispute: Dispute) -> Cause | None:
+    """Both sizes were made of a number that is written in one place: not that is wrong, what was made of it."""
+    run, causes = dispute.run, dispute.causes
     place = causes[0].location
     ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
-    return place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
+    one = place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
+    return dispute.here(0) if one else None
 
 
 def _made_here(run: Run, side: Side) -> bool:
@@ -345,3 +317,28 @@ def _swapped(both: list[Side]) -> int | None:
             if wanted.size in others and wanted.size > 1:
                 return index
     return None
+
+
+# Mistakes that are known by their looks, the surest first.
+_TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
+    _replaced,
+    _of_one_number,
+    filled_apart,
+    left_out,
+    folded,
+    uncounted,
+    halved_table,
+    not_multiple,
+    misbuilt,
+    never_taken,
+    looked_elsewhere,
+    grown_back,
+    counted_by_the_data,
+    worked_out,
+    multiplied,
+    handed_wrongly,
+    fitted_another_model,
+    of_another_model,
+    not_projected,
+    beside_a_model,
+)

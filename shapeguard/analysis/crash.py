@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.blame import settled, suspect
 from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
-from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.unfollowed import settled
 
 
 class Crash(NamedTuple):
@@ -37,8 +35,7 @@ def crash_of(run: Run) -> Crash | None:
     kind = family(failed.op)
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
-    both = sides(run, failed)
-    bound = places or left_out(run, both) is not None or settled(both)
+    bound = places or settled(run, failed)
     return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
 
 

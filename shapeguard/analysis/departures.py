@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part, made_apart
@@ -54,6 +56,13 @@ def _rebuilt(run: Run) -> bool:
         for row in built
         for other in others
     )
+
+
+def handed_wrongly(dispute: Dispute) -> Cause | None:
+    """The call that handed on what does not fit, where other calls of the same layer, or function, were given what does."""
+    call = called_rightly_elsewhere(dispute.run) or given_unpaired(dispute.run, dispute.failed)
+    weights = [is_weight(side) for side in dispute.both]
+    return dispute.blame(int(weights[0]), call, "here") if call is not None and not all(weights[:2]) else None
 
 
 def called_rightly_elsewhere(run: Run) -> Location | None:
@@ -117,8 +126,17 @@ def passed_before(run: Run, row: Row) -> Row | None:
     return None
 
 
-def counted_by_the_data(run: Run, side: Side, wanted: int) -> Location | None:
+def counted_by_the_data(dispute: Dispute) -> Cause | None:
     """Where classes were made columns without saying how many there are, and other data has had as many as are wanted."""
+    for index, side in enumerate(dispute.both):
+        weight = dispute.both[1 - index]
+        place = _uncounted_classes(dispute.run, side, weight.size) if is_weight(weight) else None
+        if place is not None:
+            return dispute.blame(index, place, "changed")
+    return None
+
+
+def _uncounted_classes(run: Run, side: Side, wanted: int) -> Location | None:
     joined = side.hops[-1] if side.hops else None
     parts = joined.row.inputs if joined is not None and joined.row.kind == "concat" else ()
     for part in parts:

@@ -10,13 +10,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shapeguard.analysis.causes import statement_here
+from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.climbing.code import Code, codebase
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
-from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
 _MAKERS = frozenset({"stack", "cat", "concat", "concatenate", "hstack", "vstack", "tensor", "as_tensor", "from_numpy"})
@@ -34,8 +34,9 @@ class Fill(NamedTuple):
     loop: ast.stmt | None
 
 
-def filled_apart(run: Run, both: Sequence[Side]) -> tuple[int, Location] | None:
-    """(side, line) where two lists that one function fills got another number of entries."""
+def filled_apart(dispute: Dispute) -> Cause | None:
+    """Where two lists that one function fills got another number of entries."""
+    run, both = dispute.run, dispute.both
     if len(both) != 2 or both[0].size == both[1].size:
         return None
     ours, theirs = (set(_lists(run, side)) for side in both)
@@ -52,8 +53,11 @@ def filled_apart(run: Run, both: Sequence[Side]) -> tuple[int, Location] | None:
     if odd is None:
         return None
     if _read_ahead(code, odd.name):
-        return longer, statement_here(run)  # the entry more is wanted there: it is to be left out here
-    return longer if odd.name in names[longer] else 1 - longer, run.place(file, odd.line, code.qualname(frame))
+        return dispute.blame(
+            longer, statement_here(run), "changed"
+        )  # the entry more is wanted there: it is to be left out here
+    index = longer if odd.name in names[longer] else 1 - longer
+    return dispute.blame(index, run.place(file, odd.line, code.qualname(frame)), "changed")
 
 
 def _read_ahead(code: Code, name: str) -> bool:

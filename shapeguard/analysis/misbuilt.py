@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from shapeguard.analysis.built import construct_row
-from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run, calls_in_common
-from shapeguard.analysis.sides import Side, is_weight
-from shapeguard.values.findings import Location
+from shapeguard.analysis.sides import is_weight
 from shapeguard.values.recording import Row
 
 _GIVEN = ("in_channels", "in_features", "num_features", "input_size")
@@ -14,8 +14,9 @@ _MADE = ("out_channels", "out_features", "hidden_size")
 _NEAR = 8  # constructions before the failing layer's among which the layer before it is looked for
 
 
-def misbuilt(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Location] | None:
-    """(side, line) of the layer in a function that builds blocks, where its layers disagree in every block it ever built."""
+def misbuilt(dispute: Dispute) -> Cause | None:
+    """The layer in a function that builds blocks, where its layers disagree in every block it ever built."""
+    run, failed, both = dispute.run, dispute.failed, dispute.both
     weights = [is_weight(of) for of in both]
     layer = construct_row(run, failed)
     if weights.count(True) != 1 or layer is None:
@@ -36,7 +37,7 @@ def misbuilt(run: Run, failed: FailedOp, both: list[Side]) -> tuple[int, Locatio
     if any(_numbers(first, _MADE) == _numbers(second, _GIVEN) for first, second in blocks):
         return None
     place = run.location(layer, step)
-    return (index, place) if place is not None else None
+    return dispute.blame(index, place, "built") if place is not None else None
 
 
 def _before(run: Run, layer: Row) -> list[Row]:

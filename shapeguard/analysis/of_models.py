@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
@@ -14,8 +15,9 @@ from shapeguard.analysis.written import parsed, whole_trails, written_spot
 from shapeguard.values.findings import Location
 
 
-def worked_out(run: Run, causes: list[Cause]) -> tuple[int, Location] | None:
-    """(side, line) of the one of two models whose number a helper worked out of what it was given: rounded up, say."""
+def worked_out(dispute: Dispute) -> Cause | None:
+    """The one of two models whose number a helper worked out of what it was given: rounded up, say."""
+    run, causes = dispute.run, dispute.causes
     if any(found.how != "built" or not found.side.hops for found in causes):
         return None
     told: list[tuple[int, Location]] = []
@@ -27,7 +29,7 @@ def worked_out(run: Run, causes: list[Cause]) -> tuple[int, Location] | None:
         if back is not None and isinstance(parsed(trail[back]), ast.BinOp):
             asked = trail[back - 1]
             told.append((index, run.place(asked.file, asked.line, asked.function)))
-    return told[0] if len(told) == 1 else None
+    return dispute.blame(*told[0]) if len(told) == 1 else None
 
 
 def made_of_other(run: Run, both: list[Side]) -> int | None:
@@ -54,35 +56,42 @@ def default_beside(run: Run, causes: list[Cause]) -> int | None:
     return None
 
 
-def of_another_model(run: Run, both: list[Side]) -> int | None:
+def of_another_model(dispute: Dispute) -> Cause | None:
     """The side that is another model's states, which a model has no projection for: both were built as they should be."""
-    weights = [is_weight(of) for of in both]
-    if weights.count(True) != 1 or run.failed_row("forward") is None:
+    weights = [is_weight(of) for of in dispute.both]
+    if weights.count(True) != 1 or dispute.run.failed_row("forward") is None:
         return None
     index = weights.index(False)
-    made = [hop.row for hop in both[index].hops]
-    return index if made and made[-1].kind == "forward" and not made[-1].error else None
+    made = [hop.row for hop in dispute.both[index].hops]
+    return dispute.here(index) if made and made[-1].kind == "forward" and not made[-1].error else None
 
 
-def beside_a_model(run: Run, both: list[Side], causes: list[Cause]) -> tuple[int, Location] | None:
-    """(side, line) where one side is as long as a library's model makes it, frames or patches, and the other came in with the data.
+def beside_a_model(dispute: Dispute) -> Cause | None:
+    """Where one side is as long as a library's model makes it, frames or patches, and the other came in with the data.
 
     What the model makes of its input is settled; the other is to be brought to it where it is handed on beside it.
     """
+    both = dispute.both
     made = [of.hops[-1] if of.hops else None for of in both]
     settled = [hop is not None and hop.row.kind == "forward" and hop.source is None and hop.after == 1 for hop in made]
     if settled.count(True) != 1:
         return None
     other = 1 - settled.index(True)
-    if is_weight(both[other]) or not both[other].hops or causes[other].how != "data" or both[other].hops[-1].changed:
+    if (
+        is_weight(both[other])
+        or not both[other].hops
+        or dispute.causes[other].how != "data"
+        or both[other].hops[-1].changed
+    ):
         return None
-    place = run.location(both[other].hops[0].row)
-    return (other, place) if place is not None else None
+    place = dispute.run.location(both[other].hops[0].row)
+    return dispute.blame(other, place, "changed") if place is not None else None
 
 
-def not_projected(run: Run, both: list[Side]) -> tuple[int, Location] | None:
-    """(side, line) of a model's states that are taken as they are, where the other side's went through a projection after theirs."""
-    ways = [[hop.row for hop in whole_way(run, of)] for of in both]
+def not_projected(dispute: Dispute) -> Cause | None:
+    """A model's states that are taken as they are, where the other side's went through a projection after theirs."""
+    run = dispute.run
+    ways = [[hop.row for hop in whole_way(run, of)] for of in dispute.both]
     if any(not way or way[-1].kind != "forward" or way[-1].error for way in ways):
         return None
     projected = [any(row.kind == "module" and row.op == "Linear" for row in way) for way in ways]
@@ -90,4 +99,4 @@ def not_projected(run: Run, both: list[Side]) -> tuple[int, Location] | None:
         return None
     index = projected.index(False)
     place = run.location(ways[index][-1])
-    return (index, place) if place is not None else None
+    return dispute.blame(index, place, "here") if place is not None else None

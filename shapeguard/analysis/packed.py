@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -56,14 +57,15 @@ def laid_out_at(run: Run, found: Mispacked) -> Location | None:
     return run.location(padded if padded is not None and found.batch_first else found.row)
 
 
-def left_out(run: Run, both: list[Side]) -> tuple[int, Location] | None:
+def left_out(dispute: Dispute) -> Cause | None:
     """The side that was unpacked to its longest row, where the other has all positions of what had been packed."""
-    for index, of in enumerate(both):
+    run = dispute.run
+    for index, of in enumerate(dispute.both):
         unpacked = next((hop.row for hop in of.hops if hop.row.op == "_pad_packed_sequence"), None)
         packed = _packed_before(run, unpacked) if unpacked is not None else None
         place = run.location(unpacked) if unpacked is not None else None
-        if packed is not None and place is not None and both[1 - index].size in packed.last[:2]:
-            return index, place
+        if packed is not None and place is not None and dispute.both[1 - index].size in packed.last[:2]:
+            return dispute.blame(index, place, "changed")
     return None
 
 

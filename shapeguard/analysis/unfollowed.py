@@ -6,10 +6,11 @@ import ast
 
 from shapeguard.analysis.causes import REPEATING, Cause, statement_here
 from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, shape_of
 from shapeguard.analysis.sizing import located, slice_trails
@@ -19,8 +20,9 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
 
-def multiplied(run: Run, causes: list[Cause]) -> int | None:
+def multiplied(dispute: Dispute) -> Cause | None:
     """The side whose size the code made by multiplying the other one's, as beams multiply rows: the other did not follow."""
+    run, causes = dispute.run, dispute.causes
     for index, found in enumerate(causes):
         ours, other = found.side, causes[1 - index].side
         times = ours.size // other.size if other.size > 1 and ours.size % other.size == 0 else 1
@@ -28,21 +30,22 @@ def multiplied(run: Run, causes: list[Cause]) -> int | None:
             continue
         last = ours.hops[-1]
         if last.row.kind == "generate" and last.size_before == other.size:
-            return index
+            return dispute.here(1 - index)
         if found.how != "written":
             continue
         spot = written_spot(run, last.row, ours.size, last.after)
         match parsed(spot) if spot is not None and spot.kind == "assign" else None:
             case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):
-                return index
+                return dispute.here(1 - index)
     return None
 
 
-def grown_back(both: list[Side]) -> tuple[int, int] | None:
-    """(side, hop) of a map that was made larger again, where halving an odd size had lost a line before.
+def grown_back(dispute: Dispute) -> Cause | None:
+    """Where a map was made larger again, where halving an odd size had lost a line before.
 
     It is there that a skip connection is met again: what is enlarged has to get the size of what it is joined with.
     """
+    both = dispute.both
     for index, side in enumerate(both[:2]):
         other = both[1 - index]
         grown, shrunk = _last_change(side), _last_change(other)
@@ -55,34 +58,41 @@ def grown_back(both: list[Side]) -> tuple[int, int] | None:
         halved = down is None or down.size_before is None or down.size_before > down.size_after
         rounded_up = down is not None and down.row.kind == "module" and 0 < side.size - other.size < factor
         if halved and (rounded_up or 0 < other.size - side.size < factor):
-            return index, grown
+            place = dispute.run.location(up.row)
+            return dispute.blame(index, place, "changed") if place is not None else None
     return None
 
 
-def folded(both: list[Side]) -> int | None:
+def folded(dispute: Dispute) -> Cause | None:
     """The side whose first dims are folded into one where the other keeps two: (batch * beams, vocab) beside (batch, beams, 1)."""
+    both = dispute.both
     for index, side in enumerate(both[:2] if len(both) > 1 else ()):
         other = both[1 - index]
         split, whole = shape_of(side.value), shape_of(other.value)
         if split is None or whole is None or not side.dim or other.dim != side.dim - 1 or len(whole) != len(split) - 1:
             continue
         if side.size > 1 < split[side.dim - 1] and split[side.dim - 1] * side.size == other.size:
-            return 1 - index
+            return dispute.here(1 - index)
     return None
 
 
-def halved_table(both: list[Side]) -> int | None:
+def halved_table(dispute: Dispute) -> Cause | None:
     """The side that is a table counted out in steps of two and not put side by side twice: half as wide as the other."""
+    both = dispute.both
     for index, side in enumerate(both[:2] if len(both) > 1 else ()):
         last = side.hops[-1].row if side.hops else None
         stepped = last is not None and last.op == "arange" and last.args.get("step") == 2 and len(side.hops) > 1
         if stepped and last is not None and side.size * 2 == both[1 - index].size == last.args.get("end"):
-            return index
+            made = dispute.run.location(side.hops[0].row)
+            return dispute.blame(index, made or statement_here(dispute.run), "changed")
     return None
 
 
-def not_multiple(run: Run, both: list[Side]) -> tuple[int, Location] | None:
-    """(side, place) of a size that is no multiple of the factor by which the other one was reduced and enlarged again."""
+def not_multiple(dispute: Dispute) -> Cause | None:
+    """Where a loss's size is decided that is no multiple of the factor by which the other one was reduced and enlarged again."""
+    run, both = dispute.run, dispute.both
+    if family(dispute.failed.op) != "loss":
+        return None
     for index, side in enumerate(both[:2] if len(both) > 1 else ()):
         other = both[1 - index]
         up = side.hops[-1] if side.hops and side.hops[-1].changed else None
@@ -94,7 +104,7 @@ def not_multiple(run: Run, both: list[Side]) -> tuple[int, Location] | None:
             spot = next((spot for trail in slice_trails(run, cut) if (spot := decided(trail)) is not None), None)
             place = located(run, spot) or run.location(cut.row)
             if place is not None:
-                return 1 - index, place
+                return dispute.blame(1 - index, place, "written")
     return None
 
 
@@ -102,15 +112,16 @@ def _last_change(side: Side) -> int | None:
     return next((number for number, hop in enumerate(side.hops) if hop.changed), None)
 
 
-def not_lengthened(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+def not_lengthened(dispute: Dispute, index: int) -> Location | None:
     """Where the failing function takes the operand that did not follow, when another function put a prefix before the other one."""
+    run, causes = dispute.run, dispute.causes
     frame, found, other = run.user_frame, causes[index], causes[1 - index]
     joined = found.side.hops[-1].row if found.how == "changed" and found.side.hops else None
     if frame is None or joined is None or joined.kind != "concat" or other.how != "data":
         return None
     if found.location.function == frame.function or not _is_learned(run, joined.inputs[0]):
         return None
-    return taken_at(run, failed, both[1 - index].label)
+    return taken_at(run, dispute.failed, other.side.label)
 
 
 def taken_at(run: Run, failed: FailedOp, label: str) -> Location | None:
@@ -119,9 +130,10 @@ def taken_at(run: Run, failed: FailedOp, label: str) -> Location | None:
     return named_at(run, run.user_frame, name) if run.user_frame is not None and name.isidentifier() else None
 
 
-def not_shifted(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+def not_shifted(dispute: Dispute, index: int) -> Location | None:
     """Where the failing function takes the operand that was not shifted, when a helper left one position out of the other one."""
-    frame, found, other = run.user_frame, causes[index], both[1 - index]
+    run, failed, causes = dispute.run, dispute.failed, dispute.causes
+    frame, found, other = run.user_frame, causes[index], dispute.both[1 - index]
     cut = found.side.hops[-1] if found.side.hops else None
     if frame is None or cut is None or other.size != found.side.size + 1 or found.location.function == frame.function:
         return None
@@ -149,8 +161,9 @@ def _is_learned(run: Run, part: TensorArg) -> bool:
     return all(row.op in REPEATING or row.op == "unsqueeze" for row in ancestors(run, part))
 
 
-def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], index: int) -> Location | None:
+def not_split(dispute: Dispute, index: int) -> Location | None:
     """Where the failing function takes the operand that it did not put through the helper which folds dims of the others."""
+    run, failed, causes = dispute.run, dispute.failed, dispute.causes
     frame, found, other = run.user_frame, causes[index], causes[1 - index]
     folded = found.side.hops[-1] if found.how == "changed" and found.side.hops else None
     if frame is None or folded is None or len(folded.merged) < 2 or other.how != "data":
@@ -162,7 +175,7 @@ def not_split(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
     ]
     if folded.row.count + sum(row.count for row in alike if row.id != folded.row.id) < 2:
         return None
-    return _beside(run, folded.row, failed, other.side) or taken_at(run, failed, both[1 - index].label)
+    return _beside(run, folded.row, failed, other.side) or taken_at(run, failed, other.side.label)
 
 
 def _beside(run: Run, folded: Row, failed: FailedOp, of: Side) -> Location | None:
@@ -170,9 +183,7 @@ def _beside(run: Run, folded: Row, failed: FailedOp, of: Side) -> Location | Non
     if failed.row is None:
         return None
     fold, fails = ([site.id for site in run.chain(row)] for row in (folded, failed.row))
-    shared = 0
-    while shared < min(len(fold), len(fails)) and fold[-1 - shared] == fails[-1 - shared]:
-        shared += 1
+    shared = calls_in_common(fold, fails)
     if len(fails) - shared < 2 or len(fold) - shared < 2:
         return None  # it failed in the function itself that folds the others
     calls = fails[len(fails) - shared :]
@@ -185,16 +196,12 @@ def _same_line(run: Run, row: Row, other: Row) -> bool:
     return row.op == other.op and run.at_one_place(row, other)
 
 
-def settled(both: list[Side]) -> bool:
-    """Whether one of these says which side is at fault: then it does not count that a size was written down."""
-    return any(asked(both) is not None for asked in (folded, halved_table, uncounted))
-
-
-def uncounted(both: list[Side]) -> int | None:
+def uncounted(dispute: Dispute) -> Cause | None:
     """The side that has as many columns as the largest number in the data: ``one_hot`` that was not told of how many classes."""
-    for index, of in enumerate(both):
+    for index, of in enumerate(dispute.both):
         last = of.hops[-1] if of.hops else None
         told = [value for value in last.row.args.values() if type(value) is int] if last is not None else []
         if last is not None and last.row.op == "one_hot" and last.source is None and not any(n > 0 for n in told):
-            return index
+            made = dispute.run.location(last.row)
+            return dispute.blame(index, made or statement_here(dispute.run), "changed")
     return None

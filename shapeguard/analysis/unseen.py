@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import ast
 
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import is_weight
 from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
 
-def fitted_another_model(run: Run, size: int) -> Location | None:
+def fitted_another_model(dispute: Dispute) -> Cause | None:
     """Where an input got a size that fitted the model before, and does not fit the one that was built since.
 
     The new model was built for other inputs on purpose; what makes the inputs did not follow.
     """
+    for index, side in enumerate(dispute.both):
+        place = _fitted_before(dispute.run, side.size) if not side.hops and not is_weight(side) else None
+        if place is not None:
+            return dispute.blame(index, place, "here")
+    return None
+
+
+def _fitted_before(run: Run, size: int) -> Location | None:
     call, frame = run.failed_row("forward"), run.user_frame
     before = _same_inputs(run, call) if call is not None else None
     if call is None or frame is None or before is None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs, possible_values
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side
+from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Site
@@ -19,8 +21,16 @@ from shapeguard.values.recording import Site
 _DECIDING = frozenset({"attribute", "assign", "argument", "entry", "default", "option", "constant"})
 
 
-def never_taken(run: Run, side: Side, wanted: int) -> Location | None:
+def never_taken(dispute: Dispute) -> Cause | None:
     """Where it is decided that a branch is not taken which would have given a side the size that is wanted."""
+    for index, side in enumerate(dispute.both):
+        place = None if is_weight(side) else _skipped(dispute.run, side, dispute.both[1 - index].size)
+        if place is not None:
+            return dispute.blame(index, place, "here")
+    return None
+
+
+def _skipped(run: Run, side: Side, wanted: int) -> Location | None:
     for hop in side.hops:
         sites = run.chain(hop.row)
         for step, site in enumerate(sites):
@@ -86,8 +96,10 @@ def _asks_with_default(node: ast.expr | None) -> bool:
     return False
 
 
-def looked_elsewhere(run: Run, names: list[str]) -> Location | None:
+def looked_elsewhere(dispute: Dispute) -> Cause | None:
     """The test under which the failing statement runs, where it compares sizes of its very operands and let them pass."""
+    run = dispute.run
+    names = {dispute.failed.expression(run, side.label) for side in dispute.both}
     frame = run.user_frame
     source = run.sources[frame.file] if frame is not None else None
     function = source.function_at(frame.line) if source is not None and frame is not None else None
@@ -105,8 +117,8 @@ def looked_elsewhere(run: Run, names: list[str]) -> Location | None:
             for size in map(_sized, (part.left, *part.comparators))
             if size is not None
         }
-        if set(names) <= sizes:
-            return run.place(frame.file, node.lineno, frame.function)
+        if names <= sizes:
+            return dispute.blame(0, run.place(frame.file, node.lineno, frame.function), "here")
     return None
 
 

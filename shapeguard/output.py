@@ -108,7 +108,10 @@ def prepare_out(path: Path) -> OutDir:
 
 
 def _typed(path: Path) -> str:
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except FileNotFoundError:  # the program's working directory, gone by now
+        return str(path)
     return str(path) if relative.startswith("..") else relative
 
 

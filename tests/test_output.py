@@ -43,6 +43,14 @@ def test_a_relative_folder_survives_a_change_of_directory(tmp_path: Path, monkey
     assert out.write("report.md", b"x") == tmp_path / "here" / "report.md"
 
 
+def test_a_working_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = prepare_out(tmp_path / "here")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert out.shown == str(tmp_path / "here")
+
+
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for path in (tmp_path / "file", tmp_path / "file" / "below" / "it"):

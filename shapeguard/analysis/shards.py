@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.collectives import odd_whole, ranks
 from shapeguard.analysis.crash import Crash
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import parsed_text
@@ -67,6 +68,19 @@ def uneven_split(run: Run, crash: Crash) -> tuple[Row, int] | None:
         made = {out.last[last.after] for out in last.row.outputs if last.after < len(out.last)}
         if len(made) > 1 and set(crash.clash.sizes) <= made:
             return last.row, last.size_before
+    return None
+
+
+def unequal_pieces(run: Run) -> tuple[Row, Row, tuple[int, int]] | None:
+    """(collective, split, sizes) of a failed collective that was given pieces of unequal size for the ranks."""
+    row = run.failed_row("collective")
+    given = [tensor for tensor in row.inputs if "input" in tensor.label] if row is not None else []
+    for piece in given[1:]:
+        first = given[0].last
+        odd = [dim for dim, (a, b) in enumerate(zip(first, piece.last, strict=False)) if a != b]
+        for hop in follow(run, piece, odd[0]) if len(odd) == 1 and len(first) == len(piece.last) else ():
+            if row is not None and hop.row.op in _SPLITS:
+                return row, hop.row, (first[odd[0]], piece.last[odd[0]])
     return None
 
 

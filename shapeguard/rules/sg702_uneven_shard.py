@@ -44,17 +44,21 @@ from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.leftover import Leftover, leftover
+from shapeguard.analysis.repeated_samples import Repeated, repeated_samples
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shards import (
     DroppedRows,
     Short,
     dropped_rows,
     few_pieces,
+    unequal_pieces,
     uneven_share,
     uneven_split,
     uneven_whole,
 )
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG702", "uneven-shard"
 _CHUNK = "Use `tensor_split`, which gives exactly as many pieces as asked for, or loop over the pieces there are."
@@ -78,6 +82,10 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is not None and rest is not None:
         yield _left_over(run, crash, rest)
         return
+    if (pieces := unequal_pieces(run)) is not None:
+        yield _unequal(run, *pieces)
+    if run.failure is None and (repeated := repeated_samples(run)) is not None:
+        yield _repeated(run, repeated)
     if not _told_better(run):
         yield from _uneven(run)
     yield from _more_steps(run)
@@ -137,6 +145,33 @@ def _uneven(run: Run) -> Iterator[Finding]:
         mismatch=crash.failed.mismatch(),
         lineage=crash.suspect.lineage(run),
         fix=Fix(_PIECES),
+    )  # fmt: skip
+
+
+def _unequal(run: Run, row: Row, split: Row, sizes: tuple[int, int]) -> Finding:
+    """Pieces of unequal size that a collective was given for the ranks."""
+    return Finding(
+        CODE, NAME, Severity.ERROR,
+        f"`{split.op}` cut {format_shape(split.inputs[0].last)} into pieces of unequal size, {sizes[0]} and {sizes[1]}, and `{row.op}` "
+        "needs equal ones.",
+        location=run.location(split),
+        failed_at=run.failed_at,
+        operands=tuple(map(run.tensor, row.inputs[:8])),
+        mismatch=Mismatch("dim", sizes),
+        fix=Fix("Bring the dim to a multiple of the number of ranks before it is cut: repeat what there are fewer of than ranks, or pad."),
+    )  # fmt: skip
+
+
+def _repeated(run: Run, found: Repeated) -> Finding:
+    more = found.total - found.samples
+    return Finding(
+        CODE, NAME, Severity.ERROR,
+        f"The sampler repeats {'one sample' if more == 1 else f'{more} samples'} so that {found.samples} share out evenly, and all {found.total} "
+        "gathered rows are counted.",
+        location=found.location,
+        operands=(run.tensor(found.whole.outputs[0]),),
+        mismatch=Mismatch("count", (found.total, found.samples)),
+        fix=Fix("Cut what was gathered to the length of the data set, in the order of its samples: `gathered[: len(dataset)]`."),
     )  # fmt: skip
 
 

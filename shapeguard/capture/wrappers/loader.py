@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch.utils.data import DistributedSampler
 
 from shapeguard.capture.record import Event
 from shapeguard.capture.state import recorders
@@ -69,6 +70,9 @@ def _settings(iterator: Any) -> dict[str, Any]:
     sampler = kept.get("_index_sampler")
     settings = {"batch_size": getattr(sampler, "batch_size", None), "drop_last": kept.get("_drop_last")}
     settings["num_workers"] = kept.get("_num_workers")
+    shared = getattr(sampler, "sampler", None)
+    if type(shared) is DistributedSampler and not shared.drop_last:
+        settings["padded_to"] = vars(shared).get("total_size")  # samples are repeated until all ranks have as many
     dataset = kept.get("_dataset")
     if type(dataset) in (list, tuple, torch.utils.data.TensorDataset, torch.utils.data.Subset):
         settings["samples"] = len(dataset)

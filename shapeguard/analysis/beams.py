@@ -39,7 +39,7 @@ def unordered(run: Run) -> Iterator[Unordered]:
             continue
         behind = list(islice(ancestors(run, ids), _NEAR))
         picked = next((row for row in behind if _puts_in_order(run, row, ids.last[0])), None)
-        picked = picked or _of_one_choice(run, behind, ids.last[0])
+        picked = picked or _of_one_choice(run, behind, ids.last[0]) or _now_and_then(run, behind, ids.last[0])
         if picked is not None and not _cache_follows(run):
             yield Unordered(picked, call, ids, keys)
             return
@@ -83,6 +83,20 @@ def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
     return None
 
 
+def _now_and_then(run: Run, behind: list[Row], rows: int) -> Row | None:
+    """The op that put the rows of what was written so far in order after some of the steps, under the name that it has."""
+    made = {row.id for row in behind}
+    for row in run.rows:
+        if row.inputs and row.inputs[0].origin in made and _puts_in_order(run, row, rows):
+            place = run.location(row)
+            statement = run.sources[place.file].statement(place.line) if place is not None else None
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id=taken))):
+                    if name == taken:
+                        return row
+    return None
+
+
 def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
     """Whether an op picks as many rows of (rows, seq) as there are, by the beams that a choice among all of theirs came from."""
     index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
@@ -90,8 +104,15 @@ def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
         return False
     if len(row.inputs[0].last) != 2 or row.inputs[0].last[0] != rows or row.outputs[0].last != row.inputs[0].last:
         return False
-    behind = {step.op for step in ancestors(run, index)}
-    return bool(behind & _CHOOSING) and bool(behind & _PARENTS)
+    steps = list(ancestors(run, index))
+    behind = {step.op for step in steps}
+    return bool(behind & _CHOOSING) and (bool(behind & _PARENTS) or _by_score(run, row, steps, rows))
+
+
+def _by_score(run: Run, row: Row, behind: list[Row], rows: int) -> bool:
+    """Whether rows that a model has gone on with before were chosen by one score each."""
+    scored = any(step.op in _CHOOSING and step.inputs and step.inputs[0].last == (rows,) for step in behind)
+    return scored and any(call.first_at < row.first_at for call in run.of_kind("forward"))
 
 
 def _cache_follows(run: Run) -> bool:

@@ -33,7 +33,7 @@ def swapped_heads(run: Run) -> Iterator[Swapped]:
         if row.op == "scaled_dot_product_attention":
             found = _attends_over_heads(run, row, row.inputs[0], row.inputs[1] if len(row.inputs) > 1 else None)
         elif row.op in ("reshape", "view", "flatten"):
-            found = _merged(run, row) or _split_across(run, row)
+            found = _merged(run, row) or _folded_merged(run, row) or _split_across(run, row)
         else:
             found = None
         if found is not None:
@@ -78,6 +78,21 @@ def _merged(run: Run, row: Row) -> Swapped | None:
         return None
     return Swapped(
         row, run.location(row), before[2], before[1], "mixes positions and heads: the heads' dim was not moved back"
+    )
+
+
+def _folded_merged(run: Run, row: Row) -> Swapped | None:
+    """(batch * heads, length, head_dim), as a product gave it, viewed as (batch, length, heads * head_dim) with no transpose before it."""
+    before, after = _shapes(row)
+    if len(before) != 3 or len(after) != 3 or not after[0] or before[0] % after[0] or before[1] == 1:
+        return None
+    heads = before[0] // after[0]
+    made = run.row(row.inputs[0].origin)
+    attended = made is not None and made.op in ("bmm", "matmul", "einsum", "baddbmm")
+    if heads == 1 or heads == before[1] or after[1:] != (before[1], heads * before[2]) or not attended:
+        return None
+    return Swapped(
+        row, run.location(row), before[1], heads, "mixes positions and heads: the heads' dim was not moved back"
     )
 
 

@@ -272,8 +272,15 @@ def over_one(run: Run) -> Iterator[tuple[Row, int]]:
     """Softmaxes, and choices of a class, along a dim of size 1 that a layer with one output gave: always the same answer."""
     for row in run.of_kind("op", "module"):
         dim = _chosen_dim(run, row)
-        if dim is not None and _single(run, row, dim):
+        if dim is not None and (_single(run, row, dim) or _drawn_of_one_row(run, row, dim)):
             yield row, dim
+
+
+def _drawn_of_one_row(run: Run, row: Row, dim: int) -> bool:
+    """Whether a softmax runs over the rows, of which there is one, and a choice is then drawn among the columns: each has a 1."""
+    first, last = row.inputs[0].first, row.inputs[0].last
+    one = dim == 0 and row.op in SOFTMAX and len(last) == 2 and first[0] == last[0] == 1 < last[1] and not row.varied
+    return one and any(use.op in ("multinomial", "topk", "argmax") for use in users_of(run, row))
 
 
 def _chosen_dim(run: Run, row: Row) -> int | None:

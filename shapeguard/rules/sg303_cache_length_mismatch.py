@@ -60,9 +60,11 @@ from shapeguard.analysis.cached_calls import (
 )
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.conversations import goes_on
+from shapeguard.analysis.corner import Corner, corners, kept_keys
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.handed_out import copied_along
 from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 
@@ -95,6 +97,28 @@ def check(run: Run) -> Iterator[Finding]:
                 told.add((finding.location, row.error))
                 yield finding
                 break
+    yield from once(_from_the_first(run, found) for found in corners(run) if kept_keys(run, found))
+
+
+def _from_the_first(run: Run, found: Corner) -> Finding:
+    """A causal mask that counts from the first key, over keys of which the queries are the last ones."""
+    queries, keys = found.query.last[-2], found.key.last[-2]
+    made = f"`{found.triangle.op}`" if found.triangle is not None else "`is_causal=True`"
+    sees = f"the first {queries} keys" if queries > 1 else "the first key alone"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{queries} {'queries meet' if queries > 1 else 'query meets'} {keys} keys, {keys - queries} of them kept from before, under "
+        f"a causal mask that counts from the first key: {made} lets {'them' if queries > 1 else 'it'} see {sees}.",
+        location=run.location(found.triangle or found.row),
+        operands=(run.tensor(found.query), run.tensor(found.key)),
+        mismatch=Mismatch("dim", (queries, keys), -2),
+        fix=Fix(
+            "Be causal only where there are as many keys as queries, `is_causal=q.size(-2) == k.size(-2)`; a single query may see "
+            "every key. Several queries beside a cache need the mask moved: `tril(diagonal=keys - queries)`."
+        ),
+    )
 
 
 def _turn_alone(run: Run, row: Row) -> Finding:

@@ -13,8 +13,9 @@ from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, statement_here
 from shapeguard.analysis.contents import loader_of
-from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly
+from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly, made_elsewhere
 from shapeguard.analysis.dispute import Dispute, dispute_of
+from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
@@ -22,9 +23,11 @@ from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.of_models import (
     beside_a_model,
     default_beside,
+    default_of_one,
     made_of_other,
     not_projected,
     of_another_model,
+    read_off_another,
     worked_out,
 )
 from shapeguard.analysis.packed import left_out
@@ -34,12 +37,13 @@ from shapeguard.analysis.parting import (
     parted,
     whole_way,
 )
-from shapeguard.analysis.rounding import rounded_at, uneven_half
+from shapeguard.analysis.rounding import rescaled, rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.squeezed import squeezed_in_vain
 from shapeguard.analysis.unfollowed import (
     folded,
     grown_back,
@@ -72,7 +76,7 @@ def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
 def settled(run: Run, failed: FailedOp) -> bool:
     """Whether it is known which side is at fault by what was done to it: then it does not count that a size was written down."""
     dispute = dispute_of(run, failed)
-    return dispute is not None and any(ask(dispute) is not None for ask in (left_out, folded, halved_table, uncounted))
+    return dispute is not None and any(ask(dispute) is not None for ask in _SETTLING)
 
 
 def _weighed(dispute: Dispute, alone: int | None) -> Cause:
@@ -195,8 +199,10 @@ def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause],
         return 1 - changed  # a layer beside the library's own, which is another one than before
     if changed is not None and _loaded(run, both[changed]) and _counted_out(run, both[1 - changed]):
         return 1 - changed
-    if changed is not None and causes[changed].how in ("written", "built") and causes[1 - changed].how == "changed":
-        changed = None  # another model was built here before; the program itself changed the other side
+    rebuilt = changed is not None and causes[changed].how in ("written", "built")
+    if rebuilt and changed is not None and causes[1 - changed].how == "changed":
+        # Another model was built here before, and the program itself changed the other side.
+        changed = changed if made_elsewhere(run, failed, both[changed].label) else None
     if changed is not None and all(found.how == "built" for found in causes):
         other = both[1 - changed]
         if is_weight(other) and by_default(run, failed, other):
@@ -319,6 +325,14 @@ def _swapped(both: list[Side]) -> int | None:
     return None
 
 
+_SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
+    left_out,
+    folded,
+    halved_table,
+    uncounted,
+    squeezed_in_vain,
+    rescaled,
+)
 # Mistakes that are known by their looks, the surest first.
 _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     _replaced,
@@ -329,6 +343,9 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     uncounted,
     halved_table,
     not_multiple,
+    rescaled,
+    squeezed_in_vain,
+    written_into,
     misbuilt,
     never_taken,
     looked_elsewhere,
@@ -341,4 +358,6 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_another_model,
     not_projected,
     beside_a_model,
+    read_off_another,
+    default_of_one,
 )

@@ -6,6 +6,7 @@ import ast
 
 from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.departures import made_elsewhere
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import callers_part, made_fitting_before
@@ -28,6 +29,9 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
         return found._replace(location=statement_here(run), how="here")  # two models that one line makes
     if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
         return found._replace(location=call, how="here")  # it was given two that are no pair
+    joined = failed.row is not None and failed.row.kind == "concat"
+    if found.how == "written" and joined and made_elsewhere(run, failed, found.side.label):
+        return found  # the helper has another way to make it, which fits
     if found.how == "written" and found.side.hops and (given := _given_to_helper(run, found.side.hops[-1])) is not None:
         return found._replace(location=given)
     if found.how not in ("changed", "data") or not found.side.hops:

@@ -113,6 +113,13 @@ def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str
     index = next((value for value in ranged if value.label.startswith("ind")), ranged[0] if ranged else None)
     if index is not None and isinstance(index.value, list):
         values["index_min"], values["index_max"] = index.value
+    listed = next(
+        (v for v in frame.operands if v.label.startswith("ind") and v.shape is None and v.type == "list"), None
+    )
+    if index is None and listed is not None and isinstance(listed.value, list):
+        numbers = [number for number in listed.value if type(number) is int]
+        if numbers and len(numbers) == len(listed.value):
+            values["index_min"], values["index_max"] = min(numbers), max(numbers)
     masks = [value for value in tensors if value.dtype == "bool" and isinstance(value.value, int)]
     if len(masks) == 1:
         values["mask_count"] = masks[0].value

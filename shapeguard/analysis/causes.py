@@ -87,6 +87,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         labels = (failed.clash.left, failed.clash.right) if failed.clash is not None else ()
         natural = len(last.merged) > 1 and (inner or any(_is_parameter(run, label) for label in labels))
         return Cause(location, "data" if natural else "changed", of)
+    if last.row.op == "stack" and (loop := _filled_by(run, last.row)) is not None:
+        return Cause(loop, "written", of)
     if (listed := _listed(run, last)) is not None:
         return Cause(listed, "written", of)
     if last.row.op in DATA or not _is_written_call(run, last.row):
@@ -96,6 +98,31 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
         return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+
+
+def _filled_by(run: Run, row: Row) -> Location | None:
+    """The loop that fills a list which is then stacked, entry by entry: it runs as often as the result is long."""
+    place = run.location(row)
+    source = run.sources[place.file] if place is not None else None
+    function = source.function_at(place.line) if source is not None and place is not None else None
+    match parsed_text(run.expression(row)):
+        case ast.Call(args=[ast.Name(id=name), *_]):
+            pass
+        case _:
+            return None
+    loops = [
+        node
+        for node in ast.walk(function or ast.Pass())
+        if isinstance(node, ast.For | ast.While) and any(_appends(statement, name) for statement in node.body)
+    ]
+    return run.place(place.file, loops[0].lineno, place.function) if place is not None and len(loops) == 1 else None
+
+
+def _appends(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=filled), attr="append"))):
+            return filled == name
+    return False
 
 
 def _listed(run: Run, last: Hop) -> Location | None:

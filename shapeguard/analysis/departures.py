@@ -35,6 +35,16 @@ def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
     return odd[0] if len(odd) == 1 else None
 
 
+def made_elsewhere(run: Run, failed: FailedOp, label: str) -> bool:
+    """Whether an operand was made by another line than the one that this place was given when it last passed."""
+    earlier = passed_before(run, failed.row) if failed.row is not None else None
+    before = next((tensor for tensor in earlier.inputs if tensor.label == label), None) if earlier is not None else None
+    value = failed.operands.get(label)
+    ours, theirs = (run.row(of.origin) if of is not None else None for of in (value, before))
+    tables = ours is not None and ours.kind == "op" and theirs is not None
+    return tables and ours is not None and theirs is not None and run.location(ours) != run.location(theirs)
+
+
 def _departed_input(run: Run, both: list[Side]) -> int | None:
     """The input of a layer that was called before and passed: its weights are what they were."""
     calls = [row for row in run.failed_rows if row.kind in ("module", "forward")]

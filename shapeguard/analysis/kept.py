@@ -74,7 +74,9 @@ def _outlived(run: Run, failed: FailedOp, label: str, dim: int | None) -> Kept |
     other, along = (clash.right, clash.right_dim) if label == clash.left else (clash.left, clash.left_dim)
     beside = failed.operands.get(other)
     hops = follow(run, beside, along) if beside is not None and along == 0 else []
-    where = run.location(made)
+    where, frame = run.location(made), run.user_frame
+    if frame is not None and where == run.statement_of(frame):
+        return None  # made where it is used, each time anew
     if not hops or where is None or hops[-1].row.first_at <= made.last_at or made.kind == "construct":
         return None
     return Kept(label, made, where)

@@ -59,7 +59,8 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
             fix = _repeat_fix(row, mask, wanted, got)
             handed = _handed_in(run, mask) if mask.origin is None and dim == len(mask.last) - 1 else None
             of, along = (handed, 1) if handed is not None else (mask, dim)
-            place = (_odd_part(run, handed) if handed is not None else None) or _made_at(run, of, along)
+            own = handed is not None and handed.label == "attention_mask"
+            place = (_odd_part(run, handed) if own and handed is not None else None) or _made_at(run, of, along)
             yield BadMask(row, mask, scores, dim, wanted, got, place, follow(run, of, along), fix=fix)
     padding = _padding_mask(run)
     if padding is not None:
@@ -75,9 +76,9 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
 def _handed_in(run: Run, mask: TensorArg) -> TensorArg | None:
     """The padding mask (batch, key) that a model was given and made its mask of scores from."""
     row = run.failed_row("forward")
-    handed = named(row, "attention_mask") if row is not None else None
-    made = handed is not None and handed.origin is not None and len(handed.last) == 2 and len(mask.last) == 4
-    return handed if made and handed is not None and handed.last == (mask.last[0], mask.last[3]) else None
+    given = [named(row, label) for label in ("attention_mask", "decoder_attention_mask")] if row is not None else []
+    fits = [handed for handed in given if handed is not None and handed.last == (mask.last[0], mask.last[-1])]
+    return fits[0] if len(fits) == 1 and len(mask.last) == 4 and fits[0].origin is not None else None
 
 
 def _odd_part(run: Run, mask: TensorArg) -> Location | None:

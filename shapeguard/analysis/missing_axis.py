@@ -12,6 +12,8 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import sides
+from shapeguard.analysis.squeezed import squeezed_nothing
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import Shape
@@ -37,6 +39,8 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     (label, small), (_, large) = sorted(known, key=lambda item: len(item[1]))
     if len(small) == len(large):
         return None
+    if any(squeezed_nothing(side) for side in sides(run, failed)):
+        return None  # it is one axis too many that the larger one has
     more = (1,) * (len(large) - len(small))
     if _leads(small, large):
         return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))

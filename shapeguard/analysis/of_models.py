@@ -100,3 +100,34 @@ def not_projected(dispute: Dispute) -> Cause | None:
     index = projected.index(False)
     place = run.location(ways[index][-1])
     return dispute.blame(index, place, "here") if place is not None else None
+
+
+def read_off_another(dispute: Dispute) -> Cause | None:
+    """Where a size was read off one model's config, ``target.config.hidden_size``, that has to fit what another model makes.
+
+    What the config says is right for its own model: it is the reading that took the wrong one's.
+    """
+    for index, found in enumerate(dispute.causes):
+        ours, theirs = found.side.hops[-1:], dispute.both[1 - index].hops[-1:]
+        if found.how != "written" or not ours or not theirs or theirs[0].row.kind not in ("forward", "module"):
+            continue
+        for trail in whole_trails(dispute.run, ours[0].row, found.side.size, ours[0].after):
+            for spot in trail:
+                match parsed(spot):
+                    case ast.Attribute(value=ast.Attribute(attr="config", value=ast.Name() | ast.Attribute())):
+                        place = dispute.run.place(spot.file, spot.line, spot.function)
+                        return dispute.blame(index, place, "written")
+    return None
+
+
+def default_of_one(dispute: Dispute) -> Cause | None:
+    """The one of two results whose layer was built by a default, where the other's was told its number."""
+    if any(found.how != "built" or not found.side.hops for found in dispute.causes):
+        return None
+    kinds = []
+    for of in dispute.both:
+        last = of.hops[-1]
+        built = dispute.run.row(last.row.owner) if last.row.kind == "module" and last.size_before is None else None
+        spot = written_spot(dispute.run, built, of.size) if built is not None else None
+        kinds.append(spot.kind if spot is not None else "")
+    return dispute.blame(kinds.index("default")) if kinds.count("default") == 1 and "" not in kinds else None

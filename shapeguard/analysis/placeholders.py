@@ -16,9 +16,10 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import NamedValue, Row, Site, TensorArg
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, Site, TensorArg
 
 _TOKENS = re.compile(r"(^|_)(num|n)_.*tokens?$|placeholder_(count|tokens)")
+_PLACES = re.compile(r"(special|image|video|audio|speech|placeholder)\w*_mask$")
 _FEATURES = re.compile(r"(features|embeds|embeddings)$")
 _RESULT = re.compile(r"indexing result of shape \[(\d+)")
 _WRITTEN = frozenset({"argument", "assign", "constant", "entry", "default", "attribute", "option"})
@@ -78,7 +79,24 @@ def counted(run: Run) -> Placeholders | None:
         features = next((v for v in given if v.expression.endswith("features")), next(iter(given), None))
         if tokens is not None and features is not None:
             return Placeholders(_number(tokens), prod((features.shape or ())[:-1]), (tokens, features))
+        if (masked := _by_mask(frame)) is not None:
+            return masked
     return None
+
+
+def _by_mask(frame: FrameInfo) -> Placeholders | None:
+    """The counts of a frame that knows the places by a mask of truth values only."""
+    mask = next((v for v in frame.locals if _PLACES.search(v.expression) and type(v.value) is int and v.shape), None)
+    wide = [v for v in frame.locals if v.shape and len(v.shape) > 1 and v.dtype.startswith(("float", "bfloat"))]
+    embeds = next((v for v in wide if v.expression.startswith("input")), None)
+    if mask is None or embeds is None or embeds.shape is None or type(mask.value) is not int:
+        return None
+    width = embeds.shape[-1]
+    features = next((v for v in wide if v is not embeds and v.shape and v.shape[-1] == width), None)
+    if features is None or features.shape is None:
+        return None
+    tokens = mask.value // width if mask.shape == embeds.shape else mask.value
+    return Placeholders(tokens, prod(features.shape[:-1]), (mask, features))
 
 
 def _is_image(value: NamedValue) -> bool:

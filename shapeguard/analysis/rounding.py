@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from math import prod
 
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs, possible_values
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
+
+_RESIZING = frozenset({"interpolate", "upsample"})
 
 
 def rounded_at(run: Run, way: Iterable[Hop]) -> Location | None:
@@ -37,6 +43,27 @@ def uneven_half(run: Run, hop: Hop) -> Location | None:
                 case ast.BinOp(op=ast.FloorDiv()) if spot.line:
                     return run.place(spot.file, spot.line, spot.function)
     return None
+
+
+def rescaled(dispute: Dispute) -> Cause | None:
+    """Where a side was resized by a factor that is no whole number, and lost the part of a place that was missing."""
+    for index, side in enumerate(dispute.both):
+        short = dispute.both[1 - index].size - side.size
+        behind = ancestors(dispute.run, side.value) if side.value is not None and short > 0 else ()
+        for row in behind:
+            if row.op in _RESIZING and row.args.get("size") is None and short in _lost(row):
+                return dispute.blame(index, dispute.run.location(row), "changed")
+    return None
+
+
+def _lost(row: Row) -> Iterator[int]:
+    """How many places a map would have more, with one more in one of the dims that were not resized by a whole number, or in all of them."""
+    before, after = row.inputs[0].last[2:], row.outputs[0].last[2:]
+    uneven = [dim for dim, (old, new) in enumerate(zip(before, after, strict=True)) if old and new % old]
+    if uneven:
+        yield 1
+    for more in (*([dim] for dim in uneven), uneven):
+        yield prod(size + (dim in more) for dim, size in enumerate(after)) - prod(after)
 
 
 def _rows(run: Run, way: Iterable[Hop]) -> Iterator[Row]:

@@ -72,9 +72,13 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
 
 
 def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:
-    """The dimensions that one line of code multiplied into both sizes; a factor of 1 is among them."""
-    same_line = run.location(ours.row) == run.location(theirs.row) and ours.after == theirs.after
+    """The dimensions that one line of code, or two of one function, multiplied into both sizes; a factor of 1 is among them."""
     merged = [sorted({dim for _, dim in hop.merged}) for hop in (ours, theirs)]
+    places = [run.location(hop.row) for hop in (ours, theirs)]
+    one_function = all(places) and len({(place.file, place.function) for place in places if place is not None}) == 1
+    same_line = ours.after == theirs.after and (
+        places[0] == places[1] or (one_function and merged[0] == merged[1] and len(merged[0]) > 1)
+    )
     same_rank = ours.source and theirs.source and len(ours.source.last) == len(theirs.source.last)
     dims = sorted({*merged[0], *merged[1]})
     return dims if same_line and (same_rank or merged[0] == merged[1]) and len(dims) > 1 else []

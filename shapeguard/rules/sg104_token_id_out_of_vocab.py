@@ -65,6 +65,7 @@ from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
+_LARGEST = {"int8": 2**7, "int16": 2**15}
 CODE, NAME = "SG104", "token-id-out-of-vocab"
 
 
@@ -94,7 +95,7 @@ def check(run: Run) -> Iterator[Finding]:
         CODE,
         NAME,
         Severity.ERROR,
-        _message(lookup, vocabulary, added),
+        _message(run, lookup, vocabulary, added),
         location=_location(run, lookup, vocabulary, added),
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
@@ -182,6 +183,8 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
         return _filled(run, fill, lookup.odd)
+    if lookup.odd < 0 and (cast := _narrowed(run, lookup.rows)) is not None:
+        return run.location(cast)
     if lookup.odd < 0 and (fed_at := made_at(run, lookup.ids)) is not None:
         return fed_at  # no table has a row for it: it is the ids that are wrong
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
@@ -190,6 +193,15 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
         return written(run, config, lookup.rows) or run.location(config)
     return suspect(run, lookup.failed).location
+
+
+def _narrowed(run: Run, rows: int) -> Row | None:
+    """Where ids were cast to whole numbers too small for as many as the table has rows: the largest ones come back negative."""
+    for row in run.of_kind("op"):
+        came, went = row.inputs[:1], row.outputs[:1]
+        if came and went and came[0].dtype in ("int64", "int32") and rows > _LARGEST.get(went[0].dtype, rows):
+            return row
+    return None
 
 
 def _filled(run: Run, fill: Row, odd: int) -> Location | None:
@@ -202,8 +214,12 @@ def _filled(run: Run, fill: Row, odd: int) -> Location | None:
     return run.place(told.file, told.line, told.function) if told is not None else here(run)
 
 
-def _message(lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:
+def _message(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:
     said = f"Token id {lookup.odd} is looked up in an embedding of {lookup.rows} rows"
+    if lookup.odd < 0 and _narrowed(run, lookup.rows) is not None:
+        return (
+            f"{said}: the ids were cast to a type that cannot hold the largest of them, and those came back negative."
+        )
     if lookup.odd < 0:
         return f"{said}; negative ids (such as the -100 of ignored labels) have no row."
     if added is not None:

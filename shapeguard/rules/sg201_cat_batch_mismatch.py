@@ -35,6 +35,7 @@ torch.cat([features[keep], extra[keep]], dim=1)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.cache_rows import expanded_twice
@@ -43,6 +44,7 @@ from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import repeated_apart
+from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -90,7 +92,33 @@ def _single(run: Run, concat: FailedConcat) -> Location | None:
     if frame is None or len(single) != 1 or 1 not in concat.clash.sizes:
         return None
     hops = follow(run, concat.failed.operands[single[0]], 0)
+    expression = concat.failed.expression(run, single[0])
+    if _gathered(run, concat, single[0]) and expression.isidentifier():
+        return named_at(run, frame, expression) or _handed_in(run, concat)
     if (hops and hops[-1].row.op not in ("unsqueeze", "getitem")) or (hops and (hops[-1].size_before or 0) > 1):
         return None  # a size that the code states, or a selection that left one of several
-    expression = concat.failed.expression(run, single[0])
     return named_at(run, frame, expression) if expression else None
+
+
+def _gathered(run: Run, concat: FailedConcat, single: str) -> bool:
+    """Whether the rows of the others were put together of single ones: this one is as each of those was."""
+    for label, value in concat.others:
+        last = follow(run, value, 0)[-1:] if label != single else []
+        joined = last[0].row if last and last[0].row.kind == "concat" and last[0].size_before == 1 else None
+        if joined is not None and len(joined.inputs) > 1 and not _doubled(run.expression(joined)):
+            return True
+    return False
+
+
+def _doubled(expression: str) -> bool:
+    """Whether a tensor is joined with itself, ``cat([x, x])``."""
+    match parsed_text(expression):
+        case ast.Call(args=[ast.List(elts=parts) | ast.Tuple(elts=parts), *_]):
+            return len({ast.unparse(part) for part in parts}) == 1
+    return False
+
+
+def _handed_in(run: Run, concat: FailedConcat) -> Location | None:
+    """The call of what joins, where it is given what it joins."""
+    row = concat.failed.row
+    return run.location(row, 1) if row is not None and len(run.chain(row)) > 1 else None

@@ -40,6 +40,7 @@ F.scaled_dot_product_attention(query, keys, keys, attn_mask=mask)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.caches import given_cache, named
@@ -176,6 +177,23 @@ def _computed(run: Run, bad: BadMask) -> Location | None:
     return place if place is not None and place.line != frame.line else None
 
 
+def _mask_sizes_of_a_cache(run: Run, bad: BadMask) -> Location | None:
+    """Where the user's own cache says how long the mask is to be, where that leaves the new positions out."""
+    if (
+        not bad.row.error
+        or len(bad.scores) != 4
+        or bad.wanted - bad.got != bad.scores[2]
+        or bad.mask.origin is not None
+    ):
+        return None
+    for file in run.recording.sources:
+        for node in ast.walk(run.sources[file].tree or ast.Pass()):
+            if isinstance(node, ast.FunctionDef) and node.name == "get_mask_sizes":
+                back = next((part for part in ast.walk(node) if isinstance(part, ast.Return)), None)
+                return run.place(file, back.lineno if back is not None else node.lineno, node.name)
+    return None
+
+
 def _cache_left_out(run: Run) -> Location | None:
     """Where the failed call's cache was decided to be None, if the same call had one before: its mask still counts it."""
     call, frame = run.failed_row("forward"), run.user_frame
@@ -223,6 +241,7 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         f"The mask {format_shape(bad.mask.last)} does not fit scores {scores}: {what}.",
         location=(_computed(run, bad) if bad.mask.origin is None and not bad.hops else None)
         or _cache_left_out(run)
+        or _mask_sizes_of_a_cache(run, bad)
         or _told(run, bad)
         or bad.location
         or run.location(bad.row),

@@ -38,6 +38,7 @@ F.scaled_dot_product_attention(query, keys.repeat_interleave(4, dim=1), keys.rep
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.cached_calls import seen_from
@@ -56,6 +57,7 @@ from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mism
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 CODE, NAME = "SG402", "kv-heads-not-repeated"
+_GROUPS = re.compile(r"^self\.num_key_value_groups$")
 _KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", "eager_attention_forward"})
 
 
@@ -79,6 +81,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if few > 1 and many % few and (uneven := _uneven_groups(run, failed)) is not None:
         yield uneven
+        return
+    if (again := _repeated_again(run, failed)) is not None:
+        yield again
         return
     if (expanded := _wrong_factor(run, failed)) is not None:
         yield expanded
@@ -197,6 +202,42 @@ def _wrong_factor(run: Run, failed: FailedOp) -> Finding | None:
         lineage=steps(run, hops),
         fix=Fix("Repeat each key/value head `query_heads // kv_heads` times."),
     )
+
+
+def _repeated_again(run: Run, failed: FailedOp) -> Finding | None:
+    """A library's attention that repeated keys which had as many heads as the queries already, because its module counts groups."""
+    row, found = run.failed_row("attention"), failed.clash
+    shapes = {tensor.label: tensor.last for tensor in row.inputs} if row is not None else {}
+    query, key = shapes.get("query", ()), shapes.get("key", ())
+    if found is None or len(query) != 4 or len(key) != 4 or query[1] != key[1] or found.kind != "dim":
+        return None
+    heads, got = min(found.sizes), max(found.sizes)
+    if heads != query[1] or got % heads or got == heads:
+        return None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Queries and keys have {heads} heads each, and the attention repeats the keys {got // heads} times all the same, to {got}: the "
+        f"module says that {got // heads} query heads share a key head.",
+        location=_groups_set(run) or _location(run, failed),
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("dim", (heads, got), found.dim),
+        fix=Fix("Keys that have a head for each query head are in groups of one: `self.num_key_value_groups = 1`."),
+    )
+
+
+def _groups_set(run: Run) -> Location | None:
+    """Where the class whose ``forward`` called the attention says how many query heads share a key head."""
+    frame = run.user_frame
+    tree = run.sources[frame.file].tree if frame is not None else None
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.ClassDef) and frame is not None and frame.function.startswith(f"{node.name}."):
+            for statement in ast.walk(node):
+                if isinstance(statement, ast.Assign) and any(map(_GROUPS.search, map(ast.unparse, statement.targets))):
+                    return run.place(frame.file, statement.lineno, f"{node.name}.__init__")
+    return None
 
 
 def _told(run: Run, laid: Row, times: int, dim: int) -> Location | None:

@@ -35,20 +35,27 @@ x.reshape(-1)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family, output_shape
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.shuffled import Turned, folded_classes, split_apart, turned_views
 from shapeguard.analysis.sides import is_weight, sides
+from shapeguard.analysis.written import parsed
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -168,7 +175,11 @@ def _elements(run: Run, crash: Crash) -> Finding:
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=None if crash.suspect.how == "counted" else _odd_call(run, crash) or _class_token(run, crash) or _written(run, wrong),
+        location=None if crash.suspect.how == "counted" else _odd_call(run, crash)
+        or _class_token(run, crash)
+        or _came_otherwise(run, crash)
+        or _reckoned(run, crash)
+        or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -187,6 +198,35 @@ def _class_token(run: Run, crash: Crash) -> Location | None:
             made = next((hop.row for hop in follow(run, value, dim) if hop.row.kind == "forward"), None)
             return run.location(made) if made is not None else None
     return None
+
+
+def _came_otherwise(run: Run, crash: Crash) -> Location | None:
+    """Where data was taken over that has another number of dims than what this view was given before: a picture in grey, a stereo take."""
+    failed = crash.failed
+    earlier = passed_before(run, failed.row) if failed.row is not None else None
+    value = failed.operands.get("input")
+    before = earlier.inputs[0].last if earlier is not None and earlier.inputs else ()
+    given = next((shape for _, shape in failed.call.tensors), ())
+    if value is None or not before or len(before) == len(given):
+        return None
+    taken = next((row for row in ancestors(run, value) if row.op in FROM_OUTSIDE and not row.inputs), None)
+    return run.location(taken) if taken is not None else None
+
+
+def _reckoned(run: Run, crash: Crash) -> Location | None:
+    """Where a caller reckoned the one of the sizes that is no plain number, for a helper whose view passed with others' numbers."""
+    failed, frame = crash.failed, run.user_frame
+    if failed.row is None or frame is None or passed_before(run, failed.row) is None:
+        return None
+    node = call_of(failed.expression(run, "callee") or run.expression(failed.row))
+    found = set()
+    for name in {part.id for part in ast.walk(node or ast.Pass()) if isinstance(part, ast.Name)}:
+        for trail in climbs(run.sources, run.chain(failed.row), name):
+            handed = next((number for number, spot in enumerate(trail.spots) if spot.kind == "argument"), None)
+            for spot in trail.spots[handed:] if handed is not None else ():
+                if spot.kind == "assign" and isinstance(parsed(spot), ast.BinOp) and spot.line:
+                    found.add((spot.file, spot.line, spot.function))
+    return run.place(*found.pop()) if len(found) == 1 else None
 
 
 def _odd_call(run: Run, crash: Crash) -> Location | None:

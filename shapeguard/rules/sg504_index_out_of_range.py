@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from shapeguard.analysis.built import construct_row
-from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.climb import chain_of_frames, climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
@@ -174,6 +174,25 @@ def _counted_on(run: Run, crash: Crash) -> Location | None:
     return None
 
 
+def _handed_to_library(run: Run, crash: Crash) -> Location | None:
+    """Where the name was given that the user's call handed to a library, which looked it up: ids that are no ids for it."""
+    inner, user = run.inner_frame, run.user_frame
+    if inner is None or user is None or inner.user:
+        return None
+    index = next((v for v in inner.operands if v.label == crash.clash.left), None)
+    for value in user.operands if index is not None and isinstance(index.value, list) else ():
+        same = index is not None and (value.shape, value.value) == (index.shape, index.value)
+        born = run.birth(value.origin)
+        if not same or not value.expression.isidentifier():
+            continue
+        for trail in climbs(run.sources, chain_of_frames(run, user), value.expression, whole=True):
+            first = trail.spots[1] if len(trail.spots) > 1 else None
+            of_it = born is None or any((spot.file, spot.line) == (born.file, born.line) for spot in trail.spots)
+            if first is not None and first.kind == "assign" and of_it:
+                return run.place(first.file, first.line, first.function)
+    return None
+
+
 def _painted(crash: Crash) -> bool:
     """Whether the indices are a mask of pixels with values far beyond the classes: grey values, not numbers of classes."""
     target = dict(crash.failed.call.tensors).get(crash.clash.left, ())
@@ -193,4 +212,5 @@ def _computed(run: Run, crash: Crash) -> Location | None:
     index = given_as(run, index)
     named = run.user_frame if index.origin is None and not of_types(run) else None
     here_made = named_at(run, named, crash.failed.expression(run, crash.clash.left)) if named is not None else None
+    here_made = here_made or _handed_to_library(run, crash)
     return (made_at(run, index) if of_types(run) else None) or brought_in(run, index) or here_made

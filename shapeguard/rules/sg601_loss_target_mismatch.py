@@ -40,6 +40,7 @@ nn.functional.cross_entropy(logits, labels)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import named_at
@@ -61,6 +62,7 @@ from shapeguard.values.shapes import format_shape
 CODE, NAME = "SG601", "loss-target-mismatch"
 _PAIRED = frozenset({"pixel_values", "input_features", "input_values"})
 _REGRESSION = ("mse", "l1", "smooth", "huber", "binary", "bce")
+_NEAR = 6  # ops between the scores and where their targets are looked up
 _FIX_INDICES = "Use `cross_entropy`, which takes the number of the class, or make the target one-hot: `F.one_hot(target, classes).float()`."
 _TARGETS = frozenset({"labels", "decoder_input_ids"})
 
@@ -87,7 +89,7 @@ def check(run: Run) -> Iterator[Finding]:
     if (unpaired := _unpaired(run, crash)) is not None:
         yield _given_apart(run, crash, unpaired)
         return
-    if crash.family != "loss" or crash.frozen is not None or crash.clash.kind == "index":
+    if not _is_loss(run, crash) or crash.frozen is not None or crash.clash.kind == "index":
         return
     if _lacks_columns(crash):
         yield _one_column(run, crash)
@@ -103,6 +105,13 @@ def check(run: Run) -> Iterator[Finding]:
         if classes_last else _FIX_INDICES if indices else _fix(crash),
         location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
     )  # fmt: skip
+
+
+def _is_loss(run: Run, crash: Crash) -> bool:
+    """Whether it is a loss, or the lookup of the targets' log-probabilities in one by hand."""
+    scores = crash.failed.operands.get("input") if crash.failed.op == "gather" and crash.clash.kind == "dim" else None
+    near = islice(ancestors(run, scores), _NEAR) if scores is not None else ()
+    return crash.family == "loss" or any(row.op in ("log_softmax", "softmax", "logsumexp") for row in near)
 
 
 def _indices(crash: Crash) -> bool:

@@ -94,6 +94,7 @@ def check(run: Run) -> Iterator[Finding]:
         Severity.ERROR,
         _message(odd),
         location=_collated_elsewhere(run, odd)
+        or _tokenized(run, hops)
         or _made(run, odd, hops)
         or _padded_apart(run, odd)
         or _handed_on(run, hops)
@@ -189,6 +190,13 @@ def _made(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
         return _failed_at(run) if built is not None and "collate_fn" in built.source else built
     chosen = next(iter(cuts or turned or changed), None)
     return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
+
+
+def _tokenized(run: Run, hops: list[Hop]) -> Location | None:
+    """The tokenizer call that left a sample as long as its text, where nothing has changed its length since."""
+    made = hops[-1].row if hops else None
+    left = made is not None and made.kind == "tokenizer" and not any(hop.changed for hop in hops[:-1])
+    return run.location(made) if left and made is not None else None
 
 
 def _spared(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:

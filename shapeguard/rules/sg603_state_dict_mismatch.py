@@ -46,13 +46,17 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import written, written_trails
+from shapeguard.analysis.written import decided, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import FrameInfo, Row
 from shapeguard.values.shapes import format_shape
 
+_SIZES = {
+    "in_features": 0, "out_features": 1, "in_channels": 0, "out_channels": 1, "num_embeddings": 0, "embedding_dim": 1,
+}  # fmt: skip
 CODE, NAME = "SG603", "state-dict-mismatch"
 _OPTIMIZER = re.compile(r"torch[/\\]optim[/\\]")
 # torch collects all misfits and tells them in this one form; the tensors themselves are in none of the frames.
@@ -159,7 +163,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         location=_cut_at(run, name, dim)
         or _computed_at(run, built, sizes[1])
         or (
-            _told_at(run, built, sizes[1])
+            _told_at(run, built, sizes[1]) or _built_for_it(run, built)
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
             else None
         )
@@ -215,11 +219,39 @@ def _told_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:
     sizes = (("in_channels", "out_channels"), ("in_features", "out_features"))
     for row in reversed(list(run.of_kind("construct"))):
         if row.op == "Embedding" and (row.args.get("num_embeddings"), row.args.get("embedding_dim")) == shape:
-            return written(run, row, size)
+            return _number(run, row, size)
         if len(shape) > 1 and any(
             (row.args.get(came), row.args.get(went)) == (shape[1], shape[0]) for came, went in sizes
         ):
-            return written(run, row, size)
+            return _number(run, row, size)
+    return None
+
+
+def _number(run: Run, row: Row, size: int) -> Location | None:
+    """Where the number is written that a layer was told, however often it is read: the whole model is not the checkpoint's."""
+    call = call_of(run.expression(row))
+    names = [name for name, value in row.args.items() if name in _SIZES and value == size]
+    for name in names if call is not None else ():
+        told = (
+            next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+            if call is not None
+            else None
+        )
+        given = told or (call.args[_SIZES[name]] if call is not None and _SIZES[name] < len(call.args) else None)
+        for trail in climbs(run.sources, run.chain(row), given, value=size) if given is not None else ():
+            if (spot := decided(list(trail.spots))) is not None:
+                return run.place(spot.file, spot.line, spot.function)
+    return None
+
+
+def _built_for_it(run: Run, shape: tuple[int, ...]) -> Location | None:
+    """Where the failing function built the model, of whose own parameters one was made in this shape."""
+    frame = run.user_frame
+    made = [row for row in run.of_kind("op") if row.outputs and row.outputs[0].last == shape and not row.inputs]
+    for row in reversed(made if frame is not None else ()):
+        for step, site in enumerate(run.chain(row)):
+            if frame is not None and step and (site.file, site.function) == (frame.file, frame.function):
+                return run.location(row, step)
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shapeguard.analysis.built import built_at
-from shapeguard.analysis.climb import Spot, chain_of_frames, climbs
+from shapeguard.analysis.climb import Spot, attribute_set, chain_of_frames, climbs
 from shapeguard.analysis.contents import brought_in, made_at, mask_of
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
@@ -157,16 +157,15 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
             | ast.Attribute(value=ast.Attribute() as taken)
             | ast.Subscript(value=ast.Attribute() | ast.Name() as taken)
         ):
-            trails = climbs(run.sources, run.chain(last.row), ast.unparse(taken), whole=True)
+            spot = attribute_set(run, run.chain(last.row), ast.unparse(taken))
         case _:
             return None
-    spots = [spot for trail in trails[:1] for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line]
-    if not spots:
+    if spot is None:
         return None
-    made = next((row for row in run.rows[: last.row.id] if _made_for(run, row, spots[0], last.source)), None)
+    made = next((row for row in run.rows[: last.row.id] if _made_for(run, row, spot, last.source)), None)
     told = made is not None and not _of_a_layer(parsed_text(run.expression(made)))
     number = written(run, made, last.size_after, last.before) if made is not None and told else None
-    return number or run.place(spots[0].file, spots[0].line, spots[0].function)
+    return number or run.place(spot.file, spot.line, spot.function)
 
 
 def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
@@ -176,15 +175,13 @@ def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
     sized = failed.clash is not None and failed.clash.kind == "dim"
     if frame is None or shape is None or not sized or not text.startswith("self.") or not _is_parameter(run, of.label):
         return None
-    for trail in climbs(run.sources, chain_of_frames(run, frame), text, whole=True):
-        spot = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
-        if spot is None:
-            continue
-        kept = TensorArg(of.label, shape, shape)
-        made = next((row for row in run.rows if _made_for(run, row, spot, kept)), None)
-        number = written(run, made, of.size, of.dim) if made is not None else None
-        return number or run.place(spot.file, spot.line, spot.function)
-    return None
+    spot = attribute_set(run, chain_of_frames(run, frame), text)
+    if spot is None:
+        return None
+    kept = TensorArg(of.label, shape, shape)
+    made = next((row for row in run.rows if _made_for(run, row, spot, kept)), None)
+    number = written(run, made, of.size, of.dim) if made is not None else None
+    return number or run.place(spot.file, spot.line, spot.function)
 
 
 def _is_parameter(run: Run, label: str) -> bool:

@@ -116,6 +116,15 @@ def written_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
     return Location(spot.file, spot.line, spot.function, run.sources[spot.file].line(spot.line))
 
 
+def attribute_set(run: Run, chain: Sequence[Site], expression: str | ast.expr) -> Spot | None:
+    """The statement that set an attribute which an expression reads, ``self.table``."""
+    for trail in climbs(run.sources, chain, expression, whole=True):
+        spot = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
+        if spot is not None:
+            return spot
+    return None
+
+
 def named_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
     """Where an expression of a frame got its value in the same function; None where it came from elsewhere.
 

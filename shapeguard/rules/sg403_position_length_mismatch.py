@@ -51,7 +51,7 @@ import msgspec
 
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.causes import cause
-from shapeguard.analysis.climb import chain_of_frames, climbs, named_at
+from shapeguard.analysis.climb import attribute_set, chain_of_frames, named_at
 from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
@@ -365,11 +365,8 @@ def _kept_at(run: Run, failed: FailedOp, table: Side) -> Location | None:
     expression = failed.expression(run, table.label)
     if not expression.startswith("self.") or run.user_frame is None:
         return None
-    for trail in climbs(run.sources, chain_of_frames(run, run.user_frame), expression, whole=True):
-        made = next((spot for spot in trail.spots[1:] if spot.kind == "attribute" and spot.line), None)
-        if made is not None:
-            return run.place(made.file, made.line, made.function)
-    return None
+    made = attribute_set(run, chain_of_frames(run, run.user_frame), expression)
+    return run.place(made.file, made.line, made.function) if made is not None else None
 
 
 def _finding(

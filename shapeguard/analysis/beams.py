@@ -39,7 +39,7 @@ def unordered(run: Run) -> Iterator[Unordered]:
             continue
         behind = list(islice(ancestors(run, ids), _NEAR))
         picked = next((row for row in behind if _puts_in_order(run, row, ids.last[0])), None)
-        picked = picked or _of_one_choice(run, behind, ids.last[0]) or _now_and_then(run, behind, ids.last[0])
+        picked = picked or _of_one_choice(run, behind, ids.last[0]) or _by_score(run, behind, call)
         if picked is not None and not _cache_follows(run):
             yield Unordered(picked, call, ids, keys)
             return
@@ -83,18 +83,52 @@ def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
     return None
 
 
-def _now_and_then(run: Run, behind: list[Row], rows: int) -> Row | None:
-    """The op that put the rows of what was written so far in order after some of the steps, under the name that it has."""
+def _by_score(run: Run, behind: list[Row], call: Row) -> Row | None:
+    """The op that put the rows of what was written so far in the order of a score each, in the loop that goes on with them."""
     made = {row.id for row in behind}
     for row in run.rows:
-        if row.inputs and row.inputs[0].origin in made and _puts_in_order(run, row, rows):
-            place = run.location(row)
-            statement = run.sources[place.file].statement(place.line) if place is not None else None
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id=taken))):
-                    if name == taken:
-                        return row
+        index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
+        if row.op not in _PICKING or index is None or not row.outputs or not made & {row.id, row.inputs[0].origin}:
+            continue
+        taken, rows = row.inputs[0].last, row.outputs[0].last[:1]
+        if len(taken) != 2 or row.outputs[0].last != taken or index.last != rows or rows < (2,):
+            continue
+        chosen = any(
+            step.op in _CHOOSING and step.inputs and step.inputs[0].last == rows for step in ancestors(run, index)
+        )
+        if chosen and _in_one_loop(run, row, call):
+            return row
     return None
+
+
+def _in_one_loop(run: Run, picked: Row, call: Row) -> bool:
+    """Whether a statement gives a name the rows that it had, in another order, in a loop in which the model is called as well."""
+    place = run.location(picked)
+    source = run.sources[place.file] if place is not None else None
+    statement = source.statement(place.line) if source is not None and place is not None else None
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id=taken))) if name == taken:
+            pass
+        case _:
+            return False
+    function = source.function_at(place.line) if source is not None and place is not None else None
+    lines = [
+        site.line
+        for site in run.chain(call)
+        if place is not None and (site.file, site.function) == (place.file, place.function)
+    ]
+    body = function if function is not None else source.tree if source is not None else None
+    loops = [
+        node
+        for node in ast.walk(body or ast.Pass())
+        if isinstance(node, ast.For | ast.While) and any(_holds(node, line) for line in lines)
+    ]
+    innermost = max(loops, key=lambda node: node.lineno, default=None)
+    return innermost is not None and place is not None and _holds(innermost, place.line)
+
+
+def _holds(loop: ast.For | ast.While, line: int) -> bool:
+    return loop.lineno < line <= (loop.end_lineno or loop.lineno)
 
 
 def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
@@ -104,15 +138,8 @@ def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
         return False
     if len(row.inputs[0].last) != 2 or row.inputs[0].last[0] != rows or row.outputs[0].last != row.inputs[0].last:
         return False
-    steps = list(ancestors(run, index))
-    behind = {step.op for step in steps}
-    return bool(behind & _CHOOSING) and (bool(behind & _PARENTS) or _by_score(run, row, steps, rows))
-
-
-def _by_score(run: Run, row: Row, behind: list[Row], rows: int) -> bool:
-    """Whether rows that a model has gone on with before were chosen by one score each."""
-    scored = any(step.op in _CHOOSING and step.inputs and step.inputs[0].last == (rows,) for step in behind)
-    return scored and any(call.first_at < row.first_at for call in run.of_kind("forward"))
+    behind = {step.op for step in ancestors(run, index)}
+    return bool(behind & _CHOOSING) and bool(behind & _PARENTS)
 
 
 def _cache_follows(run: Run) -> bool:

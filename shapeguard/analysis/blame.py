@@ -37,7 +37,7 @@ from shapeguard.analysis.parting import (
     parted,
     whole_way,
 )
-from shapeguard.analysis.rounding import rescaled, rounded_at, uneven_half
+from shapeguard.analysis.rounding import enlarged_inexactly, rescaled, rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
@@ -332,6 +332,7 @@ _SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     uncounted,
     squeezed_in_vain,
     rescaled,
+    enlarged_inexactly,
 )
 # Mistakes that are known by their looks, the surest first.
 _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
@@ -344,6 +345,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     halved_table,
     not_multiple,
     rescaled,
+    enlarged_inexactly,
     squeezed_in_vain,
     written_into,
     misbuilt,

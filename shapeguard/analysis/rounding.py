@@ -11,6 +11,7 @@ from shapeguard.analysis.climb import climbs, possible_values
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
@@ -54,6 +55,30 @@ def rescaled(dispute: Dispute) -> Cause | None:
             if row.op in _RESIZING and row.args.get("size") is None and short in _lost(row):
                 return dispute.blame(index, dispute.run.location(row), "changed")
     return None
+
+
+def enlarged_inexactly(dispute: Dispute) -> Cause | None:
+    """Where transposed convolutions were built that do not enlarge by their strides, where by those it would be the other's size."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both):
+        ups = [hop for hop in whole_way(run, side) if hop.row.op.startswith("ConvTranspose") and hop.size_before]
+        built = [run.row(hop.row.owner) for hop in ups]
+        times = [_stride(row, hop.after - 2) for row, hop in zip(built, ups, strict=True)]
+        exact = (ups[-1].size_before or 0) * prod(times) if ups and side.dim is not None and side.dim > 1 else 0
+        if exact != dispute.both[1 - index].size:
+            continue
+        for row, hop, by in zip(built, ups, times, strict=True):
+            if row is not None and hop.size_after != (hop.size_before or 0) * by:
+                return dispute.blame(index, run.location(row), "built")
+    return None
+
+
+def _stride(built: Row | None, dim: int) -> int:
+    """By how much a layer enlarges a dim; 1 where that is not known."""
+    told = built.args.get("stride") if built is not None else None
+    if isinstance(told, list) and 0 <= dim < len(told) and type(told[dim]) is int:
+        return int(told[dim])
+    return told if type(told) is int else 1
 
 
 def _lost(row: Row) -> Iterator[int]:

@@ -16,7 +16,7 @@ from shapeguard.capture.chains import chains
 from shapeguard.capture.evaluate import FrameValues, operand_nodes, operation_name
 from shapeguard.capture.export import position
 from shapeguard.capture.failing_node import FailingNode
-from shapeguard.capture.misfits import misfits
+from shapeguard.capture.misfits import attributes, misfits
 from shapeguard.capture.owners import layer_of
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.signatures import known_names, parameter
@@ -361,15 +361,14 @@ class _FrameReader:
         for name, value in local.items():
             if name.startswith("__") or shown >= _MAX_LOCALS:
                 continue
-            worth = self._is_tensor(value) or _plain(value) is not None or type(value).__name__.endswith("Cache")
-            if worth or _holds_tensors(value, self.torch):
-                shown += 1
-                yield from self._values(value, name, name)
-            else:
-                yield from misfits(value)
+            told: list[NamedValue] = []
+            with suppress(Exception):  # an object of somebody's may answer to nothing as others do
+                told = list(self._told(name, value))
+            shown += bool(told)
+            yield from told
         code = self.frame.f_code
         owner = local.get(code.co_varnames[0]) if code.co_argcount else None
-        if owner is None or not hasattr(owner, "__dict__"):
+        if owner is None or attributes(owner) is None:
             return
         own = code.co_varnames[0]
         values = FrameValues(self.frame, self.torch)
@@ -378,6 +377,10 @@ class _FrameReader:
                 value = values._attribute(owner, name)
                 if self._is_tensor(value) or _plain(value) is not None:
                     yield self._value(value, f"{own}.{name}", name)
+
+    def _told(self, name: str, value: Any) -> Iterator[NamedValue]:
+        worth = self._is_tensor(value) or _plain(value) is not None or type(value).__name__.endswith("Cache")
+        return self._values(value, name, name) if worth or _holds_tensors(value, self.torch) else misfits(value)
 
 
 def _holds_tensors(value: Any, torch: Any) -> bool:

@@ -10,9 +10,18 @@ from shapeguard.values.recording import NamedValue
 _MOST = 8
 
 
+def attributes(value: Any) -> dict[str, Any] | None:
+    """An object's own attributes, past what its class answers: ``__getattr__`` may be anything; None for one without."""
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return own if isinstance(own, dict) else None
+
+
 def misfits(value: Any) -> Iterator[NamedValue]:
     """Of an account of a loading, for each parameter that did not fit: its shape in the checkpoint, and in the model."""
-    found = getattr(value, "mismatched_keys", None) if hasattr(value, "__dict__") else None
+    found = (attributes(value) or {}).get("mismatched_keys")
     if not isinstance(found, set | list | tuple):
         return
     entries = [entry for entry in found if isinstance(entry, tuple) and len(entry) == 3 and isinstance(entry[0], str)]

@@ -88,6 +88,12 @@ def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:
         return None
     one, two = sorted(row.inputs, key=lambda tensor: -len(tensor.last))
     column, vector = bare(one.last), bare(two.last)
+    if (
+        one.last == (*two.last, *(1 for _ in two.last))
+        and row.outputs[0].last == two.last * 2
+        and len(two.last) > 1 < two.last[0]
+    ):
+        return one, two  # maps of one place, (N, C, 1, 1), that meet (N, C)
     if len(column) < 2 or len(two.last) != len(one.last) - 1 or not vector:
         return None
     size, rest = vector[0], vector[1:]

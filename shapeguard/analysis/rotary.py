@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.layout import split_off
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
@@ -41,3 +42,40 @@ def spread(run: Run) -> Iterator[Spread]:
             if made is not None and not turned and table.last[-2] > 1 and row.outputs[0].last[-2] == table.last[-2]:
                 yield Spread(row, states, table, made)
                 break
+
+
+class ByHeads(NamedTuple):
+    """Queries or keys (batch, heads, seq, head_dim) that meet a table laid out for the heads' dim: each head has an angle of its own."""
+
+    row: Row
+    states: TensorArg
+    table: TensorArg
+    made: Row
+
+
+def by_heads(run: Run) -> Iterator[ByHeads]:
+    """States whose heads, and not whose positions, were turned: the table was counted along dim 1."""
+    for row in run.of_kind("op"):
+        if row.op not in ("mul", "mul_") or len(row.inputs) != 2:
+            continue
+        for states, table in (row.inputs, row.inputs[::-1]):
+            if len(states.last) != 4 or len(table.last) != 4 or table.last[2] != 1 or states.last[2] < 2:
+                continue
+            if table.last[0] != 1 or not 1 < table.last[1] == states.last[1] or table.last[3] != states.last[3]:
+                continue
+            made = next((r for r in islice(ancestors(run, table), _NEAR) if r.op in _WAVES), None)
+            if made is not None and split_off(run, states, 1) is not None:
+                yield ByHeads(row, states, table, made)
+
+
+def merged_keys(run: Run) -> Iterator[Row]:
+    """Concatenations of keys that were each cached from position 0 on, which are then cached as one text's."""
+    if any(tensor.label == "position_ids" for row in run.of_kind("forward") for tensor in row.inputs):
+        return  # somebody counts the positions
+    for row in run.of_kind("concat"):
+        kept = [made for tensor in row.inputs if (made := run.row(tensor.origin)) is not None and made.kind == "cache"]
+        begun = [made for made in kept if not any(tensor.label.startswith("past") for tensor in made.inputs)]
+        if len(begun) < 2 or len(begun) != len(row.inputs) or row.args.get("dim") not in (2, -2):
+            continue
+        if any(user.kind == "cache" for user in users_of(run, row)):
+            yield row

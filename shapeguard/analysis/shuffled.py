@@ -26,6 +26,7 @@ class Turned(NamedTuple):
     row: Row
     before: tuple[int, ...]
     after: tuple[int, ...]
+    merged: Row | None = None  # where the dims were made into one, in the order that is not asked for
 
 
 def turned_views(run: Run) -> Iterator[Turned]:
@@ -43,15 +44,20 @@ def turned_views(run: Run) -> Iterator[Turned]:
 
 
 def folded_classes(run: Run) -> Iterator[Turned]:
-    """Scores (batch, classes, height, width) flattened to rows of as many numbers as there are classes, for a loss of classes."""
+    """Scores (batch, classes, height, width) flattened to rows of as many numbers as there are classes, and taken for them."""
     for row in run.of_kind("op"):
         if row.op not in ("view", "reshape") or row.error or not row.inputs or not row.outputs:
             continue
         before, after = row.inputs[0].last, row.outputs[0].last
         if len(before) < 3 or len(after) != 2 or not 1 < after[1] == before[1] != before[-1] or prod(before[2:]) < 2:
             continue
-        if any(user.op in CLASS_LOSSES and user.inputs[0].origin == row.id for user in users_of(run, row)):
+        if any(_over_classes(user) and user.inputs[0].origin == row.id for user in users_of(run, row)):
             yield Turned(row, before, after)
+
+
+def _over_classes(row: Row) -> bool:
+    """Whether an op takes the last of two dims for the classes."""
+    return row.op in CLASS_LOSSES or (row.op in ("softmax", "log_softmax") and row.args.get("dim") in (1, -1))
 
 
 def split_apart(run: Run) -> Iterator[Turned]:
@@ -62,10 +68,10 @@ def split_apart(run: Run) -> Iterator[Turned]:
         source, result = row.inputs[0], row.outputs[0].last
         if len(source.last) < 1 or len(result) < 2 or result[0] * result[1] != source.last[0] or 1 in result[:2]:
             continue
-        merged = next((order for hop in follow(run, source, 0) if (order := _merged(hop.merged))), ())
-        orders = {merged} if merged else set(_repeated(run, source))
+        fold = next((hop for hop in follow(run, source, 0) if _merged(hop.merged)), None)
+        orders = {_merged(fold.merged)} if fold is not None else set(_repeated(run, source))
         if orders == {result[1::-1]} and result[0] != result[1]:
-            yield Turned(row, result[1::-1], result[:2])
+            yield Turned(row, result[1::-1], result[:2], fold.row if fold is not None else None)
 
 
 def _repeated(run: Run, tensor: TensorArg) -> Iterator[tuple[int, int]]:

@@ -66,6 +66,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
+from shapeguard.rules.rotary_turns import turned_wrongly
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -79,6 +80,7 @@ _WAVES = frozenset({"cos", "sin", "polar", "cos_", "sin_"})
 
 def check(run: Run) -> Iterator[Finding]:
     """A model call with position ids of another length than its ids; a position table that does not fit the sequence."""
+    yield from turned_wrongly(run, CODE, NAME)
     told = False
     for row in run.of_kind("forward"):
         if not told and (found := _ids_against_positions(run, row)) is not None:

@@ -105,6 +105,7 @@ def _finding(run: Run, found: Meeting) -> Finding:
     size, rest, at = vector[0], vector[1:], len(found.column.last) - len(column) + 1
     made = found.row.outputs[0].last
     needless = needless_axis(run, found)
+    pooled = len(column) == 2 * len(vector) > 2
     crash = found.ends_in == "crash"
     sure = crash or (found.ends_in == "number" and (needless is not None or not explicit_column(run, found.column)))
     return Finding(
@@ -115,14 +116,17 @@ def _finding(run: Run, found: Meeting) -> Finding:
         f"gives {format_shape(made)}, every {'row' if rest else 'entry'} with every other, and that is then "
         + ("used" if crash else "reduced")
         + " as if it were one value a row.",
-        location=(_table_made(run, found) if column[1] > 1 else None)
+        location=(_table_made(run, found) if column[1] > 1 and not pooled else None)
+        or (run.helper_call(found.row) if pooled else None)
         or run.location(needless if needless is not None else found.row),
         failed_at=run.failed_at if crash else None,
         operands=(run.tensor(found.column), run.tensor(found.vector)),
         mismatch=Mismatch("dim", (column[1], size), at),
         lineage=steps(run, follow(run, found.column, at)),
         fix=Fix(
-            f"Give both one shape: squeeze the column's last dim (`.squeeze({at})`), or unsqueeze the vector (`.unsqueeze({at})`)."
+            f"Drop the dims of one place: `.flatten(1)` makes {format_shape(vector)} of it."
+            if pooled
+            else f"Give both one shape: squeeze the column's last dim (`.squeeze({at})`), or unsqueeze the vector (`.unsqueeze({at})`)."
             if column[1] == 1
             else f"Make one value a row where the table {format_shape(found.column.last)} was made: for products of rows with rows, "
             "`(a * b).sum(1)`."

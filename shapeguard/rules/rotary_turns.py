@@ -1,0 +1,50 @@
+"""Rotary positions that went wrong with nothing failing: heads turned in place of positions, keys that still count from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.rotary import ByHeads, by_heads, merged_keys
+from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
+from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
+
+
+def turned_wrongly(run: Run, code: str, name: str) -> Iterator[Finding]:
+    """Each place once."""
+    if run.failure is None:
+        yield from once(_by_heads(run, found, code, name) for found in by_heads(run))
+        yield from once(_merged(run, row, code, name) for row in merged_keys(run))
+
+
+def _by_heads(run: Run, found: ByHeads, code: str, name: str) -> Finding:
+    heads, length = found.states.last[1:3]
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"The table {format_shape(found.table.last)} meets states {format_shape(found.states.last)} along their {heads} heads: each head "
+        f"is turned by its own number, and the {length} positions all alike.",
+        location=run.location(found.made),
+        operands=(run.tensor(found.states, "", ("batch", "heads", "seq", "head_dim")), run.tensor(found.table)),
+        mismatch=Mismatch("dim", (heads, length), 1),
+        fix=Fix(
+            "Count the table along the sequence and lay it out for it: (1, 1, seq, head_dim), or turn before the transpose."
+        ),
+    )
+
+
+def _merged(run: Run, row: Row, code: str, name: str) -> Finding:
+    lengths = [tensor.last[2] for tensor in row.inputs]
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"Keys of {len(lengths)} caches ({', '.join(map(str, lengths))} positions) are put one behind the other: each was turned to "
+        "positions from 0 on, and keeps them.",
+        location=run.location(row),
+        operands=tuple(map(run.tensor, row.inputs)),
+        fix=Fix("Run the texts through the model as one, or turn the keys of each by the length of those before it."),
+    )

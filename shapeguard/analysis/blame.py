@@ -43,7 +43,7 @@ from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.squeezed import squeezed_in_vain
+from shapeguard.analysis.squeezed import cut_in_vain, squeezed_in_vain
 from shapeguard.analysis.unfollowed import (
     folded,
     grown_back,
@@ -362,4 +362,5 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     beside_a_model,
     read_off_another,
     default_of_one,
+    cut_in_vain,
 )

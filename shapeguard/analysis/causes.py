@@ -240,12 +240,17 @@ def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int]
     chain = [run.recording.sites[number] for number in sites]
     named = climbs(run.sources, chain, text, whole=True)
     kind = "assign" if text.isidentifier() else "attribute"
-    place = next((t.spots[1] for t in named if len(t.spots) > 1 and t.spots[1].kind == kind), None)
-    for other in reversed(run.rows[: row.id] if place is not None else ()):
-        made = place is not None and other.outputs and size in other.outputs[0].last
-        if made and place is not None and _stands_at(run, other, place, sites if kind == "assign" else None):
-            out = msgspec.structs.replace(other.outputs[0], origin=other.id)
-            return out, out.last.index(size)
+    places = [
+        (t.spots[1], sites if kind == "assign" else None) for t in named if len(t.spots) > 1 and t.spots[1].kind == kind
+    ]
+    # A parameter: as one of the callers made what was handed in.
+    handed = (next((spot for spot in t.spots[1:] if spot.kind != "argument"), None) for t in named if len(t.spots) > 2)
+    places += [(spot, None) for spot in handed if spot is not None and spot.kind == "assign" and spot.depth]
+    for place, of in places:
+        for other in reversed(run.rows[: row.id]):
+            if other.outputs and size in other.outputs[0].last and _stands_at(run, other, place, of):
+                out = msgspec.structs.replace(other.outputs[0], origin=other.id)
+                return out, out.last.index(size)
     return None
 
 

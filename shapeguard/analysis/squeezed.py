@@ -30,6 +30,33 @@ def squeezed_in_vain(dispute: Dispute) -> Cause | None:
     return None
 
 
+def cut_in_vain(dispute: Dispute) -> Cause | None:
+    """A slice up to a written number that is longer than all there was, where no other reason is known for either size."""
+    if any(found.how not in ("data", "here") and not _by_library(found.side) for found in dispute.causes):
+        return None
+    for index, side in enumerate(dispute.both):
+        for hop in side.hops:
+            stop = _stop(hop)
+            if stop is not None and hop.size_before is not None and hop.size_before == hop.size_after < stop:
+                return dispute.blame(index, dispute.run.location(hop.row), "changed")
+    return None
+
+
+def _by_library(side: Side) -> bool:
+    return bool(side.hops) and side.hops[-1].row.kind in ("attention", "forward")
+
+
+def _stop(hop: Hop) -> int | None:
+    """Up to where a subscript takes the dim, ``x[:, :16]``."""
+    told = hop.row.args.get("index")
+    items = [str(item) for item in (told if isinstance(told, list) else [told])]
+    if hop.row.op != "getitem" or hop.before is None or hop.before >= len(items) or "ellipsis" in items:
+        return None
+    kind, *parts = items[hop.before].split(":")
+    ends = parts[1] if kind == "slice" and len(parts) > 1 else items[hop.before].removeprefix(":")
+    return int(ends) if ends.isdecimal() and ":" in items[hop.before] else None
+
+
 def squeezed_nothing(side: Side) -> bool:
     """Whether a squeeze on the way of a size named its dim and left it as it was."""
     return any(hop.row.op in ("squeeze", "squeeze_") and _names(hop) for hop in side.hops)

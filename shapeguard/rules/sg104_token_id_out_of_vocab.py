@@ -179,7 +179,7 @@ def _added(run: Run, rows: int, odd: int) -> Row | None:
 def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> Location | None:
     if added is not None:
         resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
-        return run.location(resized if resized is not None else added)
+        return run.location(resized) if resized is not None else _loaded_beside(run, added) or run.location(added)
     fill = fill_of(run, lookup.ids, lookup.odd)
     if fill is not None:
         return _filled(run, fill, lookup.odd)
@@ -193,6 +193,25 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
         return written(run, config, lookup.rows) or run.location(config)
     return suspect(run, lookup.failed).location
+
+
+def _loaded_beside(run: Run, added: Row) -> Location | None:
+    """Where the function that has the model got the tokenizer, if a helper added the tokens before there was a model to resize."""
+    call = run.failed_row("forward", "generate")
+    built = run.row(call.owner) if call is not None else None
+    functions = {(site.file, site.function) for site in run.chain(built)} if built is not None else set()
+    sites = run.chain(added)
+    chains = [run.chain(row) for row in run.rows]
+    again = any(
+        chain and (chain[0].file, chain[0].function) == (sites[0].file, sites[0].function) and chain[1:] != sites[1:]
+        for chain in (chains if sites else ())
+    )
+    if not again:
+        return None  # the one tokenizer there is
+    if built is None or (sites and (sites[0].file, sites[0].function) in functions):
+        return None
+    step = next((step for step, site in enumerate(sites) if (site.file, site.function) in functions), None)
+    return run.location(added, step) if step is not None else None
 
 
 def _narrowed(run: Run, rows: int) -> Row | None:

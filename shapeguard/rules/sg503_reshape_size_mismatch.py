@@ -55,7 +55,7 @@ from shapeguard.analysis.semantics import family, output_shape
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.shuffled import Turned, folded_classes, split_apart, turned_views
 from shapeguard.analysis.sides import is_weight, sides
-from shapeguard.analysis.written import parsed
+from shapeguard.analysis.written import parsed, written
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -87,7 +87,7 @@ def _turned(run: Run, view: Turned) -> Finding:
         Severity.ERROR,
         f"`{view.row.op}` reads the dims {before} as {after}: it keeps the order of the entries, so that each place of the result "
         "holds another one's.",
-        location=run.location(view.row),
+        location=(_folded_at(run, view) if view.merged is not None else None) or run.location(view.row),
         operands=(run.tensor(view.row.inputs[0]),),
         mismatch=_first_odd(view),
         fix=Fix(_permuted(view)),
@@ -179,6 +179,7 @@ def _elements(run: Run, crash: Crash) -> Finding:
         or _class_token(run, crash)
         or _came_otherwise(run, crash)
         or _reckoned(run, crash)
+        or _of_anothers_shape(run, crash)
         or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
@@ -227,6 +228,36 @@ def _reckoned(run: Run, crash: Crash) -> Location | None:
                 if spot.kind == "assign" and isinstance(parsed(spot), ast.BinOp) and spot.line:
                     found.add((spot.file, spot.line, spot.function))
     return run.place(*found.pop()) if len(found) == 1 else None
+
+
+def _of_anothers_shape(run: Run, crash: Crash) -> Location | None:
+    """Where the tensor's own last dim was decided, if it is laid out as another one is: ``y.reshape(x.shape)`` takes no number."""
+    failed, value = crash.failed, crash.failed.operands.get("input")
+    node = call_of(run.expression(failed.row)) if failed.row is not None else None
+    shape = (
+        next((given for given in node.args if not isinstance(given, ast.Constant)), None) if node is not None else None
+    )
+    if failed.row is None or value is None or node is None or len(node.args) != 1 or shape is None:
+        return None
+    trails = climbs(run.sources, run.chain(failed.row), shape, whole=True)
+    if not any(spot.node_text.endswith(".shape") for trail in trails for spot in trail.spots):
+        return None
+    given = next((shape for _, shape in failed.call.tensors), ())
+    last = next(iter(follow(run, value, len(given) - 1)[-1:]), None) if given else None
+    if last is None or last.size_before is not None:
+        return None
+    built = run.row(last.row.owner) if last.row.kind == "module" else last.row
+    return (
+        written(run, built, last.size_after, last.after if built is last.row else None) if built is not None else None
+    )
+
+
+def _folded_at(run: Run, view: Turned) -> Location | None:
+    """Where the dims were folded, if other calls of the function that splits them give it what it expects."""
+    chain = run.recording.chains[view.row.chain].sites
+    others = (row for row in run.of_kind("op") if run.at_one_place(row, view.row) and not row.error)
+    rightly = any(run.recording.chains[row.chain].sites != chain for row in others)
+    return run.location(view.merged) if rightly and view.merged is not None else None
 
 
 def _odd_call(run: Run, crash: Crash) -> Location | None:

@@ -39,6 +39,7 @@ from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.climb import chain_of_frames, climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
@@ -79,7 +80,7 @@ def check(run: Run) -> Iterator[Finding]:
         if counted is not None
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=counted
-        or (here(run) if _too_many_asked(crash) else None)
+        or (here(run) if _too_many_asked(run, crash) else None)
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
@@ -115,10 +116,20 @@ def _counted(run: Run, crash: Crash) -> Location | None:
     return run.location(row) if row is not None else None
 
 
-def _too_many_asked(crash: Crash) -> bool:
-    """Whether more were asked for than there are of a list's entries: the list is as long as it is."""
+def _too_many_asked(run: Run, crash: Crash) -> bool:
+    """Whether more were asked for than there are of a list's entries: the list is as long as it is, and so is a layer's output."""
     last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
-    return crash.failed.op in ("topk", "kthvalue") and last is not None and last.row.op == "stack"
+    listed = last is not None and last.row.op == "stack"
+    return crash.failed.op in ("topk", "kthvalue") and (
+        listed or (crash.suspect.how == "built" and _asked_less(run, crash))
+    )
+
+
+def _asked_less(run: Run, crash: Crash) -> bool:
+    """Whether this place passed before, on as many entries, when it was asked for fewer."""
+    row = crash.failed.row
+    earlier = passed_before(run, row) if row is not None else None
+    return row is not None and earlier is not None and [t.last for t in earlier.inputs] == [t.last for t in row.inputs]
 
 
 def _default_head(run: Run, crash: Crash) -> Location | None:

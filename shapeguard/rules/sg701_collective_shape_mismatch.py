@@ -75,7 +75,7 @@ from shapeguard.analysis.collectives import (
 )
 from shapeguard.analysis.concat import odd_one
 from shapeguard.analysis.lineage import birth, follow, steps
-from shapeguard.analysis.rank_models import BuiltApart, built_apart
+from shapeguard.analysis.rank_models import BuiltApart, built_apart, chosen_at
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shards import uneven_whole
 from shapeguard.analysis.written import written
@@ -189,7 +189,7 @@ def _models(run: Run, found: BuiltApart) -> Finding:
         Severity.ERROR,
         f"`{found.row.op}` has {found.name} {found.mine} on rank {found.rank} and {found.theirs} on rank {found.other}; "
         "`DistributedDataParallel` needs the same parameters on all ranks.",
-        location=written(run, found.row, found.mine) or run.location(found.row),
+        location=chosen_at(run, found) or written(run, found.row, found.mine) or run.location(found.row),
         failed_at=run.failed_at,
         mismatch=Mismatch("dim", (found.mine, found.theirs), 0),
         fix=Fix(

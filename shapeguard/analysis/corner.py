@@ -59,7 +59,8 @@ def _triangle(run: Run, mask: TensorArg, queries: int, keys: int) -> Row | None:
         if row is None or not row.outputs:
             return None
         if row.op in ("tril", "triu"):
-            own = row.args.get("diagonal", 0) == (0 if row.op == "tril" else 1)
+            told = row.args.get("diagonal", 0 if not row.args else None)  # None where it stands under no name
+            own = told == (0 if row.op == "tril" else 1)
             return row if own and row.outputs[0].last[-2:] == (queries, keys) else None
         if row.op not in _LAID or not row.inputs:
             return None

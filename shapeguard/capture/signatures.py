@@ -59,6 +59,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "masked_scatter": ("input", "mask", "source", "mask_count"),  # the last is told by us
     "masked_scatter_": ("input", "mask", "source", "mask_count"),
     "masked_select": ("input", "mask"),
+    "tril": ("input", "diagonal"),
+    "triu": ("input", "diagonal"),
     "where": ("condition", "input", "other"),
     "embedding": ("input", "weight"),
     "conv1d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),

@@ -95,9 +95,9 @@ if __name__ == "__main__":
     opt = torch.optim.Adam(agent.parameters(), lr=1e-2)
     obs, done = envs.observe(), torch.zeros(NUM_ENVS)
     state = (torch.zeros(1, NUM_ENVS, HIDDEN), torch.zeros(1, NUM_ENVS, HIDDEN))
-    for iteration in range(40):
+    for iteration in range(30):
         begin = state
         data, obs, done, state = collect(agent, envs, obs, done, begin)
         kl = update(agent, opt, data, begin)
-        if iteration % 20 == 19:
+        if iteration % 10 == 9:
             print(f"iteration {iteration} reward {data['reward'].mean():.3f} first kl {kl[0]:.4f} last kl {kl[-1]:.4f}")

@@ -1,5 +1,6 @@
 """Supernet search on several workers: a candidate is drawn from the search space, then trained data-parallel."""
 import datetime
+import gc
 import random
 import socket
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def worker(rank, args, port):
     choice, loss = train_candidate(rank, args)
     if rank == 0:
         print(f"heads {choice['heads']} mlp {choice['mlp_ratio']} mean loss {loss:.3f}", flush=True)
+    gc.collect()
     dist.barrier()
     dist.destroy_process_group()
 

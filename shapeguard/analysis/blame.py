@@ -28,6 +28,7 @@ from shapeguard.analysis.of_models import (
     not_projected,
     of_another_model,
     read_off_another,
+    told_beside_default,
     worked_out,
 )
 from shapeguard.analysis.packed import left_out
@@ -362,5 +363,6 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     beside_a_model,
     read_off_another,
     default_of_one,
+    told_beside_default,
     cut_in_vain,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 
 from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import whole_way
@@ -117,6 +119,36 @@ def read_off_another(dispute: Dispute) -> Cause | None:
                     case ast.Attribute(value=ast.Attribute(attr="config", value=ast.Name() | ast.Attribute())):
                         place = dispute.run.place(spot.file, spot.line, spot.function)
                         return dispute.blame(index, place, "written")
+    return None
+
+
+def told_beside_default(dispute: Dispute) -> Cause | None:
+    """Where a number was told in the place of a default that would have fitted the other side."""
+    for index, side in enumerate(dispute.both):
+        last = side.hops[-1] if side.hops else None
+        if last is None or dispute.causes[index].how != "written" or last.row.kind != "op":
+            continue
+        for trail in whole_trails(dispute.run, last.row, side.size, last.after):
+            for use, told in pairwise(trail):
+                number = told.kind == "argument" and told.node_text == str(side.size) and use.node_text.isidentifier()
+                if number and _default(dispute.run, use) == dispute.both[1 - index].size:
+                    return dispute.blame(index, dispute.run.place(told.file, told.line, told.function), "written")
+    return None
+
+
+def _default(run: Run, use: Spot) -> int | None:
+    """The number that a parameter has where nobody gives it one."""
+    function = run.sources[use.file].function_at(use.line)
+    if not isinstance(function, ast.FunctionDef):
+        return None
+    given = function.args.args[len(function.args.args) - len(function.args.defaults) :]
+    named = [
+        *zip(given, function.args.defaults, strict=True),
+        *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
+    ]
+    for parameter, value in named:
+        if parameter.arg == use.node_text and isinstance(value, ast.Constant) and type(value.value) is int:
+            return value.value
     return None
 
 

@@ -26,6 +26,7 @@ _TENSOR = frozenset(
     {"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"}
 )
 KEPT_RESET = "observations and results of `reset`"
+_FIELD = re.compile(r"features \(`(\w+)` in this case\)")
 _WHOLE = ("int64", "int32", "bool", "uint8")
 
 
@@ -66,9 +67,28 @@ def _tokenizer(run: Run) -> Ragged | None:
     if padding and (row.args.get("pad_token_id") is None or lengths is None):
         return None
     texts = row.args.get("texts")
+    field = _FIELD.search(run.failure.exception.message) if padding else None
+    written = _written_field(run, field[1]) if field is not None else None
     return Ragged(
-        f"{texts} rows" if isinstance(texts, int) and texts > 1 else "rows", lengths, _asked(run, row), None, padding
+        f"{texts} rows" if isinstance(texts, int) and texts > 1 else "rows",
+        lengths,
+        written or _asked(run, row),
+        None,
+        padding,
     )
+
+
+def _written_field(run: Run, name: str) -> Location | None:
+    """The one place where the program gives a sample this field, ``"labels": ids``: what the tokenizer does not know it does not pad."""
+    found = [
+        (file, value.lineno)
+        for file in run.recording.sources
+        for node in ast.walk(run.sources[file].tree or ast.Pass())
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == name
+    ]
+    return run.place(*found[0]) if len(found) == 1 else None
 
 
 def _said(run: Run) -> tuple[int, int] | None:

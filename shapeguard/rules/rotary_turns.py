@@ -1,10 +1,10 @@
-"""Rotary positions that went wrong with nothing failing: heads turned in place of positions, keys that still count from 0."""
+"""Rotary positions that went wrong, mostly with nothing failing: heads turned for positions, keys that count from 0 again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.rotary import ByHeads, by_heads, merged_keys
+from shapeguard.analysis.rotary import ByHeads, Spread, by_heads, merged_keys
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
@@ -17,6 +17,22 @@ def turned_wrongly(run: Run, code: str, name: str) -> Iterator[Finding]:
     if run.failure is None:
         yield from once(_by_heads(run, found, code, name) for found in by_heads(run))
         yield from once(_merged(run, row, code, name) for row in merged_keys(run))
+
+
+def spread_out(run: Run, found: Spread, code: str, name: str) -> Finding:
+    """The states of one new token, turned to all positions of a table at once."""
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"The states of one position, {format_shape(found.states.last)}, are multiplied with the cosines and sines of "
+        f"{found.table.last[-2]}: they become as many positions.",
+        location=run.location(found.made, 1) or run.location(found.made),
+        failed_at=run.failed_at if run.failure is not None else None,
+        operands=(run.tensor(found.states), run.tensor(found.table)),
+        mismatch=Mismatch("dim", (1, found.table.last[-2]), 2),
+        fix=Fix("Take the rows of the table that belong to the new positions: `cos[past : past + length]`."),
+    )
 
 
 def _by_heads(run: Run, found: ByHeads, code: str, name: str) -> Finding:

@@ -57,6 +57,7 @@ from shapeguard.analysis.cache_rows import (
     KeptStates,
     Trim,
     cross_rows,
+    expanded_twice,
     expansion,
     handed_in_at,
     kept_keys,
@@ -181,7 +182,8 @@ def _in_cross_attention(run: Run, cross: CrossRows) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{cross.states.label}` has {rows} rows, the decoder's input has {wanted}.{told}",
-        location=handed_in_at(run, cross.states.label)
+        location=expanded_twice(run)
+        or handed_in_at(run, cross.states.label)
         or (made[0] if made is not None else None)
         or run.location(cross.row)
         or run.failed_at,

@@ -237,13 +237,19 @@ def _fed_again(run: Run, row: Row) -> Finding | None:
     if not isinstance(known, int) and not _grown(run, ids, cached, sizes[1]):
         return None
     again = known if isinstance(known, int) and cached[0] >= cached[1] else cached[0]
-    return _finding(
+    failed = run.failed_row("forward")
+    found = _finding(
         run,
         row,
         f"{cached[1]} ids are fed although {again} of them are cached: these are seen twice.",
         Mismatch("dim", (cached[1], cached[1] - again), 1),
         "Feed the new tokens only, `input_ids[:, cached:]` beside the cache, or no cache with the whole text.",
     )
+    if failed is not None and run.at_one_place(row, failed) and given_cache(failed) is not None:
+        return msgspec.structs.replace(
+            found, failed_at=run.failed_at
+        )  # what was fed twice has filled the cache until this call failed
+    return found
 
 
 def _grown(run: Run, ids: TensorArg, first: tuple[int, int], new: int) -> bool:

@@ -53,20 +53,22 @@ from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.climb import attribute_set, chain_of_frames, named_at
 from shapeguard.analysis.counted_along import Restarted, restarted
+from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.models import built_model, config_of, limit_in
 from shapeguard.analysis.odd_input import odd_input
+from shapeguard.analysis.of_models import told_beside_default
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
-from shapeguard.analysis.rotary import Spread, spread
+from shapeguard.analysis.rotary import spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
-from shapeguard.rules.rotary_turns import turned_wrongly
+from shapeguard.rules.rotary_turns import spread_out, turned_wrongly
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -87,7 +89,7 @@ def check(run: Run) -> Iterator[Finding]:
             told = True
             yield found
     if (wide := next(spread(run), None)) is not None:
-        yield _spread(run, wide)
+        yield spread_out(run, wide, CODE, NAME)
         return
     turned = None if told else _rotated(run)
     if turned is not None:
@@ -111,21 +113,6 @@ def check(run: Run) -> Iterator[Finding]:
     failed = failed_op(run)
     if not told and failed is not None and odd_rank(run) is None and (table := _table(run, failed)) is not None:
         yield _table_finding(run, failed, table)
-
-
-def _spread(run: Run, found: Spread) -> Finding:
-    """The states of one new token, turned to all positions of a table at once."""
-    return _finding(
-        run,
-        f"The states of one position, {format_shape(found.states.last)}, are multiplied with the cosines and sines of "
-        f"{found.table.last[-2]}: they become as many positions.",
-        run.location(found.made, 1) or run.location(found.made),
-        (run.tensor(found.states), run.tensor(found.table)),
-        Mismatch("dim", (1, found.table.last[-2]), 2),
-        (),
-        "Take the rows of the table that belong to the new positions: `cos[past : past + length]`.",
-        bool(run.failure),
-    )
 
 
 def _rotated(run: Run) -> Finding | None:
@@ -320,7 +307,8 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
     return _finding(
         run,
         f"The sequence has {length} positions, the table of positions {table.size}.",
-        _in_library(run, table)
+        _told_beside(run, failed)
+        or _in_library(run, table)
         or (_built_at(run, failed, table, length) if decided.how == "here" else None)
         or decided.location,
         failed.views(run),
@@ -330,6 +318,12 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         "interpolate it.",
         True,
     )
+
+
+def _told_beside(run: Run, failed: FailedOp) -> Location | None:
+    dispute = dispute_of(run, failed)
+    told = told_beside_default(dispute) if dispute is not None else None
+    return told.location if told is not None else None
 
 
 def _in_library(run: Run, table: Side) -> Location | None:

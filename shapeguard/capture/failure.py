@@ -303,10 +303,10 @@ class _FrameReader:
         origin = None
         with suppress(TypeError):
             origin = self.recorder.origin(value)
-        layers = getattr(value, "layers", None) if kind.endswith("Cache") else None
-        if isinstance(layers, list) and layers and self._is_tensor(keys := getattr(layers[0], "keys", None)):
-            tensor = self._tensor(keys, text, label, kind)
-            return tensor
+        if kind.endswith("Cache"):
+            with suppress(Exception):  # somebody's own class may answer to no name but its own
+                if self._is_tensor(keys := value.layers[0].keys):
+                    return self._tensor(keys, text, label, kind)
         return NamedValue(text, label, value=_plain(value), type=kind, origin=origin)
 
     def _tensor(self, value: Any, text: str, label: str, kind: str) -> NamedValue:

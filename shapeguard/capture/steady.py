@@ -267,5 +267,9 @@ def _caches(args: Args, kwargs: Mapping[str, Any]) -> Iterator[Any]:
 
 def _layers(cache: Any) -> Iterator[tuple[torch.Tensor, ...]]:
     """Keys and values of each layer of a cache."""
-    for layer in getattr(getattr(cache, "self_attention_cache", cache), "layers", ()):
+    try:
+        layers = getattr(getattr(cache, "self_attention_cache", cache), "layers", ())
+    except Exception:  # somebody's own class, which answers to no name but its own
+        return
+    for layer in layers:
         yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))

@@ -122,6 +122,7 @@ _EXPECTED = {
     "norm_of_the_channels_before": ("SG505", "BatchNorm2d("),
     "norm_of_the_inner_width": ("SG505", "LayerNorm("),
     "norm_of_the_steps": ("SG505", "self.bn(x)"),
+    "objects_that_answer_to_nothing": ("SG501", "return torch.randn(7)"),
     "one_channel_for_three": ("SG601", "l1_loss("),
     "one_hot_labels": ("SG601", "criterion(F.log_softmax"),
     "one_token_turned_to_all_places": ("SG403", "cos, sin = self.rope(past + x.size(1))"),

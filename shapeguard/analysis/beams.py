@@ -87,14 +87,9 @@ def _by_score(run: Run, behind: list[Row], call: Row) -> Row | None:
     """The op that put the rows of what was written so far in the order of a score each, in the loop that goes on with them."""
     made = {row.id for row in behind}
     for row in run.rows:
-        index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
-        if row.op not in _PICKING or index is None or not row.outputs or not made & {row.id, row.inputs[0].origin}:
-            continue
-        taken, rows = row.inputs[0].last, row.outputs[0].last[:1]
-        if len(taken) != 2 or row.outputs[0].last != taken or index.last != rows or rows < (2,):
-            continue
-        chosen = any(
-            step.op in _CHOOSING and step.inputs and step.inputs[0].last == rows for step in ancestors(run, index)
+        index = _order(row) if row.inputs and made & {row.id, row.inputs[0].origin} else None
+        chosen = index is not None and any(
+            step.op in _CHOOSING and step.inputs and step.inputs[0].last == index.last for step in ancestors(run, index)
         )
         if chosen and _in_one_loop(run, row, call):
             return row
@@ -104,39 +99,42 @@ def _by_score(run: Run, behind: list[Row], call: Row) -> Row | None:
 def _in_one_loop(run: Run, picked: Row, call: Row) -> bool:
     """Whether a statement gives a name the rows that it had, in another order, in a loop in which the model is called as well."""
     place = run.location(picked)
-    source = run.sources[place.file] if place is not None else None
-    statement = source.statement(place.line) if source is not None and place is not None else None
-    match statement:
+    if place is None:
+        return False
+    source = run.sources[place.file]
+    match source.statement(place.line):
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id=taken))) if name == taken:
             pass
         case _:
             return False
-    function = source.function_at(place.line) if source is not None and place is not None else None
-    lines = [
-        site.line
-        for site in run.chain(call)
-        if place is not None and (site.file, site.function) == (place.file, place.function)
-    ]
-    body = function if function is not None else source.tree if source is not None else None
+    lines = [site.line for site in run.chain(call) if (site.file, site.function) == (place.file, place.function)]
     loops = [
         node
-        for node in ast.walk(body or ast.Pass())
+        for node in ast.walk(source.function_at(place.line) or source.tree or ast.Pass())
         if isinstance(node, ast.For | ast.While) and any(_holds(node, line) for line in lines)
     ]
     innermost = max(loops, key=lambda node: node.lineno, default=None)
-    return innermost is not None and place is not None and _holds(innermost, place.line)
+    return innermost is not None and _holds(innermost, place.line)
 
 
 def _holds(loop: ast.For | ast.While, line: int) -> bool:
     return loop.lineno < line <= (loop.end_lineno or loop.lineno)
 
 
+def _order(row: Row) -> TensorArg | None:
+    """The index by which an op picks as many rows of (rows, seq) as there are."""
+    index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
+    if row.op not in _PICKING or index is None or not row.outputs:
+        return None
+    taken = row.inputs[0].last
+    same = len(taken) == 2 and taken[0] > 1 and row.outputs[0].last == taken and index.last == taken[:1]
+    return index if same else None
+
+
 def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
     """Whether an op picks as many rows of (rows, seq) as there are, by the beams that a choice among all of theirs came from."""
-    index = next((tensor for tensor in row.inputs if tensor.label.startswith("index")), None)
-    if row.op not in _PICKING or index is None or rows < 2 or not row.outputs or index.last != (rows,):
-        return False
-    if len(row.inputs[0].last) != 2 or row.inputs[0].last[0] != rows or row.outputs[0].last != row.inputs[0].last:
+    index = _order(row)
+    if index is None or index.last != (rows,):
         return False
     behind = {step.op for step in ancestors(run, index)}
     return bool(behind & _CHOOSING) and bool(behind & _PARENTS)

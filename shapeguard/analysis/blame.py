@@ -67,16 +67,19 @@ _BUILDERS = frozenset({"arange", "zeros", "ones", "eye", "full", "empty", "linsp
 
 def suspect(run: Run, failed: FailedOp, alone: int | None = None) -> Cause:
     """The side to blame for the failed op's clash; ``alone`` is the side that several others agree against."""
-    dispute = dispute_of(run, failed)
+    return blamed(run, dispute_of(run, failed), alone)
+
+
+def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause:
+    """The same of a dispute that is at hand; without one it is the failing statement."""
     if dispute is None:
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
     told = next((told for ask in _TELLING if (told := ask(dispute)) is not None), None)
     return told if told is not None else _weighed(dispute, alone)
 
 
-def settled(run: Run, failed: FailedOp) -> bool:
+def settled(dispute: Dispute | None) -> bool:
     """Whether it is known which side is at fault by what was done to it: then it does not count that a size was written down."""
-    dispute = dispute_of(run, failed)
     return dispute is not None and any(ask(dispute) is not None for ask in _SETTLING)
 
 

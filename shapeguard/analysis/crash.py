@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapeguard.analysis.blame import settled, suspect
+from shapeguard.analysis.blame import blamed, settled
 from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
+from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import frozen_side
 from shapeguard.analysis.run import Run, per_run
@@ -35,8 +36,9 @@ def crash_of(run: Run) -> Crash | None:
     kind = family(failed.op)
     # What a loss compares place by place belongs together: a size written for one of them is the other's affair, too.
     places = kind == "loss" and (failed.clash.left_dim or 0) > 0
-    bound = places or settled(run, failed)
-    return Crash(failed, failed.clash, kind, suspect(run, failed), None if bound else frozen_side(run, failed))
+    dispute = dispute_of(run, failed)
+    bound = places or settled(dispute)
+    return Crash(failed, failed.clash, kind, blamed(run, dispute), None if bound else frozen_side(run, failed))
 
 
 def causes(run: Run, crash: Crash) -> list[Cause]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import Spot
+from shapeguard.analysis.climbing.arguments import default
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import whole_way
@@ -141,15 +142,8 @@ def _default(run: Run, use: Spot) -> int | None:
     function = run.sources[use.file].function_at(use.line)
     if not isinstance(function, ast.FunctionDef):
         return None
-    given = function.args.args[len(function.args.args) - len(function.args.defaults) :]
-    named = [
-        *zip(given, function.args.defaults, strict=True),
-        *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
-    ]
-    for parameter, value in named:
-        if parameter.arg == use.node_text and isinstance(value, ast.Constant) and type(value.value) is int:
-            return value.value
-    return None
+    value = default(function.args, use.node_text)
+    return value.value if isinstance(value, ast.Constant) and type(value.value) is int else None
 
 
 def default_of_one(dispute: Dispute) -> Cause | None:

@@ -9,6 +9,7 @@ from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.collectives import ranks
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.source import given_at
 from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -42,15 +43,8 @@ def built_apart(run: Run) -> BuiltApart | None:
 
 def chosen_at(run: Run, found: BuiltApart) -> Location | None:
     """Where the rank drew or computed its number, with a call: what is written in the code is the same on all ranks."""
-    call, names = call_of(run.expression(found.row)), list(found.row.args)
-    given = (
-        next((keyword.value for keyword in call.keywords if keyword.arg == found.name), None)
-        if call is not None
-        else None
-    )
-    place = names.index(found.name)
-    if given is None and call is not None and place < len(call.args) and not isinstance(call.args[place], ast.Starred):
-        given = call.args[place]
+    call = call_of(run.expression(found.row))
+    given = given_at(call, found.name, list(found.row.args).index(found.name)) if call is not None else None
     for trail in climbs(run.sources, run.chain(found.row), given, value=found.mine) if given is not None else ():
         for spot in reversed(trail.spots):
             if spot.kind == "assign" and spot.line and isinstance(parsed(spot), ast.Call):

@@ -22,6 +22,15 @@ def given_as(text: str, name: str | None) -> list[ast.expr]:
     return [word.value for word in node.keywords if word.arg == name] if isinstance(node, ast.Call) else []
 
 
+def given_at(call: ast.Call, name: str, place: int) -> ast.expr | None:
+    """What a call gives to a parameter, by its name or its place; None where that is left out, or unpacked from something."""
+    for word in call.keywords:
+        if word.arg == name:
+            return word.value
+    before = call.args[: place + 1]
+    return before[place] if len(before) > place and not any(isinstance(arg, ast.Starred) for arg in before) else None
+
+
 def parsed_statement(text: str) -> ast.stmt | None:
     """The one statement that a text is; None where it is none, or only its first line."""
     try:

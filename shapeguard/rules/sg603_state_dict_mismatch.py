@@ -47,7 +47,7 @@ from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_at, parsed_text
 from shapeguard.analysis.written import decided, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -231,13 +231,8 @@ def _number(run: Run, row: Row, size: int) -> Location | None:
     """Where the number is written that a layer was told, however often it is read: the whole model is not the checkpoint's."""
     call = call_of(run.expression(row))
     names = [name for name, value in row.args.items() if name in _SIZES and value == size]
-    for name in names if call is not None else ():
-        told = (
-            next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-            if call is not None
-            else None
-        )
-        given = told or (call.args[_SIZES[name]] if call is not None and _SIZES[name] < len(call.args) else None)
+    for name in names:
+        given = given_at(call, name, _SIZES[name]) if call is not None else None
         for trail in climbs(run.sources, run.chain(row), given, value=size) if given is not None else ():
             if (spot := decided(list(trail.spots))) is not None:
                 return run.place(spot.file, spot.line, spot.function)

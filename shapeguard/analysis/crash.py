@@ -13,6 +13,7 @@ from shapeguard.analysis.frozen import frozen_side
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.semantics import Clash, family
 from shapeguard.analysis.sides import Side, sides
+from shapeguard.values.recording import Row
 
 
 class Crash(NamedTuple):
@@ -46,9 +47,20 @@ def causes(run: Run, crash: Crash) -> list[Cause]:
     return [cause(run, crash.failed, side) for side in sides(run, crash.failed)]
 
 
-def lacks_channel(crash: Crash) -> bool:
-    """Whether a convolution for one channel was given rows of images without an axis for it: they are taken for channels."""
+def lacks_channel(run: Run, crash: Crash) -> bool:
+    """Whether a convolution was given rows of images without an axis for their channels: the rows are taken for channels."""
     shapes = dict(crash.failed.call.tensors)
     weight, given = shapes.get("weight", ()), shapes.get("input", ())
     alone = crash.family == "conv" and crash.clash.role == "channel" and len(given) == len(weight) - 1 > 1
-    return alone and crash.clash.kind == "dim" and weight[1] == 1 < given[0]
+    if not alone or crash.clash.kind != "dim":
+        return False
+    return weight[1] == 1 < given[0] or stacked(run, crash) is not None
+
+
+def stacked(run: Run, crash: Crash) -> Row | None:
+    """The event in which samples were stacked to the rows that a convolution takes for channels."""
+    rows = next((side for side in sides(run, crash.failed) if side.label == "input"), None)
+    if rows is None or rows.dim != 0 or not rows.hops:
+        return None
+    born = rows.hops[-1]
+    return born.row if born.row.op == "stack" and born.after == 0 else None

@@ -50,13 +50,22 @@ class FailedOp(NamedTuple):
         node = parsed_text(run.expression(self.row)) if self.row is not None and self.row.kind == "module" else None
         if not told or shape is None or "weight" in self.operands or not isinstance(node, ast.Call):
             return None
-        return run.tensor(TensorArg("weight", shape, shape), f"{ast.unparse(node.func)}.weight")
+        view = run.tensor(TensorArg("weight", shape, shape), f"{ast.unparse(node.func)}.weight")
+        return self._marked(view, "weight")
 
     def _view(self, run: Run, label: str) -> OperandView:
         value = self.operands[label]
         if isinstance(value, NamedValue):
-            return run.operand(value)
-        return run.tensor(value, self.expressions.get(label, ""))
+            return self._marked(run.operand(value), label)
+        return self._marked(run.tensor(value, self.expressions.get(label, "")), label)
+
+    def _marked(self, view: OperandView, label: str) -> OperandView:
+        """The operand with the dimension of it that clashes, where the clash is one of single dimensions."""
+        if self.clash is None or self.clash.kind not in ("dim", "divides"):
+            return view
+        dim = {self.clash.left: self.clash.left_dim, self.clash.right: self.clash.right_dim}.get(label)
+        rank = len(view.shape or ())
+        return view if dim is None or not rank else msgspec.structs.replace(view, clashing=dim % rank)
 
 
 def mismatch_of(found: Clash | None) -> Mismatch | None:

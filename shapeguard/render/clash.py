@@ -11,6 +11,8 @@ def clashing_dims(operands: Sequence[OperandView], mismatch: Mismatch | None) ->
     """For each operand the dimensions to mark; an empty set where nothing can be said without guessing."""
     if mismatch is None or mismatch.kind == "rank" or mismatch.kind == "count":
         return [frozenset() for _ in operands]
+    if mismatch.kind != "numel" and any(operand.clashing is not None for operand in operands):
+        return [frozenset(() if operand.clashing is None else (operand.clashing,)) for operand in operands]
     rank = max((len(operand.shape or ()) for operand in operands), default=0)
     return [frozenset(_find(operand.shape or (), mismatch, rank)) for operand in operands]
 

@@ -175,7 +175,7 @@ def check(run: Run) -> Iterator[Finding]:
         or crash.family not in ("conv", "norm", "pool")
         or (crash.family == "pool" and crash.clash.role not in ("channel", "length"))
         or crash.clash.kind not in ("dim", "divides")
-        or lacks_channel(crash)
+        or lacks_channel(run, crash)
     ):
         return
     short = crash.clash.role == "length"

@@ -42,7 +42,7 @@ from math import prod
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.columns import meetings
-from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
+from shapeguard.analysis.crash import Crash, crash_of, lacks_channel, stacked
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
@@ -89,21 +89,31 @@ def check(run: Run) -> Iterator[Finding]:
         yield _unbatched(run, *alone)
         return
     crash = crash_of(run)
-    channel = crash is not None and lacks_channel(crash)
+    channel = crash is not None and lacks_channel(run, crash)
     if crash is None or not (channel or crash.clash.kind == "rank") or crash.family in ("concat", "loss", "state_dict"):
         return
-    line = _squeezed(run, crash) or _wrong_layer(run, crash)
+    line = (_sample(run, crash) if channel else None) or _squeezed(run, crash) or _wrong_layer(run, crash)
     line = line or (None if _bare_index(crash) else _handed_in(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {shapes}: "
-        + ("the input has no axis for its one channel, and its rows are taken for channels." if channel else f"{crash.clash.text}."),
+        + ("the input has no axis for channels, and its rows are taken for channels." if channel else f"{crash.clash.text}."),
         crash.suspect,
-        "Give the images their channel: `x.unsqueeze(1)`." if channel else
+        (
+            "Give the images their channel: `x.unsqueeze(1)`." if dict(crash.failed.call.tensors)["weight"][1] == 1 else
+            "Give each image an axis of channels, as many as the layer was built for: `image.unsqueeze(0).expand(channels, -1, -1)`."
+        ) if channel else
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _sample(run: Run, crash: Crash) -> Location | None:
+    """The user's line that made a sample without channels for a layer that was built for several."""
+    row = stacked(run, crash) if dict(crash.failed.call.tensors)["weight"][1] > 1 else None
+    made = run.row(row.inputs[0].origin) if row is not None and row.inputs else None
+    return run.location(made) if made is not None else None
 
 
 def _of_model(run: Run, given: TensorArg, wanted: int) -> Finding:

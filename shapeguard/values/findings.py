@@ -51,6 +51,7 @@ class OperandView(msgspec.Struct, frozen=True):
     dtype: str = ""
     device: str = ""
     origin: Location | None = None
+    clashing: int | None = None  # the dimension of it that clashes, from 0, where it is known
 
 
 class Mismatch(msgspec.Struct, frozen=True):

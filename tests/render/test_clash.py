@@ -27,3 +27,12 @@ Shapes = list[tuple[int, ...] | None]
 def test_the_sizes_that_clash_are_found(shapes: Shapes, mismatch: Mismatch | None, expected: list[set[int]]) -> None:
     operands = [OperandView("x", shape=shape) for shape in shapes]
     assert clashing_dims(operands, mismatch) == expected
+
+
+def test_known_dimensions_are_marked_and_nothing_else_is() -> None:
+    operands = [
+        OperandView("weight", shape=(8, 3, 3, 3), clashing=1),
+        OperandView("input", shape=(8, 48, 48), clashing=0),
+        OperandView("bias", shape=(8,)),
+    ]
+    assert clashing_dims(operands, Mismatch("dim", (3, 8), 0)) == [{1}, {0}, set()]

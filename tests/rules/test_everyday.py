@@ -145,6 +145,7 @@ _EXPECTED = {
     "rotary_table_of_half": ("SG502", "ang.cos()"),
     "rotary_table_of_the_width": ("SG502", "rope_tables(seq, hidden)"),
     "rows_written_through_a_mask": ("SG502", "mask = torch.zeros("),
+    "scans_without_channels": ("SG506", "scan = (scan - scan.mean())"),
     "scores_beside_folded_beams": ("SG502", "total = "),
     "second_hop_without_its_heads": ("SG501", "self.second = GATLayer(hidden, classes, heads=1, concat="),
     "skip_not_counted_in": ("SG505", "self.conv = conv(cin, cout)"),

@@ -336,10 +336,5 @@ def _adapter_called(run: Run, row: Row) -> Location | None:
     if moved is None or moved.op not in MOVES:
         return None
     ours, theirs = run.recording.chains[row.chain].sites, run.recording.chains[moved.chain].sites
-    theirs = theirs[1:] if _in_comprehension(run, moved) else theirs
     return run.location(row, 1) if len(ours) > 1 and ours[1:] == theirs[1:] else None
 
-
-def _in_comprehension(run: Run, row: Row) -> bool:
-    function = run.recording.sites[run.recording.chains[row.chain].sites[0]].function
-    return function.endswith(("<genexpr>", "<listcomp>"))

@@ -7,6 +7,7 @@ from functools import cached_property, wraps
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from shapeguard.analysis.inlined import inlined
 from shapeguard.analysis.operand_names import operand_texts
 from shapeguard.analysis.source import Sources, parsed_text
 from shapeguard.values.findings import Location, OperandView
@@ -21,7 +22,7 @@ class Run:
     """What happened, ready to be asked: rows by kind, places as locations, the failure and its operation."""
 
     def __init__(self, recording: Recording) -> None:
-        self.recording = recording
+        self.recording = recording = inlined(recording)
         self.rows = recording.rows
         self.sources = Sources(recording.sources)
         self.processes: tuple[Run, ...] = (self,)  # the guarded process and its children, this one among them

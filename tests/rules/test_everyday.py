@@ -57,6 +57,7 @@ _EXPECTED = {
     "draft_cache_not_cropped": ("SG303", "todo = ids[:, small_cache.get_seq_length() :]"),
     "edges_viewed_as_rows": ("SG503", "torch.tensor(edges).view(2, -1)"),
     "embedding_into_conv1d": ("SG505", "self.conv(x)"),
+    "embeddings_into_several_widths": ("SG505", "feats = [conv(x)"),
     "embeddings_normalised_over_the_batch": ("SG509", "F.normalize(proj(views), dim=0)"),
     "encoder_takes_length_first": ("SG405", "TransformerEncoderLayer("),
     "encoder_without_a_padding_mask": ("SG103", "self.encoder(self.emb(ids))"),

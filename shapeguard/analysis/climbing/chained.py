@@ -9,7 +9,6 @@ from shapeguard.analysis.climbing.code import Code, Codebase, last_name
 from shapeguard.analysis.climbing.scopes import Frame, Scope
 from shapeguard.values.recording import Site
 
-_COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 CALLED_BY_VALUE = ("forward", "__call__", "__init__")  # methods that are entered by calling an object or a class
 
 
@@ -18,8 +17,7 @@ class Chained:
 
     def __init__(self, base: Codebase, chain: Sequence[Site]) -> None:
         self.base = base
-        self.places = _without_comprehensions(base, chain)  # positions in the chain as it was given
-        self.sites = [chain[place] for place in self.places]
+        self.sites = chain
         self.frames: list[Frame] = [_frame(base[site.file], site) for site in self.sites]
 
     def scope(self, depth: int) -> Scope:
@@ -27,10 +25,6 @@ class Chained:
         site = self.sites[depth]
         at = self.base[site.file].source.statement(site.line)
         return Scope(site.file, self.frames[depth], at=at, depth=depth)
-
-    def place(self, depth: int) -> int:
-        """The position of a depth in the chain as it was given; -1 beside it."""
-        return self.places[depth] if depth >= 0 else -1
 
     def depth_of(self, frame: Frame) -> int:
         """Where in the chain a function stands; -1 if it does not."""
@@ -53,19 +47,6 @@ class Chained:
         name = getattr(frame, "name", "")
         made = name == "__init__" and cls is not None and last_name(call.func) == cls.name
         return made or last_name(call.func) == name
-
-
-def _without_comprehensions(base: Codebase, chain: Sequence[Site]) -> list[int]:
-    """Leave out the site in which a function runs its own comprehension: that one is no call of the function."""
-    kept: list[int] = []
-    for place, site in enumerate(chain):
-        inner = chain[kept[-1]] if kept and kept[-1] == place - 1 else None
-        if inner is not None and inner.function.endswith(_COMPREHENSIONS) and inner.file == site.file:
-            code = base[site.file]
-            if code.frame_at(inner.line) is code.frame_at(site.line):
-                continue
-        kept.append(place)
-    return kept
 
 
 def _frame(code: Code, site: Site) -> Frame:

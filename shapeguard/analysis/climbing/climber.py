@@ -135,7 +135,7 @@ class Climber:
         shown = text if text is not None else node
         written = ast.unparse(shown) if isinstance(shown, ast.expr) else ""
         return Spot(
-            scope.file, code.line_of(place), code.qualname(frame), written, kind, self.chained.place(scope.depth)
+            scope.file, code.line_of(place), code.qualname(frame), written, kind, scope.depth
         )
 
     def scope_of(self, file: str, frame: Frame) -> Scope:

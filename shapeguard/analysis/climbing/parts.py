@@ -207,7 +207,7 @@ def _of_text(climber: Climber, want: Want, node: ast.Constant) -> list[Hop]:
     function = code.qualname(code.frame_of(node))
     return [
         Hop(
-            Spot(code.name, line, function, code.source.line(line), "entry", climber.chained.place(want.scope.depth)),
+            Spot(code.name, line, function, code.source.line(line), "entry", want.scope.depth),
             None,
         )
     ]

@@ -54,6 +54,7 @@ from shapeguard.analysis.unfollowed import (
     not_multiple,
     not_shifted,
     not_split,
+    odd_halves,
     taken_at,
     uncounted,
 )
@@ -333,6 +334,7 @@ _SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     left_out,
     folded,
     halved_table,
+    odd_halves,
     uncounted,
     squeezed_in_vain,
     rescaled,
@@ -347,6 +349,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     folded,
     uncounted,
     halved_table,
+    odd_halves,
     not_multiple,
     rescaled,
     enlarged_inexactly,

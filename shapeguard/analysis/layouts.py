@@ -337,4 +337,3 @@ def _adapter_called(run: Run, row: Row) -> Location | None:
         return None
     ours, theirs = run.recording.chains[row.chain].sites, run.recording.chains[moved.chain].sites
     return run.location(row, 1) if len(ours) > 1 and ours[1:] == theirs[1:] else None
-

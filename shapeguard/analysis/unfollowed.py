@@ -88,6 +88,17 @@ def halved_table(dispute: Dispute) -> Cause | None:
     return None
 
 
+def odd_halves(dispute: Dispute) -> Cause | None:
+    """The failing statement, where every second place of an odd number is counted from 0 on one side and from 1 on the other."""
+    both = dispute.both
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        last, end = (side.hops[-1].row, side.hops[-1].row.args.get("end")) if side.hops else (None, None)
+        stepped = last is not None and last.op == "arange" and last.args.get("step") == 2 and isinstance(end, int)
+        if stepped and isinstance(end, int) and (side.size, both[1 - index].size) == (end - end // 2, end // 2):
+            return dispute.here(index) if end % 2 else None
+    return None
+
+
 def not_multiple(dispute: Dispute) -> Cause | None:
     """Where a loss's size is decided that is no multiple of the factor by which the other one was reduced and enlarged again."""
     run, both = dispute.run, dispute.both

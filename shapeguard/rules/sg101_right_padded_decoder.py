@@ -54,13 +54,15 @@ from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of, t
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.generation import generations
+from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
 CODE, NAME = "SG101", "right-padded-decoder"
-_PADDING = frozenset({"pad_sequence", "pad", "full", "new_full", "full_like", "tensor", "as_tensor"})
+_FILLED = frozenset({"full", "new_full", "full_like", "zeros", "new_zeros", "zeros_like"})
+_PADDING = frozenset({"pad_sequence", "pad", "tensor", "as_tensor", *_FILLED})
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -108,7 +110,16 @@ def _by_hand(run: Run, row: Row) -> Location | None:
         made = run.row(made.inputs[0].origin)
     if made is None or made.op not in _PADDING:
         return None
-    return _lists_padded(run, made) or run.location(made)
+    return _lists_padded(run, made) or _written_from_the_left(run, made) or run.location(made)
+
+
+def _written_from_the_left(run: Run, made: Row) -> Location | None:
+    """Where the rows were written into a table of padding, each from its first column: ``ids[i, : len(row)] = row``."""
+    for user in users_of(run, made) if made.op in _FILLED else ():
+        match user.args.get("index"):
+            case [*_, str(columns)] if user.op == "setitem" and columns.startswith((":", "0:")) and columns != ":":
+                return run.location(user)
+    return None
 
 
 def _lists_padded(run: Run, made: Row) -> Location | None:

@@ -81,10 +81,14 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def _unmerged(crash: Crash) -> tuple[int, ...]:
-    """The last dims of the input, the batch left out, that multiply to the features the layer was built for; () where none do."""
+    """The last dims of the input that multiply to the features the layer was built for; () where none do.
+
+    A square or a block of three dims may be one sample without a batch; of other two the first are rows.
+    """
     shapes = [shape for _, shape in crash.failed.call.tensors[:1]]
     given, wanted = shapes[0] if shapes else (), crash.clash.sizes[1]
-    products = ((given[dim:], math.prod(given[dim:])) for dim in range(1, len(given) - 1))
+    alone = len(given) > 2 or len(set(given)) == 1
+    products = ((given[dim:], math.prod(given[dim:])) for dim in range(0 if alone else 1, len(given) - 1))
     return next((dims for dims, product in products if product == wanted and min(dims) > 0), ())
 
 

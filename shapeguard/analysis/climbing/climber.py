@@ -134,9 +134,7 @@ class Climber:
         frame: Frame = code.frame_of(place) if place is not None else scope.frame
         shown = text if text is not None else node
         written = ast.unparse(shown) if isinstance(shown, ast.expr) else ""
-        return Spot(
-            scope.file, code.line_of(place), code.qualname(frame), written, kind, scope.depth
-        )
+        return Spot(scope.file, code.line_of(place), code.qualname(frame), written, kind, scope.depth)
 
     def scope_of(self, file: str, frame: Frame) -> Scope:
         """The scope of a function: on the call chain when it stands there."""

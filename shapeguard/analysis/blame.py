@@ -31,6 +31,7 @@ from shapeguard.analysis.of_models import (
     told_beside_default,
     worked_out,
 )
+from shapeguard.analysis.one_for_all import one_for_all
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
@@ -38,6 +39,7 @@ from shapeguard.analysis.parting import (
     parted,
     whole_way,
 )
+from shapeguard.analysis.returned import returned_early
 from shapeguard.analysis.rounding import enlarged_inexactly, rescaled, rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -345,6 +347,8 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     _replaced,
     _of_one_number,
     filled_apart,
+    returned_early,
+    one_for_all,
     left_out,
     folded,
     uncounted,

@@ -71,7 +71,24 @@ def made_at(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
     return None
 
 
-_HANDED_ON = frozenset({"to", "contiguous", "long", "int", "cuda", "cpu", "detach", "clone", "stack", "unbind"})
+_HANDED_ON = frozenset(
+    {
+        "to",
+        "contiguous",
+        "long",
+        "int",
+        "cuda",
+        "cpu",
+        "detach",
+        "clone",
+        "stack",
+        "unbind",
+        "unsqueeze",
+        "squeeze",
+        "view",
+        "reshape",
+    }
+)
 
 
 def loader_of(run: Run, row: Row) -> Row | None:

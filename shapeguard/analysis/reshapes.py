@@ -38,6 +38,7 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
         _remainder(run, frame, nodes)
         or _split(run, failed, sizes, given)
         or _batch(run, frame, nodes, sizes, given)
+        or _groups(run, frame, nodes, sizes, given)
         or _written(run, frame, nodes, sizes, given)
         or _measured(run, frame, nodes, sizes, given)
     )
@@ -108,6 +109,17 @@ def _batch(
         return None
     spot = _spot(run, frame, nodes[0], sizes[0]) if nodes else None
     return WrongSize(Mismatch("dim", (sizes[0], given[0]), 0), spot, True)
+
+
+def _groups(
+    run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
+) -> WrongSize | None:
+    """Rows that are to be split into groups, ``view(groups, -1, *rest)``, and do not divide into as many; of each all the rest is kept."""
+    whole = len(sizes) > 2 and sizes[1] == -1 and numel(sizes[2:]) == numel(given[1:])
+    if not whole or sizes[0] < 2 or given[0] % sizes[0] == 0:
+        return None
+    spot = _spot(run, frame, nodes[0], sizes[0]) if nodes else None
+    return WrongSize(Mismatch("divides", (given[0], sizes[0]), 0), spot, False)
 
 
 def _written(

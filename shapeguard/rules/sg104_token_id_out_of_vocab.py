@@ -50,21 +50,27 @@ model(**batch)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect
-from shapeguard.analysis.contents import made_at
+from shapeguard.analysis.built import construct_row
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.contents import FROM_OUTSIDE, made_at
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
+_LOADED = ".load("
 _LARGEST = {"int8": 2**7, "int16": 2**15}
 CODE, NAME = "SG104", "token-id-out-of-vocab"
 
@@ -192,7 +198,27 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
         if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):
             return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
         return written(run, config, lookup.rows) or run.location(config)
-    return suspect(run, lookup.failed).location
+    return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
+
+
+def _beside_checkpoint(run: Run, lookup: Lookup) -> Location | None:
+    """Where the map was made by which ids are told, if a checkpoint said how many rows there are: it was made for another map."""
+    table = construct_row(run, lookup.failed)
+    loaded = (
+        any(_LOADED in spot.node_text for trail in whole_trails(run, table, lookup.rows) for spot in trail)
+        if table
+        else False
+    )
+    for row in ancestors(run, lookup.ids) if loaded else ():
+        node = parsed_text(run.expression(row)) if row.op in FROM_OUTSIDE and not row.inputs else None
+        for part in ast.walk(node or ast.Pass()):
+            if not isinstance(part, ast.Subscript) or not isinstance(part.value, ast.Name | ast.Attribute):
+                continue
+            for trail in climbs(run.sources, run.chain(row), part.value, whole=True):
+                made = next((spot for spot in trail.spots if spot.kind == "assign"), None)
+                if made is not None:
+                    return run.place(made.file, made.line, made.function)
+    return None
 
 
 def _loaded_beside(run: Run, added: Row) -> Location | None:

@@ -48,6 +48,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from shapeguard.analysis.beside_cache import BesideCache, beside_cache
 from shapeguard.analysis.cached_calls import (
     all_positions_chosen,
     cached_calls,
@@ -65,6 +66,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.handed_out import copied_along
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
+from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
 
@@ -97,7 +99,23 @@ def check(run: Run) -> Iterator[Finding]:
                 told.add((finding.location, row.error))
                 yield finding
                 break
+    beside = beside_cache(run)
+    if beside is not None:
+        yield _new_alone(run, beside)
     yield from once(_from_the_first(run, found) for found in corners(run) if kept_keys(run, found))
+
+
+def _new_alone(run: Run, beside: BesideCache) -> Finding:
+    """Something over the scores, a bias or a mask, that was counted by the new positions alone."""
+    cached, new, failed = beside.cached, beside.new, beside.crash.failed
+    label = beside.found.side.label
+    return clash_finding(
+        run, failed, CODE, NAME,
+        f"`{failed.expression(run, label) or label}` is as long as the {new} new positions; the keys are {cached + new} long, "
+        f"{cached} of them from the cache.",
+        beside.found,
+        "Count what is laid over the scores by all the keys: `cache.get_seq_length() + ids.size(1)`, before the cache is updated.",
+    )  # fmt: skip
 
 
 def _from_the_first(run: Run, found: Corner) -> Finding:

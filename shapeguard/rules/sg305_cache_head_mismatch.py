@@ -47,6 +47,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.caches import failed_update, heads_behind
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import failed_op
@@ -143,15 +144,33 @@ def _own_buffer(run: Run) -> _Odd | None:
     if failed is None or failed.clash is None or failed.clash.kind != "dim" or failed.op not in ("setitem", "copy_"):
         return None
     both = sides(run, failed)
-    buffer = next((of for of in both if of.label == "input" and kept_since_built(run, of) is not None), None)
+    buffer = next((of for of in both if of.label == "input" and _laid_out(run, of)), None)
     new = next((of for of in both if buffer is not None and of.label != buffer.label), None)
     if buffer is None or new is None or buffer.value is None or new.value is None or buffer.dim is None:
         return None
     back = len(_shape(buffer.value)) - buffer.dim
-    if len(_shape(buffer.value)) < 4 or back > 2 or not _KEYS.search(failed.expression(run, new.label)):
+    if (
+        len(_shape(buffer.value)) < 4
+        or (back > 2 and not _of_heads(buffer, new))
+        or not _KEYS.search(failed.expression(run, new.label))
+    ):
         return None
-    decided = cause(run, failed, buffer).location
+    blamed = suspect(run, failed)
+    decided = (blamed if blamed.side.label == buffer.label else cause(run, failed, buffer)).location
     return _Odd(buffer.value, new.value, (buffer.size, new.size), 3 if back == 1 else 1, buffer.dim, decided)
+
+
+def _of_heads(buffer: Side, new: Side) -> bool:
+    """Whether the two differ in their heads, (batch, kv_heads, length, head_dim), and agree in all else but the length."""
+    ours, theirs = _shape(buffer.value), _shape(new.value)
+    return len(ours) == len(theirs) == 4 and buffer.dim == new.dim == 1 and ours[::3] == theirs[::3]
+
+
+def _laid_out(run: Run, of: Side) -> bool:
+    """Whether a constructor laid a buffer out, or had a helper do it, from numbers alone."""
+    last = of.hops[-1] if of.hops else None
+    own = last is not None and last.source is None and run.chain(last.row)[:1]
+    return bool(own and own[0].function.endswith(".__init__")) or kept_since_built(run, of) is not None
 
 
 def _kept_repeated(run: Run) -> _Odd | None:
@@ -199,8 +218,8 @@ def _of_other_model(run: Run, call: Row) -> Location | None:
     return next((place for row in others if (place := callers_part(run, call, row)) is not None), None)
 
 
-def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:
-    return value.last if isinstance(value, TensorArg) else value.shape or ()
+def _shape(value: TensorArg | NamedValue | None) -> tuple[int, ...]:
+    return value.last if isinstance(value, TensorArg) else (value.shape or ()) if value is not None else ()
 
 
 def _view(run: Run, value: TensorArg | NamedValue, dims: tuple[str, ...]) -> OperandView:

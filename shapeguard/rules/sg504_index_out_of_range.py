@@ -32,6 +32,7 @@ torch.zeros(3, 3).scatter_(1, known.unsqueeze(1), 1.0)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import islice
 
@@ -47,6 +48,7 @@ from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
@@ -84,6 +86,7 @@ def check(run: Run) -> Iterator[Finding]:
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
+        or (_one_past(run, crash) if index == size else None)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -182,6 +185,23 @@ def _counted_on(run: Run, crash: Crash) -> Location | None:
         whole = counted is not None and counted.op == "arange" and counted.outputs[0].last == (crash.clash.sizes[1],)
         if whole and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
             return run.location(row)
+    return None
+
+
+def _one_past(run: Run, crash: Crash) -> Location | None:
+    """Where a place was reckoned, in another function, that lies just behind the end: ``[(t, t + stride) for t in starts]``."""
+    frame, index = run.user_frame, crash.clash.sizes[0]
+    named = (
+        [v.expression for v in frame.operands if v.value == index and type(v.value) is int] if frame is not None else []
+    )
+    if frame is None or len(named) != 1 or not named[0].isidentifier():
+        return None
+    for trail in climbs(run.sources, chain_of_frames(run, frame), named[0], whole=True):
+        end = trail.spots[-1]
+        node = parsed_text(end.node_text) if end.kind in ("assign", "attribute") and end.line else None
+        added = (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node or ast.Pass()))
+        if len(trail.spots) > 2 and any(added):
+            return run.place(end.file, end.line, end.function)
     return None
 
 

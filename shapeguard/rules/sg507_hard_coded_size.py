@@ -39,6 +39,7 @@ for batch in torch.randn(20, 3, 6).split(8):
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from shapeguard.analysis.causes import CELLS, Cause, cause
 from shapeguard.analysis.clipped import clipped, of_a_buffer
@@ -48,7 +49,7 @@ from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, shape_of, sides
-from shapeguard.analysis.written import whole_trails, written
+from shapeguard.analysis.written import decided, whole_trails, written
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
 
@@ -85,7 +86,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
+        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -140,6 +141,19 @@ def _uncut(run: Run, crash: Crash) -> Location | None:
     sites = run.recording.chains[side.hops[-1].row.chain].sites
     kept = any(run.recording.sites[number].function.endswith(".__init__") for number in sites)
     return here(run) if kept else None
+
+
+def _told_beside_data(run: Run, frozen: Side | None) -> Location | None:
+    """Where the failing function hands the number on that it was given for the batch: it has the batch at hand."""
+    last, frame = frozen.hops[-1] if frozen is not None and frozen.hops else None, run.user_frame
+    if last is None or frozen is None or frame is None or last.source is not None:
+        return None
+    for trail in whole_trails(run, last.row, frozen.size, last.after):
+        for spot, above in pairwise(trail):
+            handed = spot.kind == above.kind == "argument" and spot.function == frame.function
+            if handed and spot.file == frame.file and decided(trail) is not None:
+                return run.place(spot.file, spot.line, spot.function)
+    return None
 
 
 def _state(run: Run, found: Cause, state: bool) -> Location | None:

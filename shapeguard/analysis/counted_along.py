@@ -70,6 +70,10 @@ def _batch_first(run: Run, user: Row) -> bool:
     return bool(inner) and inner[-1].args.get("batch_first") is True
 
 
+_STEPS = 2
+_NEAR = 64  # events from an angle to the attention it turns the keys of
+
+
 class Restarted(NamedTuple):
     """A lookup of the first position again and again, and an attention beside it whose keys are kept from call to call."""
 
@@ -90,6 +94,21 @@ def restarted(run: Run) -> Iterator[Restarted]:
         attention = next((row for row in run.rows if _keeps(run, row, lookup)), None)
         if attention is not None:
             yield Restarted(counted, lookup, attention)
+
+
+def turned_alike(run: Run) -> Iterator[Restarted]:
+    """Angles of one position that were made once and turn the keys of every step, while the keys of earlier steps are kept."""
+    for wave in run.of_kind("op"):
+        given = wave.inputs[0] if wave.op in ("cos", "sin") and wave.count > 1 and wave.inputs else None
+        if given is None or len(given.last) < 2 or not given.first[-2] == given.last[-2] == 1:
+            continue
+        counted = next((row for row in ancestors(run, given) if row.op == "arange"), None)
+        made = run.row(given.origin)
+        if counted is None or made is None or counted.outputs[0].last != (1,) or counted.last_at > wave.first_at:
+            continue
+        kept = [row for row in run.rows if row.first_at > counted.last_at and _keeps(run, row, wave)]
+        if len({row.inputs[1].last[-2] for row in kept if row.last_at <= wave.last_at + _NEAR}) > _STEPS:
+            yield Restarted(made, wave, kept[-1])
 
 
 def _counted_from_nothing(run: Run, index: TensorArg) -> Row | None:

@@ -14,6 +14,7 @@ from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.packed import laid_out_at, mispacked
 from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
+from shapeguard.analysis.shuffled import Turned, viewed_for_layers
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -57,6 +58,7 @@ def refused_layout(run: Run) -> Layout | None:
 def fitting_layouts(run: Run) -> Iterator[Layout]:
     """Orders that fit, and mean something else."""
     yield from (_of_layer(run, call) for call in swapped_calls(run))
+    yield from (_of_viewed(run, view) for view in viewed_for_layers(run))
     yield from (_of_folded(run, view) for view in folded_heads(run))
     yield from (_of_states(run, view) for view in mixed_states(run))
     yield from (_of_table(run, table) for table in along_batch(run))
@@ -275,6 +277,19 @@ def _of_layer(run: Run, call: SeqFirst) -> Layout:
         (batch, length),
         0,
         f"Build it with `batch_first=True`: `{call.built.op}(..., batch_first=True)`.",
+    )
+
+
+def _of_viewed(run: Run, view: Turned) -> Layout:
+    """Rows and positions whose sizes a view exchanged, and not their places in memory."""
+    return Layout(
+        f"`{view.row.op}` reads (rows {view.before[0]}, length {view.before[1]}, ...) as {format_shape(view.after)} beside a layer that "
+        "tells rows from positions: it keeps the order of the entries, so that the positions of one row become several rows'.",
+        run.location(view.row),
+        (run.tensor(view.row.inputs[0]),),
+        (view.before[0], view.before[1]),
+        None,
+        "Turn them: `x.transpose(0, 1)` before the layer and after it, or build it with `batch_first=True`.",
     )
 
 

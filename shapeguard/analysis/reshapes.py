@@ -114,12 +114,32 @@ def _batch(
 def _groups(
     run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
 ) -> WrongSize | None:
-    """Rows that are to be split into groups, ``view(groups, -1, *rest)``, and do not divide into as many; of each all the rest is kept."""
-    whole = len(sizes) > 2 and sizes[1] == -1 and numel(sizes[2:]) == numel(given[1:])
-    if not whole or sizes[0] < 2 or given[0] % sizes[0] == 0:
+    """Rows or channels that are to be split into groups and do not divide into as many; everything behind them stays.
+
+    ``view(groups, -1, *rest)`` splits the rows, ``view(batch * groups, -1, *rest)`` the channels.
+    """
+    if len(sizes) < 3 or sizes[1] != -1 or sizes[0] < 2 or not given:
         return None
-    spot = _spot(run, frame, nodes[0], sizes[0]) if nodes else None
-    return WrongSize(Mismatch("divides", (given[0], sizes[0]), 0), spot, False)
+    node, groups = (nodes[0] if nodes else None), sizes[0]
+    rows = numel(sizes[2:]) == numel(given[1:])
+    if not rows and sizes[2:] == list(given[2:]) and groups % given[0] == 0:
+        groups //= given[0]
+        node = _factor(frame, node, groups)
+    elif not rows:
+        return None
+    split = given[0] if rows else given[1]
+    if groups < 2 or split % groups == 0:
+        return None
+    spot = _spot(run, frame, node, groups) if node is not None else None
+    return WrongSize(Mismatch("divides", (split, groups), 0 if rows else 1), spot, False)
+
+
+def _factor(frame: FrameInfo, node: ast.expr | None, size: int) -> ast.expr | None:
+    """The one factor of a product that is not known to be another number than this."""
+    known = _values(frame)
+    parts = [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) else []
+    fitting = [part for part in parts if _number(part, known) in (None, size)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _written(

@@ -12,7 +12,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node
 from shapeguard.values.recording import Row, TensorArg
 
-_LAYERS = frozenset(
+LAYERS = frozenset(
     {"MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder",
      "Transformer", "LSTM", "GRU", "RNN"}
 )  # fmt: skip
@@ -36,7 +36,7 @@ class SeqFirst(NamedTuple):
 def swapped_calls(run: Run) -> Iterator[SeqFirst]:
     """Calls of layers with ``batch_first=False`` whose input has its rows first."""
     for row in run.of_kind("module"):
-        if row.op not in _LAYERS or row.error or not row.inputs:
+        if row.op not in LAYERS or row.error or not row.inputs:
             continue
         given = row.inputs[0]
         built = chosen(run, row)

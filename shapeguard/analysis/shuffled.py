@@ -10,6 +10,7 @@ from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import CLASS_LOSSES, family
+from shapeguard.analysis.seq_first import LAYERS
 from shapeguard.values.recording import Row, TensorArg
 
 _NEAR = 80  # rows behind a view among which its rows were repeated
@@ -41,6 +42,25 @@ def turned_views(run: Run) -> Iterator[Turned]:
         before, after = _wide(source.last), _wide(result.last)
         if len(before) > 1 and before != after and sorted(before) == sorted(after):
             yield Turned(row, before, after)
+
+
+def viewed_for_layers(run: Run) -> list[Turned]:
+    """Views of (rows, length, features) as (length, rows, features), or back, beside a layer that tells the one from the other."""
+    return [
+        view
+        for view in turned_views(run)
+        if len(view.before) == 3 and _swaps_rows(view) and _beside_layer(run, view.row)
+    ]
+
+
+def _swaps_rows(view: Turned) -> bool:
+    return view.before == (view.after[1], view.after[0], view.after[2])
+
+
+def _beside_layer(run: Run, view: Row) -> bool:
+    """Whether a view's result goes straight into such a layer, or what it views comes straight out of one."""
+    made = run.row(view.inputs[0].origin)
+    return any(row.kind == "module" and row.op in LAYERS for row in (*users_of(run, view), made) if row is not None)
 
 
 def folded_classes(run: Run) -> Iterator[Turned]:

@@ -1,9 +1,10 @@
-"""Rotary positions that went wrong, mostly with nothing failing: heads turned for positions, keys that count from 0 again."""
+"""Positions that went wrong, mostly with nothing failing: heads turned for positions, steps that all stand at one place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.counted_along import Restarted, restarted, turned_alike
 from shapeguard.analysis.rotary import ByHeads, Spread, by_heads, merged_keys
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
@@ -63,4 +64,36 @@ def _merged(run: Run, row: Row, code: str, name: str) -> Finding:
         location=run.location(row),
         operands=tuple(map(run.tensor, row.inputs)),
         fix=Fix("Run the texts through the model as one, or turn the keys of each by the length of those before it."),
+    )
+
+
+def standing_still(run: Run, code: str, name: str) -> Iterator[Finding]:
+    """The first place at which every step of one token stands at the same position, while the keys of earlier steps are kept."""
+    for found in restarted(run):
+        yield _standing(
+            run, found, code, name, "Each step of one token looks up position 0", "first",
+            "Begin where the cache ends: `torch.arange(past, past + new)`.",
+        )  # fmt: skip
+        return
+    for found in turned_alike(run):
+        yield _standing(
+            run, found, code, name,
+            f"The angles of one position are made once (`{found.counted.op}`) and turn the token of every step", "same",
+            "Make the angles of each step from how many positions are cached, or keep them by the position, not by the length alone.",
+        )  # fmt: skip
+        return
+
+
+def _standing(run: Run, found: Restarted, code: str, name: str, said: str, where: str, fix: str) -> Finding:
+    keys = found.attention.inputs[1]
+    kept = keys.last[-2]
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"{said}, while the attention keeps the keys of earlier steps ({kept} by then): the tokens all stand at the {where} position.",
+        location=run.location(found.counted),
+        operands=(run.tensor(found.lookup.inputs[0]), run.tensor(keys)),
+        mismatch=Mismatch("count", (kept, 1)),
+        fix=Fix(fix),
     )

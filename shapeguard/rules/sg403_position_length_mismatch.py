@@ -52,7 +52,6 @@ import msgspec
 from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.climb import attribute_set, chain_of_frames, named_at
-from shapeguard.analysis.counted_along import Restarted, restarted
 from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
@@ -68,7 +67,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, side
 from shapeguard.analysis.sizing import built_size, located
-from shapeguard.rules.rotary_turns import spread_out, turned_wrongly
+from shapeguard.rules.rotary_turns import spread_out, standing_still, turned_wrongly
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -99,10 +98,9 @@ def check(run: Run) -> Iterator[Finding]:
     if rows is not None:
         told = True
         yield rows
-    for found_again in restarted(run):
-        if not told:
-            told = True
-            yield _from_nothing(run, found_again)
+    for finding in () if told else standing_still(run, CODE, NAME):
+        told = True
+        yield finding
     for counted in () if told else _counting_padding(run):
         told = True
         yield counted
@@ -246,22 +244,6 @@ def _of_other_rows(run: Run) -> Finding | None:
     )
 
 
-def _from_nothing(run: Run, found: Restarted) -> Finding:
-    keys = found.attention.inputs[1]
-    kept = keys.last[-2]
-    return _finding(
-        run,
-        f"Each step of one token looks up position 0, while the attention keeps the keys of earlier steps ({kept} by then): "
-        "the tokens all stand at the first position.",
-        run.location(found.counted),
-        (run.tensor(found.lookup.inputs[0]), run.tensor(keys)),
-        Mismatch("count", (kept, 1)),
-        (),
-        "Begin where the cache ends: `torch.arange(past, past + new)`.",
-        False,
-    )
-
-
 def _table(run: Run, failed: FailedOp) -> Side | None:
     """The side of a clash that is a table of positions."""
     found = failed.clash
@@ -310,6 +292,7 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         _told_beside(run, failed)
         or _in_library(run, table)
         or (_built_at(run, failed, table, length) if decided.how == "here" else None)
+        or (_counted_in_helper(run, table) if decided.how == "changed" else None)
         or decided.location,
         failed.views(run),
         Mismatch("dim", (length, table.size), found.dim),
@@ -318,6 +301,14 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         "interpolate it.",
         True,
     )
+
+
+def _counted_in_helper(run: Run, table: Side) -> Location | None:
+    """The call of the plain function that counted a table out from the numbers it was given, and laid its axes in one."""
+    last = table.hops[-1].row
+    call = run.helper_call(last)
+    behind = [last, *(row for tensor in last.inputs for row in ancestors(run, tensor))]
+    return call if call is not None and all(run.helper_call(row) == call for row in behind) else None
 
 
 def _told_beside(run: Run, failed: FailedOp) -> Location | None:

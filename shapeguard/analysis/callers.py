@@ -10,6 +10,7 @@ from shapeguard.analysis.departures import made_elsewhere
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import callers_part, made_fitting_before
+from shapeguard.analysis.rounding import rounded_between
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side
@@ -49,7 +50,11 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     rows = [hop.row for hop in other.side.hops if hop.row.id != row.id]
     apart = next((place for other_row in rows if (place := callers_part(run, row, other_row)) is not None), None)
     if found.location == other.location and other.how == found.how and (apart is None or _two_models(found, other)):
-        # One statement made both: it is their meeting that is wrong.
+        # One statement made both: it is their meeting that is wrong, or what it was given.
+        last = other.side.hops[-1].row if other.side.hops else row
+        for cause, less, more in ((found, row, last), (other, last, row)):
+            if (rounded := rounded_between(run, more, less)) is not None:
+                return cause._replace(location=rounded)
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
 

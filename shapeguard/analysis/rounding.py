@@ -13,6 +13,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -46,6 +47,27 @@ def uneven_half(run: Run, hop: Hop) -> Location | None:
     return None
 
 
+def rounded_between(run: Run, one: Row, other: Row) -> Location | None:
+    """Where a number was divided of which one statement was given more and less in two of its calls, and left a remainder."""
+    for name, told in other.args.items():
+        more = one.args.get(name)
+        if type(told) is not int or type(more) is not int or not 0 < told < more:
+            continue
+        node = next((k.value for k in _keywords(run, other) if k.arg == name), None)
+        for trail in climbs(run.sources, run.chain(other), node, value=told) if node is not None else ():
+            for spot in trail.spots:
+                match parsed_text(spot.node_text):
+                    case ast.BinOp(op=ast.FloorDiv(), right=ast.Constant(value=int(by))) if spot.line and by:
+                        rest = more // by == told and more % by
+                        return run.place(spot.file, spot.line, spot.function) if rest else None
+    return None
+
+
+def _keywords(run: Run, row: Row) -> list[ast.keyword]:
+    node = parsed_text(run.expression(row))
+    return node.keywords if isinstance(node, ast.Call) else []
+
+
 def rescaled(dispute: Dispute) -> Cause | None:
     """Where a side was resized by a factor that is no whole number, and lost the part of a place that was missing."""
     for index, side in enumerate(dispute.both):
@@ -70,6 +92,21 @@ def enlarged_inexactly(dispute: Dispute) -> Cause | None:
         for row, hop, by in zip(built, ups, times, strict=True):
             if row is not None and hop.size_after != (hop.size_before or 0) * by:
                 return dispute.blame(index, run.location(row), "built")
+    return None
+
+
+def not_enlarged(dispute: Dispute) -> Cause | None:
+    """The number that a loss's target is sized by, where layers enlarge the prediction exactly to a multiple of it.
+
+    It is the number that was written for the size in front of those layers, or behind fewer of them.
+    """
+    for index, found in enumerate(dispute.causes[:2]):
+        ours, other = found.side, dispute.causes[1 - index]
+        last = other.side.hops[-1] if other.side.hops else None
+        before = last.size_before if last is not None and other.how == "built" and last.row.kind == "module" else None
+        exact = before is not None and 1 < before < other.side.size and other.side.size % before == 0
+        if exact and found.how == "written" and before == ours.size and family(dispute.failed.op) == "loss":
+            return dispute.blame(index)
     return None
 
 

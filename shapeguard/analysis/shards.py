@@ -19,6 +19,8 @@ from shapeguard.values.recording import FrameInfo, Row
 _ASKED = {"chunk": "chunks", "unsafe_chunk": "chunks"}
 _SPLITS = frozenset({"chunk", "unsafe_chunk", "split", "unsafe_split", "tensor_split"})
 
+_LAYING_OUT = frozenset({"empty", "zeros", "ones", "new_empty", "new_zeros", "new_ones"})
+
 
 class Short(NamedTuple):
     """A split that gave fewer pieces than were asked of it, or of its result."""
@@ -120,6 +122,9 @@ def uneven_whole(run: Run) -> DroppedRows | None:
         if row.inputs[0].last[0] == size and stop - start == share:
             place = _share_line(run, row) or run.location(row)
             return DroppedRows(place, run.tensor(row.inputs[0]), size, share, world, share * world)
+    laid_out = run.row(part.origin)  # for the share, before it came
+    if laid_out is not None and laid_out.op in _LAYING_OUT and (place := run.location(laid_out)) is not None:
+        return DroppedRows(place, run.tensor(whole), size, share, world, share * world)
     return None
 
 

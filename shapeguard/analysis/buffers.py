@@ -9,6 +9,7 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
+from shapeguard.analysis.untold import untold
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -62,5 +63,6 @@ def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop
     if not hops:
         return run.location(overflow.row), hops
     ways = size_trails(run, hops[-1])
-    spots = [way[-1] for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
-    return (located(run, spots[0]) if spots else None) or run.location(hops[-1].row), hops
+    told = [way for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
+    where = (untold(run, hops[-1].row, told[0]) or located(run, told[0][-1])) if told else None
+    return where or run.location(hops[-1].row), hops

@@ -15,7 +15,7 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node, located, size_argument
-from shapeguard.analysis.written import decided, written
+from shapeguard.analysis.written import decided, parsed, written
 from shapeguard.values.findings import FactValue, Location
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import numel
@@ -174,9 +174,19 @@ def _written(run: Run, row: Row, dim: int, size: int) -> Location | None:
         spot = trail.spots[-1]
         if any(spot.kind == "loop" for spot in trail.spots):
             return None  # one of many numbers that are tried: each is as good as the others
+        if (divided := next((spot for spot in trail.spots[1:] if _divides(spot)), None)) is not None:
+            return located(run, divided)
         if spot.kind not in ("outside", "parameter", "data", "use") and spot.node_text != "None":
             return located(run, spot)
     return None
+
+
+def _divides(spot: Spot) -> bool:
+    """Whether a count of heads was worked out from two other numbers of a config, ``cfg.hidden_size // cfg.head_dim``."""
+    match parsed(spot):
+        case ast.BinOp(left=ast.Attribute(), op=ast.FloorDiv(), right=ast.Attribute()):
+            return bool(spot.line)
+    return False
 
 
 def _from_end(run: Run, row: Row, dim: int) -> ast.expr | None:

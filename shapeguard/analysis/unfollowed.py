@@ -15,7 +15,7 @@ from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, shape_of
 from shapeguard.analysis.sizing import located, slice_trails
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import decided, parsed, written_spot
+from shapeguard.analysis.written import decided, parsed, whole_trails, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -37,6 +37,18 @@ def multiplied(dispute: Dispute) -> Cause | None:
         match parsed(spot) if spot is not None and spot.kind == "assign" else None:
             case ast.BinOp(left=ast.Name(), op=ast.Mult(), right=ast.Name()):
                 return dispute.here(1 - index)
+        if ours.dim == other.dim == 0 and (handed := _beside_product(run, last, ours.size)) is not None:
+            return dispute.blame(1 - index, handed, "here")
+    return None
+
+
+def _beside_product(run: Run, last: Hop, size: int) -> Location | None:
+    """Where the function that multiplied rows when it laid a tensor out, ``full((batch * beams, 1), start)``, hands both on."""
+    for trail in whole_trails(run, last.row, size, last.after) if last.source is None else ():
+        match parsed(trail[0]) if trail else None:
+            case ast.BinOp(left=ast.Name() | ast.Attribute(), op=ast.Mult(), right=ast.Name() | ast.Attribute()):
+                frames = [f for f in run.frames if f.user and (f.file, f.function) == (trail[0].file, trail[0].function)]
+                return run.statement_of(frames[-1]) if frames else None
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.untold import untold
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
@@ -21,18 +22,25 @@ _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location | None:
     """Where the number that gave a row its size is written: the argument of this size, climbed to its origin."""
-    spot = written_spot(run, row, size, dim)
-    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+    trail, spot = _deciding(run, row, size, dim)
+    if spot is None:
+        return None
+    return untold(run, row, trail) or run.place(spot.file, spot.line, spot.function)
 
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:
     """The place at which the number was decided that gave a row its size."""
+    return _deciding(run, row, size, dim)[1]
+
+
+def _deciding(run: Run, row: Row, size: int, dim: int | None) -> tuple[list[Spot], Spot | None]:
+    """The climb that leads to the number which gave a row its size, and its place at which that was decided."""
     told = [
         (_says_otherwise(trail, size, row.op in _RECURRENT), not _says(trail, size), trail)
         for trail in written_trails(run, row, size, dim)
     ]
     ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < _NOT_OF_IT]
-    return next((spot for trail in ordered if (spot := decided(trail)) is not None), None)
+    return next(((trail, spot) for trail in ordered if (spot := decided(trail)) is not None), ([], None))
 
 
 def _says(trail: list[Spot], size: int) -> bool:

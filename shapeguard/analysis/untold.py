@@ -1,0 +1,49 @@
+"""A number left at its default by one call of a function of which another call was told it: nobody thought of it there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from itertools import pairwise
+
+from shapeguard.analysis.climb import Spot
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import given_at, parsed_text
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, Site
+
+
+def untold(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
+    """The call that left the parameter out at whose default a climb from a row ended, where another call gave it."""
+    for use, end in pairwise(trail):
+        if end.kind == "default" and use.node_text.isidentifier():
+            return _left_out(run, row, use)
+    return None
+
+
+def _left_out(run: Run, row: Row, use: Spot) -> Location | None:
+    function = run.sources[use.file].function_at(use.line)
+    sites = run.chain(row)
+    step = next((n for n, site in enumerate(sites) if run.sources[site.file].function_at(site.line) is function), None)
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or step is None or step + 1 >= len(sites):
+        return None
+    names = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
+    place = names.index(use.node_text) - (names[:1] == ["self"]) if use.node_text in names else len(names)
+    ours, entered = sites[step + 1], sites[step].function
+    for other in run.recording.chains:
+        theirs = [run.recording.sites[number] for number in other.sites]
+        for inner, outer in pairwise(theirs):
+            if (
+                inner.function == entered
+                and inner.file == use.file
+                and outer.id != ours.id
+                and _tells(run, outer, use, place)
+            ):
+                return None if _tells(run, ours, use, place) else run.location(row, step + 1)
+    return None
+
+
+def _tells(run: Run, site: Site, use: Spot, place: int) -> bool:
+    """Whether the call at a site gives the parameter."""
+    node = parsed_text(run.sources[site.file].segment(site.line, site.end_line, site.col, site.end_col))
+    return isinstance(node, ast.Call) and given_at(node, use.node_text, place) is not None

@@ -40,7 +40,7 @@ from shapeguard.analysis.parting import (
     whole_way,
 )
 from shapeguard.analysis.returned import returned_early
-from shapeguard.analysis.rounding import enlarged_inexactly, not_enlarged, rescaled, rounded_at, uneven_half
+from shapeguard.analysis.rounding import enlarged_inexactly, left_small, not_enlarged, rescaled, rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
@@ -358,6 +358,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     rescaled,
     enlarged_inexactly,
     not_enlarged,
+    left_small,
     squeezed_in_vain,
     written_into,
     misbuilt,

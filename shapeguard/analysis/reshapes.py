@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shapeguard.analysis.causes import cause, part_of
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import side
+from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import side, sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import decided, without_shared_constant, written
 from shapeguard.values.findings import Location, Mismatch
-from shapeguard.values.recording import FrameInfo
+from shapeguard.values.recording import FrameInfo, Row
 from shapeguard.values.shapes import numel
 
 
@@ -42,6 +44,23 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
         or _written(run, frame, nodes, sizes, given)
         or _measured(run, frame, nodes, sizes, given)
     )
+
+
+def asked_sizes(row: Row) -> Sequence[object]:
+    """The sizes that a view was asked for, as it was told them: in a list, or one by one."""
+    asked = [told for name, told in row.args.items() if name.startswith(("size", "shape"))]
+    return asked[0] if len(asked) == 1 and isinstance(asked[0], list) else asked
+
+
+def viewed_as_full(run: Run, failed: FailedOp) -> Row | None:
+    """The view behind a product that was told the rows of a full batch, ``view(BATCH, -1)``: of fewer rows, the rest took the features."""
+    for of, other in zip(both := sides(run, failed), reversed(both), strict=True):
+        row = next((hop.row for hop in of.hops if hop.changed and family(hop.row.op) == "reshape"), None)
+        given = row.inputs[0].last if row is not None and row.inputs else ()
+        match asked_sizes(row) if row is not None else []:
+            case [int(rows), -1] if 0 < rows != given[0] and numel(given[1:]) == other.size:
+                return row
+    return None
 
 
 def _size_nodes(frame: FrameInfo, count: int) -> list[ast.expr]:

@@ -110,6 +110,25 @@ def not_enlarged(dispute: Dispute) -> Cause | None:
     return None
 
 
+def left_small(dispute: Dispute) -> Cause | None:
+    """The maps that layers made smaller by a whole factor, where a loss compares them with a target as large as what came in.
+
+    It is behind the last of the layers that they are to be enlarged again.
+    """
+    for index, side in enumerate(dispute.both[:2]):
+        other, last = dispute.both[1 - index], side.hops[-1] if side.hops else None
+        shrunk = [hop for hop in side.hops if hop.changed]
+        if last is None or last.size_before != other.size or not 1 < side.size < other.size or (side.dim or 0) < 2:
+            continue
+        layers = all(hop.row.kind in ("module", "forward") for hop in shrunk) and side.hops[0].row.kind in (
+            "module",
+            "forward",
+        )
+        if layers and other.size % side.size == 0 and family(dispute.failed.op) == "loss":
+            return dispute.blame(index, dispute.run.location(side.hops[0].row), "changed")
+    return None
+
+
 def _stride(built: Row | None, dim: int) -> int:
     """By how much a layer enlarges a dim; 1 where that is not known."""
     told = built.args.get("stride") if built is not None else None

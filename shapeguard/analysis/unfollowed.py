@@ -47,7 +47,9 @@ def _beside_product(run: Run, last: Hop, size: int) -> Location | None:
     for trail in whole_trails(run, last.row, size, last.after) if last.source is None else ():
         match parsed(trail[0]) if trail else None:
             case ast.BinOp(left=ast.Name() | ast.Attribute(), op=ast.Mult(), right=ast.Name() | ast.Attribute()):
-                frames = [f for f in run.frames if f.user and (f.file, f.function) == (trail[0].file, trail[0].function)]
+                frames = [
+                    f for f in run.frames if f.user and (f.file, f.function) == (trail[0].file, trail[0].function)
+                ]
                 return run.statement_of(frames[-1]) if frames else None
     return None
 

@@ -43,6 +43,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.joined import joined_elsewhere
 from shapeguard.analysis.ranks import rank_changes
+from shapeguard.analysis.reshapes import viewed_as_full
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Location
@@ -58,7 +59,7 @@ def check(run: Run) -> Iterator[Finding]:
     told = (crash.family, crash.clash.role) if crash is not None else ("", "")
     if crash is None or crash.clash.kind != "dim" or not (crash.clash.role == "inner" or told in _MULTIPLIED):
         return
-    if joined_elsewhere(run, crash) is not None:
+    if joined_elsewhere(run, crash) is not None or viewed_as_full(run, crash.failed) is not None:
         return
     unmerged = _unmerged(crash)
     if unmerged:

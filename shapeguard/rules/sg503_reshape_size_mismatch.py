@@ -49,7 +49,14 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import only_failing_call
-from shapeguard.analysis.reshapes import WrongSize, frozen_batch, written_location, wrong_size
+from shapeguard.analysis.reshapes import (
+    WrongSize,
+    asked_sizes,
+    frozen_batch,
+    viewed_as_full,
+    written_location,
+    wrong_size,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family, output_shape
 from shapeguard.analysis.settings_written import call_of
@@ -130,6 +137,8 @@ def _counted(run: Run, crash: Crash) -> Finding:
 
 def _taken_up(run: Run, crash: Crash) -> Finding | None:
     """A ``-1`` that took up what the other sizes of a view left over: features became more, because there are more places."""
+    if viewed_as_full(run, crash.failed) is not None:
+        return None
     if (
         crash.family not in ("conv", "matmul")
         or crash.clash.role not in ("channel", "inner")
@@ -141,8 +150,7 @@ def _taken_up(run: Run, crash: Crash) -> Finding | None:
         given = hop.row.inputs[0].last if hop is not None and hop.row.inputs else ()
         if hop is None or is_weight(of) or not is_weight(other) or other.size not in given[-1:] or len(given) < 3:
             continue
-        asked = [n for name, n in hop.row.args.items() if name.startswith(("size", "shape"))]
-        sizes = asked[0] if len(asked) == 1 and isinstance(asked[0], list) else asked
+        sizes = asked_sizes(hop.row)
         if hop.after < len(sizes) and sizes[hop.after] == -1:
             return clash_finding(
                 run, crash.failed, CODE, NAME,

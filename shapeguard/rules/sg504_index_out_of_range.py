@@ -240,6 +240,8 @@ def _computed(run: Run, crash: Crash) -> Location | None:
         taken = next((row for row in ancestors(run, index) if row.op in FROM_OUTSIDE and not row.inputs), None)
         if taken is not None and (where := run.location(taken)) is not None:
             return where  # the picture as it was taken over, sample by sample
+        if (turned := made_at(run, index)) is not None:
+            return turned  # where its values were made whole numbers
     index = given_as(run, index)
     named = run.user_frame if index.origin is None and not of_types(run) else None
     here_made = named_at(run, named, crash.failed.expression(run, crash.clash.left)) if named is not None else None

@@ -46,12 +46,14 @@ from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
-from shapeguard.analysis.reshapes import frozen_batch, written_location
+from shapeguard.analysis.reshapes import frozen_batch, viewed_as_full, written_location
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, shape_of, sides
 from shapeguard.analysis.written import decided, whole_trails, written
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
 from shapeguard.values.findings import Finding, Location, Mismatch
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG507", "hard-coded-size"
 
@@ -68,6 +70,9 @@ def check(run: Run) -> Iterator[Finding]:
     cut = clipped(crash.failed)
     if cut is not None and of_a_buffer(run, crash.failed):
         yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
+        return
+    if crash.family == "matmul" and (view := viewed_as_full(run, crash.failed)) is not None:
+        yield _viewed(run, crash, view)
         return
     if crash.family == "rnn" and crash.clash.role == "layer" and crash.frozen is None:
         yield _layers(run, crash)
@@ -88,6 +93,20 @@ def check(run: Run) -> Iterator[Finding]:
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
         location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
+    )  # fmt: skip
+
+
+def _viewed(run: Run, crash: Crash, view: Row) -> Finding:
+    """A view that was told the rows of a full batch, and made of fewer rows as many."""
+    given, made = view.inputs[0].last, view.outputs[0].last
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{view.op}` of {format_shape(given)} is told {made[0]} rows, and there are {given[0]}: what is left for the -1 is {made[1]} "
+        f"features, where one row has {crash.clash.sizes[1] if crash.clash.sizes[0] == made[1] else crash.clash.sizes[0]}.",
+        crash.suspect._replace(how="here"),
+        "Keep the rows there are: `x.view(x.size(0), -1)`, or `flatten(1)`.",
+        location=run.location(view),
+        mismatch=Mismatch("dim", (made[0], given[0]), 0),
     )  # fmt: skip
 
 

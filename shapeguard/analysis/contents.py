@@ -7,6 +7,9 @@ the run: the tokenizer's call, the loader that read the batch, the function of t
 from __future__ import annotations
 
 import ast
+import copy
+from collections.abc import Mapping
+from typing import cast
 
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.graph import ancestors
@@ -111,7 +114,7 @@ def made_outside(run: Run, row: Row) -> Location | None:
         return None
     if not sites or not isinstance(node, ast.Call) or not node.args:
         return None
-    given = node.args[0]
+    given = first_entry(node.args[0])
     while isinstance(given, ast.BinOp) and isinstance(given.op, ast.Add):
         given = given.left  # a list with padding behind it
     found = climbs(run.sources, sites, given, whole=True)
@@ -119,6 +122,35 @@ def made_outside(run: Run, row: Row) -> Location | None:
     if not spots or (spots[-1].function == sites[0].function and not _calls(spots[-1])):
         return None
     return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
+
+
+def first_entry(node: ast.expr) -> ast.expr:
+    """What the first entry of a list comprehension is: ``rows[0][1]`` of ``[row[1] for row in rows]``; else, and of sums, the node itself."""
+    match node:
+        case ast.ListComp(
+            elt=ast.Name() | ast.Subscript() | ast.Attribute() as made,
+            generators=[ast.comprehension(target=target, iter=source, ifs=[])],
+        ):
+            first = ast.Subscript(source, ast.Constant(0), ast.Load())
+        case _:
+            return node
+    names = target.elts if isinstance(target, ast.Tuple) else [target]
+    parts: dict[str, ast.expr] = {}
+    for place, name in enumerate(names):
+        part = ast.Subscript(first, ast.Constant(place), ast.Load()) if isinstance(target, ast.Tuple) else first
+        if isinstance(name, ast.Name):
+            parts[name.id] = part
+    return cast("ast.expr", _Put(parts).visit(copy.deepcopy(made)))
+
+
+class _Put(ast.NodeTransformer):
+    """Names replaced by what they stand for."""
+
+    def __init__(self, parts: Mapping[str, ast.expr]) -> None:
+        self._parts = parts
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._parts.get(node.id, node)
 
 
 def _calls(spot: Spot) -> bool:

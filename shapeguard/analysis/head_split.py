@@ -13,6 +13,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, query_heads
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import only_failing_call
+from shapeguard.analysis.reshapes import written_location, wrong_size
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node, located, size_argument
 from shapeguard.analysis.written import decided, parsed, written
@@ -49,16 +50,22 @@ class HeadSplit(NamedTuple):
 def failed_split(run: Run) -> HeadSplit | None:
     """The failed op as a split into heads; None where it is another reshape."""
     failed = failed_op(run)
-    if failed is None or failed.clash is None or failed.op not in _VIEWS or failed.row is None:
+    if failed is None or failed.clash is None or failed.op not in _VIEWS:
         return None
     asked = _asked(failed)
     source = failed.call.tensors[0][1] if failed.call.tensors else ()
-    if asked is None or not _is_split(source, asked) or not _speaks_of_heads(run, failed.row):
+    place = run.location(failed.row) if failed.row is not None else run.failed_at
+    text = run.expression(failed.row) if failed.row is not None else failed.frame.expression if failed.frame else ""
+    if asked is None or not _is_split(source, asked) or not _speaks_of_heads(run, place, text):
         return None
     heads, head_dim = asked[-2], asked[-1]
     lead = len(source) - 1
     per = numel(asked[lead:]) // (heads * head_dim)
     width = source[-1] // per if per and source[-1] % per == 0 else source[-1]
+    if failed.row is None:  # in a callback that a library's code called
+        wrong = wrong_size(run, failed)
+        where = written_location(run, wrong) if wrong is not None else None
+        return HeadSplit(failed, source, width, heads, head_dim, where)
     split = HeadSplit(failed, source, width, heads, head_dim, None, only_failing_call(run, failed.row))
     return split._replace(location=_location(run, split, len(asked)))
 
@@ -75,10 +82,9 @@ def _is_split(source: tuple[int, ...], asked: list[int]) -> bool:
     return lead >= 1 and tuple(asked[:lead]) == source[:-1] and 2 <= len(asked) - lead <= 3
 
 
-def _speaks_of_heads(run: Run, row: Row) -> bool:
+def _speaks_of_heads(run: Run, place: Location | None, text: str) -> bool:
     """Whether the code of the view, its function or its class is about heads or attention."""
-    place = run.location(row)
-    text = run.expression(row) + (place.source + place.function if place is not None else "")
+    text += place.source + place.function if place is not None else ""
     if re.search(r"head|att(e)?n", text, re.IGNORECASE) is not None:
         return True
     around = run.sources[place.file].class_at(place.line) if place is not None else None

@@ -6,7 +6,7 @@ import ast
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import climbs
-from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
@@ -97,7 +97,7 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
     last = hops[-1]
     apart = callers_part(run, last.row, others[-1].row) if others else None
     if last.row.op in FROM_OUTSIDE or last.changed:
-        return apart or run.location(last.row)
+        return apart or made_outside(run, last.row) or run.location(last.row)
     return None
 
 

@@ -10,6 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import Spot, climb, climbs
+from shapeguard.analysis.climbing.arguments import default
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
@@ -181,20 +182,31 @@ def count_written(run: Run, row: Row) -> Location | None:
             last = trail.spots[-1]
             if last.kind == "constant" and any(spot.kind == "return" for spot in trail.spots):
                 continue  # a function reckoned it: none of its constants is the count
-            if _beside_count(trail.spots):
+            if _beside_count(run, trail.spots):
                 continue
             if last.kind in _WRITTEN and len(trail.spots) > 1 and not _is_text(last.node_text):
                 return run.place(last.file, last.line, last.function)
     return None
 
 
-def _beside_count(spots: tuple[Spot, ...]) -> bool:
+def _beside_count(run: Run, spots: tuple[Spot, ...]) -> bool:
     """Whether a way leads past a repetition of placeholders, to another part of the text in which they stand."""
     for spot, following in pairwise(spots):
         counts = [ast.unparse(count) for count in _counts_in(spot)]
         if counts and not _counts_in(following):
-            return following.kind != "return" and not any(following.node_text in count for count in counts)
+            said = {following.node_text, *(_defaulted(run, following) if following.kind == "default" else ())}
+            return following.kind != "return" and not any(text in count for count in counts for text in said)
     return False
+
+
+def _defaulted(run: Run, spot: Spot) -> Iterator[str]:
+    """The parameters that have what a spot says for their default."""
+    function = run.sources[spot.file].function_at(spot.line)
+    if isinstance(function, ast.FunctionDef):
+        for arg in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+            value = default(function.args, arg.arg)
+            if value is not None and ast.unparse(value) == spot.node_text:
+                yield arg.arg
 
 
 def _counts_in(spot: Spot) -> list[ast.expr]:

@@ -212,7 +212,8 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
             True,
         )
     hops = follow(run, positions, len(positions.last) - 1)
-    made = run.location(hops[-1].row) if hops else None
+    grown = any(hop.changed and hop.row.kind == "concat" for hop in follow(run, ids, 1))
+    made = run.birth(positions.origin) if grown else run.location(hops[-1].row) if hops else None
     return _finding(
         run,
         f"{got} positions are given for {length} tokens.",

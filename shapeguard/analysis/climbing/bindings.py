@@ -6,11 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from shapeguard.analysis.climbing.code import Code, Definition
+from shapeguard.analysis.climbing.code import Code, Comprehension, Definition
 from shapeguard.analysis.climbing.scopes import EACH, Frame, Path
 
 How = Literal["assign", "augment", "loop", "parameter", "lambda", "import", "define", "unknown"]
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 

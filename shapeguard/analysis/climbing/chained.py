@@ -23,7 +23,9 @@ class Chained:
     def scope(self, depth: int) -> Scope:
         """The scope of a site."""
         site = self.sites[depth]
-        at = self.base[site.file].source.statement(site.line)
+        code = self.base[site.file]
+        # Inside of a comprehension its names have other values than behind it.
+        at = code.looped.get((site.line, site.end_line, site.col, site.end_col)) or code.source.statement(site.line)
         return Scope(site.file, self.frames[depth], at=at, depth=depth)
 
     def depth_of(self, frame: Frame) -> int:

@@ -11,6 +11,7 @@ from shapeguard.analysis.climbing.scopes import Path
 from shapeguard.analysis.source import SourceFile, Sources
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MODULE = ast.Module([], [])
 
 
@@ -30,6 +31,17 @@ class Code:
         """Every call in the file, in the order of its text."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+    @cached_property
+    def looped(self) -> dict[tuple[int, int, int, int], ast.expr]:
+        """The expressions inside of comprehensions by their places in the text."""
+        found: dict[tuple[int, int, int, int], ast.expr] = {}
+        for node in ast.walk(self.tree):
+            for part in ast.walk(node) if isinstance(node, Comprehension) else ():
+                if isinstance(part, ast.expr) and part is not node:
+                    place = (part.lineno, part.end_lineno or 0, part.col_offset, part.end_col_offset or 0)
+                    found.setdefault(place, part)
+        return found
 
     @cached_property
     def calls_named(self) -> dict[str, list[ast.Call]]:

@@ -79,7 +79,17 @@ def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
     chosen = {row.id for row in behind if row.op in _CHOOSING}
     for row in run.rows if chosen else ():
         if _puts_in_order(run, row, rows) and chosen & {step.id for step in ancestors(run, row.inputs[1])}:
-            return row
+            return _reordering(run, row) or row
+    return None
+
+
+def _reordering(run: Run, row: Row) -> Row | None:
+    """The pick by the same choice that stands in a method made for putting things in order: the cache belongs there."""
+    for other in run.rows:
+        same = other.op in _PICKING and len(other.inputs) > 1 and other.inputs[1].origin == row.inputs[1].origin is not None
+        place = run.location(other) if same else None
+        if place is not None and "reorder" in place.function.rpartition(".")[2]:
+            return other
     return None
 
 

@@ -10,6 +10,7 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
 from shapeguard.analysis.untold import untold
+from shapeguard.analysis.written import decided
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
@@ -39,14 +40,17 @@ def overflows(run: Run) -> Iterator[Overflow]:
                 yield Overflow(row, row.inputs[0], dim, row.inputs[0].last[dim], ends[1])
 
 
-def narrow_buffer(run: Run) -> Overflow | None:
-    """A failed ``narrow`` of a buffer that was laid out with room for fewer rows or positions than are asked for."""
+def full_buffer(run: Run) -> Overflow | None:
+    """A failed write into a buffer, or ``narrow`` of it, that was laid out with room for fewer rows or positions than are asked for."""
     failed = failed_op(run)
-    buffer = failed.operands.get("input") if failed is not None and failed.op == "narrow" else None
-    if failed is None or failed.row is None or failed.clash is None or not isinstance(buffer, TensorArg):
+    if failed is None or failed.row is None or failed.clash is None or failed.clash.kind != "index" or not failed.row.inputs:
         return None
-    dim, (needed, room) = failed.clash.right_dim, failed.clash.sizes
-    hops = follow(run, buffer, dim) if dim is not None and len(buffer.last) > 2 else []
+    if failed.op not in ("narrow", "setitem", "index_copy_"):
+        return None
+    buffer, dim, (needed, room) = failed.row.inputs[0], failed.clash.right_dim, failed.clash.sizes
+    needed += failed.op != "narrow"  # an index, and no number
+    rows = dim == 0 and failed.op != "narrow"  # of a store of samples
+    hops = follow(run, buffer, dim) if dim is not None and len(buffer.last) > 2 and not rows else []
     laid_out = bool(hops) and hops[-1].row.op in ("zeros", "empty", "full") and not hops[-1].row.inputs
     return Overflow(failed.row, buffer, dim, room, needed) if laid_out and dim is not None else None
 
@@ -64,5 +68,6 @@ def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop
         return run.location(overflow.row), hops
     ways = size_trails(run, hops[-1])
     told = [way for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
-    where = (untold(run, hops[-1].row, told[0]) or located(run, told[0][-1])) if told else None
+    spot = decided(list(told[0])) if told else None
+    where = (untold(run, hops[-1].row, told[0]) or located(run, spot or told[0][-1])) if told else None
     return where or run.location(hops[-1].row), hops

@@ -106,15 +106,18 @@ def loader_of(run: Run, row: Row) -> Row | None:
     return None
 
 
-def made_outside(run: Run, row: Row) -> Location | None:
-    """The line of another function of the user's that made what a row took over from outside of torch, or that of its call."""
+def made_outside(run: Run, row: Row, padded: bool = False) -> Location | None:
+    """The line of another function of the user's that made what a row took over from outside of torch, or that of its call.
+
+    With ``padded`` lists that are filled up by the way are asked for without what fills them up.
+    """
     sites = run.chain(row)
     node = parsed_text(run.expression(row))
     if node is None:
         return None
     if not sites or not isinstance(node, ast.Call) or not node.args:
         return None
-    given = first_entry(node.args[0])
+    given = first_entry(node.args[0], padded)
     while isinstance(given, ast.BinOp) and isinstance(given.op, ast.Add):
         given = given.left  # a list with padding behind it
     found = climbs(run.sources, sites, given, whole=True)
@@ -124,9 +127,14 @@ def made_outside(run: Run, row: Row) -> Location | None:
     return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
 
 
-def first_entry(node: ast.expr) -> ast.expr:
-    """What the first entry of a list comprehension is: ``rows[0][1]`` of ``[row[1] for row in rows]``; else, and of sums, the node itself."""
+def first_entry(node: ast.expr, padded: bool = False) -> ast.expr:
+    """What the first entry of a list comprehension is: ``rows[0][1]`` of ``[row[1] for row in rows]``; else the node itself.
+
+    Of a sum it is only with ``padded``, its first term: ``rows[0]`` of ``[row + [0] * more for row in rows]``.
+    """
     match node:
+        case ast.ListComp(elt=ast.BinOp(left=first, op=ast.Add())) if padded:
+            return first_entry(ast.ListComp(first, node.generators), padded)
         case ast.ListComp(
             elt=ast.Name() | ast.Subscript() | ast.Attribute() as made,
             generators=[ast.comprehension(target=target, iter=source, ifs=[])],

@@ -14,6 +14,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.parting import only_changed_way
+from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, side
@@ -194,6 +195,12 @@ def _changed_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
     return run.location(last.row) if last is not None and last.size_before is not None else None
 
 
+def _widened(run: Run, mask: TensorArg) -> Location | None:
+    """Where a mask was given one axis, of the two that it lacked."""
+    changed = rank_changes(run, mask)
+    return run.location(changed[-1].row) if changed and (changed[-1].size_before or 0) < changed[-1].size_after else None
+
+
 def _by_hand(run: Run) -> BadMask | None:
     """A mask that failed in an op of the user's on scores, a product of queries and keys."""
     failed = failed_op(run)
@@ -214,7 +221,7 @@ def _by_hand(run: Run) -> BadMask | None:
     wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
     if _lacks_heads(scores.last, mask.last):
         return BadMask(
-            failed.row, mask, scores.last, dim, wanted, got, run.location(failed.row), list(of.hops),
+            failed.row, mask, scores.last, dim, wanted, got, _widened(run, mask) or run.location(failed.row), list(of.hops),
             f"it has {len(mask.last)} dims and the scores {len(scores.last)}: its {got} rows meet the {wanted} heads",
             "Insert the dim of the heads after the batch: `mask.unsqueeze(1)`.",
         )  # fmt: skip

@@ -97,7 +97,7 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
     last = hops[-1]
     apart = callers_part(run, last.row, others[-1].row) if others else None
     if last.row.op in FROM_OUTSIDE or last.changed:
-        return apart or made_outside(run, last.row) or run.location(last.row)
+        return made_outside(run, last.row, padded=True) or apart or run.location(last.row)
     return None
 
 

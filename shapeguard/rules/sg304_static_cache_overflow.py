@@ -46,7 +46,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.buffers import laid_out_at, narrow_buffer, overflows
+from shapeguard.analysis.buffers import laid_out_at, full_buffer, overflows
 from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
@@ -99,7 +99,7 @@ def _first(run: Run) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """Writes past the end of buffers that the user's code keeps."""
     told: set[Location | None] = set()
-    narrow = narrow_buffer(run)
+    narrow = full_buffer(run)
     for overflow in (*overflows(run), *([narrow] if narrow is not None else [])):
         what = "rows" if overflow.dim == 0 else "positions"
         where, hops = laid_out_at(run, overflow)

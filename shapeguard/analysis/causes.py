@@ -16,7 +16,7 @@ import msgspec
 
 from shapeguard.analysis.built import built_at
 from shapeguard.analysis.climb import Spot, attribute_set, chain_of_frames, climbs
-from shapeguard.analysis.contents import brought_in, made_at, mask_of
+from shapeguard.analysis.contents import brought_in, made_at, mask_of, of_call
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import collated_at
@@ -286,7 +286,8 @@ def by_layer(run: Run, hop: Hop) -> Location | None:
         return padding
     if built.op == "Sequential":
         built = part_of(run, built, hop.size_after) or built
-    return (written(run, built, hop.size_after) if hop.size_before is None else None) or run.location(built)
+    number = written(run, built, hop.size_after) if hop.size_before is None else None
+    return number or of_call(run, built) or run.location(built)
 
 
 def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from shapeguard.analysis.failed import FailedOp, failed_op
@@ -14,6 +14,7 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 Role = Literal["token", "position", "other"]
 
+_ANY_TABLE = re.compile(r"emb|lookup|table|weight|wte|encod|layer|net", re.IGNORECASE)
 _POSITION = re.compile(
     r"(^|[._\s(])(pos|position|positions|positional|wpe)(?=$|[._\s(\d])|position_ids|_pos(?=$|[._(])"
 )
@@ -87,7 +88,7 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
     words = list(_words(run, index))
     if any(_TYPE.search(word) for word in words):
         return "other"
-    if is_counted(run, index) or any(_POSITION.search(word) for word in words):
+    if (is_counted(run, index) and not _handed_from_afar(run, index, words)) or (any(_POSITION.search(word) for word in words) and not _of_named_things(run)):
         return "other" if _far_off(index) else "position"
     if "mbedding" not in failed.op:
         return "other"
@@ -98,6 +99,26 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
     ):
         return "token"
     return "other"
+
+
+def _handed_from_afar(run: Run, index: NamedValue, words: Sequence[str]) -> bool:
+    """Whether numbers were counted out from 1 by the script and handed to a model that nowhere calls them positions: classes, say."""
+    counted = run.row(index.origin)
+    place = run.location(counted) if counted is not None and counted.op == "arange" else None
+    if place is None or counted is None or counted.args.get("start") != 1 or counted.args.get("end") is None:
+        return False
+    inside = [frame for frame in run.frames if frame.user and frame.function.endswith(".forward")]
+    return "." not in place.function and bool(inside) and not any(_POSITION.search(word) for word in words)
+
+
+def _of_named_things(run: Run) -> bool:
+    """Whether the table has a name that says what it is for, and no word for positions: ``self.tags(pos)``."""
+    called = [frame for frame in run.frames if frame.user or frame.function.endswith(".forward")][-2:]
+    direct = len(called) == 2 and called[0].user and called[1].function == "Embedding.forward"
+    named = (operand.expression for operand in called[0].operands if operand.label == "callee") if direct else ()
+    callee = next(iter(named), "")
+    name = callee.rpartition(".")[2]
+    return bool(name) and not _POSITION.search(name) and not _ANY_TABLE.search(name)
 
 
 def _far_off(index: NamedValue) -> bool:

@@ -86,7 +86,7 @@ def check(run: Run) -> Iterator[Finding]:
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
-        or (_one_past(run, crash) if index == size else None)
+        or (_from_one(run, crash) or _one_past(run, crash) if index == size else None)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -186,6 +186,14 @@ def _counted_on(run: Run, crash: Crash) -> Location | None:
         if whole and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
             return run.location(row)
     return None
+
+
+def _from_one(run: Run, crash: Crash) -> Location | None:
+    """Where as many numbers as there are entries were counted out from 1, ``arange(1, n + 1)``."""
+    index, size = crash.failed.operands.get(crash.clash.left), crash.clash.sizes[1]
+    row = run.row(index.origin) if index is not None else None
+    counted = row is not None and row.op == "arange" and (row.args.get("start"), row.args.get("end")) == (1, size + 1)
+    return run.location(row) if row is not None and counted else None
 
 
 def _one_past(run: Run, crash: Crash) -> Location | None:

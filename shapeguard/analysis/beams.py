@@ -86,7 +86,11 @@ def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
 def _reordering(run: Run, row: Row) -> Row | None:
     """The pick by the same choice that stands in a method made for putting things in order: the cache belongs there."""
     for other in run.rows:
-        same = other.op in _PICKING and len(other.inputs) > 1 and other.inputs[1].origin == row.inputs[1].origin is not None
+        same = (
+            other.op in _PICKING
+            and len(other.inputs) > 1
+            and other.inputs[1].origin == row.inputs[1].origin is not None
+        )
         place = run.location(other) if same else None
         if place is not None and "reorder" in place.function.rpartition(".")[2]:
             return other

@@ -40,13 +40,22 @@ from shapeguard.analysis.parting import (
     whole_way,
 )
 from shapeguard.analysis.returned import returned_early
-from shapeguard.analysis.rounding import enlarged_inexactly, left_small, not_enlarged, rescaled, rounded_at, uneven_half
+from shapeguard.analysis.rounding import (
+    enlarged_inexactly,
+    left_small,
+    not_enlarged,
+    rescaled,
+    rounded_at,
+    uneven_half,
+    wrong_divisor,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.squeezed import cut_in_vain, squeezed_in_vain
+from shapeguard.analysis.stages import one_too_many
 from shapeguard.analysis.unfollowed import (
     folded,
     grown_back,
@@ -359,6 +368,8 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     enlarged_inexactly,
     not_enlarged,
     left_small,
+    wrong_divisor,
+    one_too_many,
     squeezed_in_vain,
     written_into,
     misbuilt,

@@ -43,7 +43,13 @@ def overflows(run: Run) -> Iterator[Overflow]:
 def full_buffer(run: Run) -> Overflow | None:
     """A failed write into a buffer, or ``narrow`` of it, that was laid out with room for fewer rows or positions than are asked for."""
     failed = failed_op(run)
-    if failed is None or failed.row is None or failed.clash is None or failed.clash.kind != "index" or not failed.row.inputs:
+    if (
+        failed is None
+        or failed.row is None
+        or failed.clash is None
+        or failed.clash.kind != "index"
+        or not failed.row.inputs
+    ):
         return None
     if failed.op not in ("narrow", "setitem", "index_copy_"):
         return None

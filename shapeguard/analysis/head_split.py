@@ -103,7 +103,13 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     value = split.failed.operands.get("input")
     hops = follow(run, value, len(split.source) - 1) if value is not None else []
     last = hops[-1] if hops else None
-    if last is not None and last.source is not None and last.changed and last.row.kind == "op" and not _in_equal_parts(run, last):
+    if (
+        last is not None
+        and last.source is not None
+        and last.changed
+        and last.row.kind == "op"
+        and not _in_equal_parts(run, last)
+    ):
         return run.location(last.row)
     replaced = _replaced_at(run, hops)
     if replaced is None and split.heads_there is not None and _splits_wider(run, row):

@@ -88,7 +88,9 @@ def _role(run: Run, failed: FailedOp, index: NamedValue) -> Role:
     words = list(_words(run, index))
     if any(_TYPE.search(word) for word in words):
         return "other"
-    if (is_counted(run, index) and not _handed_from_afar(run, index, words)) or (any(_POSITION.search(word) for word in words) and not _of_named_things(run)):
+    if (is_counted(run, index) and not _handed_from_afar(run, index, words)) or (
+        any(_POSITION.search(word) for word in words) and not _of_named_things(run)
+    ):
         return "other" if _far_off(index) else "position"
     if "mbedding" not in failed.op:
         return "other"

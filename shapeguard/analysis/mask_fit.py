@@ -198,7 +198,9 @@ def _changed_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
 def _widened(run: Run, mask: TensorArg) -> Location | None:
     """Where a mask was given one axis, of the two that it lacked."""
     changed = rank_changes(run, mask)
-    return run.location(changed[-1].row) if changed and (changed[-1].size_before or 0) < changed[-1].size_after else None
+    return (
+        run.location(changed[-1].row) if changed and (changed[-1].size_before or 0) < changed[-1].size_after else None
+    )
 
 
 def _by_hand(run: Run) -> BadMask | None:

@@ -15,6 +15,7 @@ from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -126,6 +127,28 @@ def left_small(dispute: Dispute) -> Cause | None:
         )
         if layers and other.size % side.size == 0 and family(dispute.failed.op) == "loss":
             return dispute.blame(index, dispute.run.location(side.hops[0].row), "changed")
+    return None
+
+
+def wrong_divisor(dispute: Dispute) -> Cause | None:
+    """Where the number is written by which a size was divided that both sides begin with: ``side = CROP // STRIDE``."""
+    run = dispute.run
+    for index, found in enumerate(dispute.causes[:2]):
+        side, other = found.side, dispute.causes[1 - index].side
+        last = side.hops[-1] if found.how == "written" and side.hops else None
+        begun = {hop.size_before for hop in other.hops}
+        for trail in whole_trails(run, last.row, side.size, last.after) if last is not None else ():
+            sites = run.chain(last.row) if last is not None else []
+            for spot in trail:
+                match parsed_text(spot.node_text):
+                    case ast.BinOp(left=whole, op=ast.FloorDiv(), right=ast.Name() | ast.Attribute() as by) if (
+                        spot.depth >= 0
+                    ):
+                        chain = sites[spot.depth :]
+                        if begun & set(possible_values(run.sources, chain, whole) or ()):
+                            ends = (decided(list(way.spots)) for way in climbs(run.sources, chain, by))
+                            end = next((end for end in ends if end is not None and end.line), None)
+                            return dispute.blame(index, run.place(end.file, end.line, end.function)) if end else None
     return None
 
 

@@ -46,7 +46,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.buffers import laid_out_at, full_buffer, overflows
+from shapeguard.analysis.buffers import full_buffer, laid_out_at, overflows
 from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run

@@ -48,6 +48,7 @@ from shapeguard.analysis.climb import named_at, written_at
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
+from shapeguard.analysis.mask_order import TiledMask, tiled_masks
 from shapeguard.analysis.mask_parts import unlike_parts
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
@@ -81,8 +82,23 @@ def check(run: Run) -> Iterator[Finding]:
         yield short
         return
     yield from once(_finding(run, bad) for bad in laid_masks(run))
+    yield from once(_tiled(run, found) for found in tiled_masks(run))
     yield from once(_other_length(run, *found) for found in _other_lengths(run))
     yield from once(_added(run, found) for found in plain_triangles(run))
+
+
+def _tiled(run: Run, found: TiledMask) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.tiled.op}` lays the masks of {found.batch} samples out one after the other, {found.heads} times; "
+        f"nn.MultiheadAttention reads {format_shape(found.mask.last)} as the {found.heads} heads of each sample side by side. Most "
+        "heads get the mask of another sample.",
+        location=run.location(found.tiled),
+        operands=(run.tensor(found.mask),),
+        fix=Fix("Repeat each sample's mask for its heads: `mask.repeat_interleave(heads, dim=0)`."),
+    )
 
 
 def _added(run: Run, found: Inverted) -> Finding:

@@ -40,6 +40,7 @@ import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.class_settings import shorter_setting
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.failed import failed_op
@@ -161,6 +162,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
         location=_cut_at(run, name, dim)
+        or (shorter_setting(run, sizes[0] - sizes[1]) if dim is not None else None)
         or _computed_at(run, built, sizes[1])
         or (
             _told_at(run, built, sizes[1]) or _built_for_it(run, built)

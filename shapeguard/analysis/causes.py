@@ -287,7 +287,8 @@ def by_layer(run: Run, hop: Hop) -> Location | None:
     if built.op == "Sequential":
         built = part_of(run, built, hop.size_after) or built
     number = written(run, built, hop.size_after) if hop.size_before is None else None
-    return number or of_call(run, built) or run.location(built)
+    helper = not run.chain(built)[0].function.endswith("__init__")
+    return number or (of_call(run, built) if helper else None) or run.location(built)
 
 
 def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:

@@ -27,8 +27,9 @@ def _listed(run: Run) -> Iterator[tuple[str, int, Location]]:
     """The lists and dicts that stand in classes: name, number of entries, place."""
     for file in run.recording.sources:
         tree = run.sources[file].tree
-        for cls in ast.walk(tree) if tree is not None else ():
-            for statement in cls.body if isinstance(cls, ast.ClassDef) else ():
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree is not None else []
+        for cls in classes:
+            for statement in cls.body:
                 match statement:
                     case (
                         ast.Assign(targets=[ast.Name(id=name)], value=value)

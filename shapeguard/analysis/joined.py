@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.concat import CONCAT
 from shapeguard.analysis.crash import Crash
+from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import is_weight, sides
@@ -40,6 +41,32 @@ def joined_elsewhere(run: Run, crash: Crash) -> Joined | None:
             ]
             if dim != along and len(parts) > 1 and sum(part[dim] for part in parts) == wanted:
                 return Joined(row, along, dim)
+    return None
+
+
+def rows_in_a_line(run: Run, crash: Crash) -> Row | None:
+    """The concatenation before a failed layer that put vectors, each as long as the layer wants, one behind the other."""
+    both = sides(run, crash.failed)
+    weights = [is_weight(side) for side in both]
+    if weights.count(True) != 1 or crash.clash.role not in ("inner", "feature"):
+        return None
+    given, wanted = both[weights.index(False)], both[weights.index(True)].size
+    last = given.hops[-1].row if given.hops else None
+    joined = last is not None and last.op in CONCAT and last.op != "stack" and len(last.inputs) > 1
+    return last if last is not None and joined and all(part.last == (wanted,) for part in last.inputs) else None
+
+
+def stacked_beside_joined(run: Run, failed: FailedOp) -> Row | None:
+    """The ``stack`` of as many parts as another operand was joined of along its rows: a column for each, where rows were meant."""
+    if failed.clash is None or failed.clash.kind != "dim" or (failed.clash.left_dim, failed.clash.right_dim) != (0, 0):
+        return None
+    made = [side.hops[0].row for side in sides(run, failed) if side.hops]
+    if len(made) != 2:
+        return None
+    for ours, other in (made, made[::-1]):
+        rows = other.op in CONCAT and other.op != "stack" and _along(other) == 0 and len(other.inputs) > 1
+        if ours.op == "stack" and rows and len(ours.inputs) == len(other.inputs) and _along(ours) != 0:
+            return ours
     return None
 
 

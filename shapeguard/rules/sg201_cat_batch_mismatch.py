@@ -41,6 +41,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.cache_rows import expanded_twice
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
+from shapeguard.analysis.joined import stacked_beside_joined
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import repeated_apart
@@ -58,6 +59,8 @@ def check(run: Run) -> Iterator[Finding]:
     yield from once(_apart(run, *found) for found in repeated_apart(run))
     concat = failed_concat(run)
     if concat is None or not is_batch_dim(concat) or joins_wrong_dim(run, concat):
+        return
+    if stacked_beside_joined(run, concat.failed) is not None:
         return
     left, right = concat.clash.sizes
     yield clash_finding(

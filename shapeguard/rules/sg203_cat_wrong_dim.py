@@ -39,11 +39,12 @@ from collections.abc import Iterator
 from shapeguard.analysis.climb import chain_of_frames, climb
 from shapeguard.analysis.concat import FailedConcat, failed_concat, joins_wrong_dim, odd_one
 from shapeguard.analysis.crash import Crash, crash_of
-from shapeguard.analysis.joined import Joined, joined_elsewhere
+from shapeguard.analysis.joined import Joined, joined_elsewhere, rows_in_a_line, stacked_beside_joined
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import decided
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here
 from shapeguard.values.findings import Finding, Location
+from shapeguard.values.recording import Row
 
 CODE, NAME = "SG203", "cat-wrong-dim"
 
@@ -55,7 +56,13 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is not None and joined is not None:
         yield _before_layer(run, crash, joined)
         return
+    if crash is not None and (line := rows_in_a_line(run, crash)) is not None:
+        yield _in_a_line(run, crash, line)
+        return
     concat = failed_concat(run)
+    if concat is not None and (stacked := stacked_beside_joined(run, concat.failed)) is not None:
+        yield _stacked(run, concat, stacked)
+        return
     if concat is None or not joins_wrong_dim(run, concat):
         return
     along = concat.fits_along
@@ -66,6 +73,30 @@ def check(run: Run) -> Iterator[Finding]:
         odd_one(run, concat),
         f"Join along dim {along}: `dim={along}`.",
         location=_dim_written(run, concat) or here(run),
+    )  # fmt: skip
+
+
+def _in_a_line(run: Run, crash: Crash, line: Row) -> Finding:
+    count, size = len(line.inputs), line.inputs[0].last[0]
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{line.op}` puts {count} vectors of {size} one behind the other, ({count * size},), and `{crash.failed.op}` was built for "
+        f"{size} features: it is rows that were meant, ({count}, {size}).",
+        crash.suspect,
+        "Stack them: `torch.stack(parts)`.",
+        location=run.location(line),
+    )  # fmt: skip
+
+
+def _stacked(run: Run, concat: FailedConcat, stacked: Row) -> Finding:
+    count = len(stacked.inputs)
+    return clash_finding(
+        run, concat.failed, CODE, NAME,
+        f"The {count} parts of one operand are joined row by row, those of the other are stacked to {count} columns "
+        f"(`{stacked.op}`): {both_sizes(concat.clash)} rows. With one part both look the same.",
+        odd_one(run, concat),
+        "Join both along dim 0, and give what has no dim for its features one: `torch.cat(parts).unsqueeze(1)`.",
+        location=run.location(stacked),
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ import math
 from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
-from shapeguard.analysis.joined import joined_elsewhere
+from shapeguard.analysis.joined import joined_elsewhere, rows_in_a_line
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.reshapes import viewed_as_full
 from shapeguard.analysis.run import Run
@@ -59,7 +59,9 @@ def check(run: Run) -> Iterator[Finding]:
     told = (crash.family, crash.clash.role) if crash is not None else ("", "")
     if crash is None or crash.clash.kind != "dim" or not (crash.clash.role == "inner" or told in _MULTIPLIED):
         return
-    if joined_elsewhere(run, crash) is not None or viewed_as_full(run, crash.failed) is not None:
+    if joined_elsewhere(run, crash) is not None or rows_in_a_line(run, crash) is not None:
+        return
+    if viewed_as_full(run, crash.failed) is not None:
         return
     unmerged = _unmerged(crash)
     if unmerged:

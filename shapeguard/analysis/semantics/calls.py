@@ -12,7 +12,7 @@ from shapeguard.analysis.semantics.axes import Operand, UnknownCallError
 from shapeguard.values.shapes import Shape
 
 Argument = str | int | float | Sequence[int | str] | None
-_POSITION = re.compile(r"(?:args\[)?(\d+)\]?(?:\[.*)?$")
+_POSITION = re.compile(r"(?:args?\[?)?(\d+)\]?(?:\[.*)?$")
 _ARGUMENT_NAMES = {"axis": "dim", "shape": "size", "keepdims": "keepdim", "axis0": "dim0", "axis1": "dim1"}
 
 
@@ -161,6 +161,8 @@ def _bind_args(args: Mapping[str, Argument], params: Sequence[Parameter]) -> dic
     many = {param.name for param in params if param.many}
     for key, value in args.items():
         name = _ARGUMENT_NAMES.get(key) or _parameter_of(key, params) or key
+        if key == "other" and len(params) > 1 and not any(param.name == key for param in params):
+            name = params[1].name  # as capture calls the second argument of what it does not know
         if name in many and name in bound:
             bound[name] = [*_as_list(bound[name]), *_as_list(value)]
         else:

@@ -85,6 +85,11 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
             failed.clash.role in ("inner", "channel") or (failed.clash.role == "feature" and failed.op in CELLS)
         )
         labels = (failed.clash.left, failed.clash.right) if failed.clash is not None else ()
+        if (
+            last.row.op in ("view", "reshape", "unflatten")
+            and (number := written(run, last.row, of.size, last.after)) is not None
+        ):
+            return Cause(number, "changed", of)
         natural = len(last.merged) > 1 and (inner or any(_is_parameter(run, label) for label in labels))
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op == "stack" and (loop := _filled_by(run, last.row)) is not None:

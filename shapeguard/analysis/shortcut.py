@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo
 
@@ -37,6 +38,22 @@ def lacks_projection(run: Run, failed: FailedOp) -> bool:
         return False
     one, other = shapes
     return one[0] == other[0] and one[1] != other[1] and one[2:] != other[2:] and _is_residual(run, failed)
+
+
+def without_stride(run: Run, failed: FailedOp) -> Location | None:
+    """Where the layer on a shortcut was built, if the layers beside it make the same map smaller and it does not."""
+    if failed.op not in _SUMS or failed.clash is None or (failed.clash.left_dim or 0) < 2:
+        return None
+    both = sides(run, failed)
+    for ours, other in (both, both[::-1]) if len(both) == 2 else ():
+        shrunk = next((hop for hop in ours.hops if hop.changed and hop.row.kind == "module"), None)
+        kept = other.hops[0].row if other.hops and other.hops[0].row.kind == "module" else None
+        if shrunk is None or kept is None or shrunk.size_before != other.size or other.hops[0].changed:
+            continue
+        built = run.row(kept.owner)
+        if built is not None and kept.inputs and kept.inputs[0].origin == shrunk.row.inputs[0].origin is not None:
+            return run.location(built)
+    return None
 
 
 def _is_residual(run: Run, failed: FailedOp) -> bool:

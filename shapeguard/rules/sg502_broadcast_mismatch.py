@@ -42,7 +42,7 @@ from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection
+from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection, without_stride
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
@@ -93,7 +93,12 @@ def check(run: Run) -> Iterator[Finding]:
         if not of_a_buffer(run, crash.failed):
             yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
         return
-    shortcut = condition_of_shortcut(run, crash.failed) or (here(run) if lacks_projection(run, crash.failed) else None)
+    shortcut = without_stride(run, crash.failed)
+    shortcut = (
+        shortcut
+        or condition_of_shortcut(run, crash.failed)
+        or (here(run) if lacks_projection(run, crash.failed) else None)
+    )
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)} in dim {crash.clash.dim}.",

@@ -54,6 +54,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severit
 
 _FEW = 4  # ops behind an index among which it was counted out
 CODE, NAME = "SG504", "index-out-of-range"
+_TAKING = frozenset({"getitem", "index_select", "masked_select"})
 _DEFAULT_LABELS = 2  # of a transformers config
 _PUTTING = frozenset(
     {"setitem", "masked_fill", "masked_fill_", "fill_", "full", "full_like", "new_full", "where", "index_fill_"}
@@ -86,6 +87,7 @@ def check(run: Run) -> Iterator[Finding]:
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
+        or _taken_out(run, crash)
         or (_from_one(run, crash) or _one_past(run, crash) if index == size else None)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
@@ -185,6 +187,20 @@ def _counted_on(run: Run, crash: Crash) -> Location | None:
         whole = counted is not None and counted.op == "arange" and counted.outputs[0].last == (crash.clash.sizes[1],)
         if whole and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
             return run.location(row)
+    return None
+
+
+def _taken_out(run: Run, crash: Crash) -> Location | None:
+    """Where rows were taken out of the table in which the index has a place as it was: nodes of a graph, and not its edges."""
+    table = crash.suspect.side if crash.suspect.side.label == crash.clash.right else None
+    for hop in table.hops if table is not None else ():
+        before = hop.row.inputs[0].last if hop.row.op in _TAKING and hop.row.inputs else ()
+        if before and hop.row.outputs[0].last[:1] == (crash.clash.sizes[1],) and before[0] > crash.clash.sizes[0] > 0:
+            return (
+                run.location(hop.row)
+                if hop.after == 0 and "tensor" in str(hop.row.args.get("index", "tensor"))
+                else None
+            )
     return None
 
 

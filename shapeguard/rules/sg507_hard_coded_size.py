@@ -138,11 +138,16 @@ def _kept(run: Run, crash: Crash, kept: Kept) -> Finding:
 
 def _table(run: Run, frozen: Side | None) -> Location | None:
     """Where the table was kept whose size does not follow the data."""
-    made = kept_since_built(run, frozen) if frozen is not None else None
-    if frozen is None or made is None:
+    last = frozen.hops[-1] if frozen is not None and frozen.hops else None
+    if frozen is None or last is None:
         return None
-    last = frozen.hops[-1]
-    return (written(run, last.row, frozen.size, last.after) if last.source is None else None) or made
+    own = last.source is None and frozen.dim == 0 and run.chain(last.row)[0].function.endswith(".__init__")
+    made = kept_since_built(run, frozen) or (run.location(last.row) if own else None)
+    if made is None:
+        return None
+    number = written(run, last.row, frozen.size, last.after) if last.source is None else None
+    rows = frozen.dim == 0 and number is not None and number.function != made.function  # handed in for the batch
+    return made if rows else number or made
 
 
 def _uncut(run: Run, crash: Crash) -> Location | None:

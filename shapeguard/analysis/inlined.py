@@ -56,9 +56,16 @@ def _one_each(failure: Failure) -> tuple[FrameInfo, ...]:
 
 
 def _runs(outer: Site | FrameInfo, inner: Site | FrameInfo) -> bool:
-    """Whether the outer place is where a function runs its own comprehension, the inner one."""
-    name = inner.function.rpartition(".<locals>.")[2]
-    if name not in _COMPREHENSIONS or outer.file != inner.file:
+    """Whether the outer place is where a function, or its comprehension, runs a comprehension of its own, the inner one."""
+    if not inner.function.endswith(_COMPREHENSIONS) or outer.file != inner.file:
         return False
-    whole = {name, f"{outer.function}.<locals>.{name}"}  # without its function: of a module, or before Python 3.11
-    return inner.function in whole and outer.line <= inner.line <= max(outer.line, outer.end_line)
+    if not outer.line <= inner.line <= max(outer.line, outer.end_line):
+        return False
+    return _whole(inner.function) in ("", _whole(outer.function))
+
+
+def _whole(function: str) -> str:
+    """The name of the function without those of its comprehensions; "" of a module's, and before Python 3.11."""
+    while function.endswith(_COMPREHENSIONS):
+        function = function.rpartition("<")[0].removesuffix(".").removesuffix(".<locals>")
+    return function

@@ -203,18 +203,24 @@ def _taken_apart(run: Run) -> NamedValue | None:
     frame = run.user_frame
     if frame is None or frame is not run.inner_frame or run.failure is None:
         return None
-    if frame.function.endswith("comp>") and len(run.frames) > 1:  # its names are those of the function around it
-        frame = run.frames[-2]
     caches = [value for value in (*frame.operands, *frame.locals) if value.type.endswith("Cache")]
     statement = run.sources[frame.file].statement(frame.line)
     if run.failure.exception.type in ("TypeError", "AttributeError"):
         # `past[0][0]` fails at its inner subscript; `len(past[0])` at the statement.
         text = frame.expression or (ast.unparse(statement) if statement is not None else "")
-        return next((value for value in caches if value.expression in text), None)
+        walked = _walked(statement) if statement is not None else []
+        return next((value for value in caches if value.expression in text or value.expression in walked), None)
     if run.failure.exception.type == "ValueError" and statement is not None:
         taken = _iterated(statement)
         return next((value for value in caches if value.expression in taken), None)
     return None
+
+
+def _walked(statement: ast.stmt) -> list[str]:
+    """What the loops of a statement, or those it stands for, go through."""
+    loops = [part.iter for node in ast.walk(statement) for part in getattr(node, "generators", ())]
+    loops += [statement.iter] if isinstance(statement, ast.For) else []
+    return [ast.unparse(loop) for loop in loops]
 
 
 def _cache_taken_apart(run: Run, cache: NamedValue) -> Finding:

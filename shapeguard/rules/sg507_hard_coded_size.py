@@ -141,12 +141,14 @@ def _table(run: Run, frozen: Side | None) -> Location | None:
     last = frozen.hops[-1] if frozen is not None and frozen.hops else None
     if frozen is None or last is None:
         return None
-    own = last.source is None and frozen.dim == 0 and run.chain(last.row)[0].function.endswith(".__init__")
+    square = (shape_of(frozen.value) or ()) == (frozen.size, frozen.size)  # a place for each pair of rows
+    of_rows = frozen.dim == 0 or square
+    own = last.source is None and of_rows and run.chain(last.row)[0].function.endswith(".__init__")
     made = kept_since_built(run, frozen) or (run.location(last.row) if own else None)
     if made is None:
         return None
     number = written(run, last.row, frozen.size, last.after) if last.source is None else None
-    rows = frozen.dim == 0 and number is not None and number.function != made.function  # handed in for the batch
+    rows = of_rows and number is not None and number.function != made.function  # handed in for the batch
     return made if rows else number or made
 
 

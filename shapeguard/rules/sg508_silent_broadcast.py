@@ -60,7 +60,31 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, meeting)
     for row, one, many in spread_values(run):
         yield _spread(run, row, one, many)
+    yield from once(_scored(run, row) for row in run.of_kind("op") if _scores_all(run, row))
     yield from once(_along_last(run, row, values) for row, values in _taken_for_rows(run))
+
+
+def _scores_all(run: Run, row: Row) -> bool:
+    """Whether a distribution of one row each was asked about a column of outcomes: it scores every outcome in every row."""
+    if row.op != "broadcast_tensors" or row.error or len(row.inputs) != 2 or ".log_prob(" not in run.expression(row):
+        return False
+    outcomes, logits = (tensor.last for tensor in row.inputs)
+    return len(logits) == 2 and outcomes == (logits[0], 1, 1) and logits[0] > 1
+
+
+def _scored(run: Run, row: Row) -> Finding:
+    rows = row.inputs[1].last[0]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{run.expression(row)}`: the distribution has {rows} rows and is asked about a column ({rows}, 1): the answer is "
+        f"({rows}, {rows}), every outcome scored in every row.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[1]),),
+        mismatch=Mismatch("dim", (rows, 1), 1),
+        fix=Fix("Ask about one outcome a row, (rows,): `actions.squeeze(1)`."),
+    )
 
 
 def _taken_for_rows(run: Run) -> Iterator[tuple[Row, TensorArg]]:

@@ -26,6 +26,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side, shape_of
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.untold import left_out
 from shapeguard.analysis.written import decided, whole_trails, written
 from shapeguard.values.findings import LineageStep, Location
 from shapeguard.values.recording import Row, TensorArg
@@ -85,6 +86,8 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
             failed.clash.role in ("inner", "channel") or (failed.clash.role == "feature" and failed.op in CELLS)
         )
         labels = (failed.clash.left, failed.clash.right) if failed.clash is not None else ()
+        if (number := _of_a_longer_count(run, last, of.size)) is not None:
+            return Cause(number, "written", of)
         if (
             last.row.op in ("view", "reshape", "unflatten")
             and (number := written(run, last.row, of.size, last.after)) is not None
@@ -225,6 +228,29 @@ def _of_whole_number(run: Run, last: Hop, size: int) -> Location | None:
     if root is None or root.inputs or size not in [n for n in root.args.values() if type(n) is int]:
         return None
     return written(run, root, size)
+
+
+def _of_a_longer_count(run: Run, last: Hop, size: int) -> Location | None:
+    """Where the number is written from which a few more were counted out than were kept: ``linspace(0, top, bands + 2)[1:-1]``."""
+    born = follow(run, last.source, last.before) if last.source is not None and last.before is not None else []
+    counted = born[-1].row if born and last.row.op == "getitem" else None
+    if (
+        counted is None
+        or counted.inputs
+        or counted.op not in ("linspace", "arange")
+        or born[-1].size_before is not None
+    ):
+        return None
+    sites, node = run.chain(counted), parsed_text(run.expression(counted))
+    for part in ast.walk(node) if node is not None and sites else ():
+        if not isinstance(part, ast.BinOp) or not isinstance(part.op, ast.Add | ast.Sub):
+            continue
+        for trail in climbs(run.sources, sites, part.left, value=size):
+            told = trail.spots[-1].node_text == str(size)
+            spot = decided(list(trail.spots)) if told else None
+            if spot is not None and spot.line:
+                return left_out(run, counted, trail.spots) or run.place(spot.file, spot.line, spot.function)
+    return None
 
 
 def _own_number(run: Run, failed: FailedOp, of: Side) -> Location | None:

@@ -133,6 +133,8 @@ def first_entry(node: ast.expr, padded: bool = False) -> ast.expr:
     Of a sum it is only with ``padded``, its first term: ``rows[0]`` of ``[row + [0] * more for row in rows]``.
     """
     match node:
+        case ast.List(elts=[ast.Name() as first]) if padded:
+            return first  # a batch of one
         case ast.ListComp(elt=ast.BinOp(left=first, op=ast.Add())) if padded:
             return first_entry(ast.ListComp(first, node.generators), padded)
         case ast.ListComp(

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
+from shapeguard.analysis.contents import made_outside
 from shapeguard.analysis.environments import kept_reset
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.loading import (
@@ -17,6 +18,7 @@ from shapeguard.analysis.loading import (
     user_remote_frame,
 )
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Row
@@ -178,9 +180,19 @@ def _stacked(run: Run) -> Ragged | None:
     dtypes = {getattr(value, "dtype", "") for value in failed.operands.values()}
     rows = all(len(shape) == 1 for shape in shapes) and dtypes <= set(_WHOLE)
     sequences = all(1 <= len(shape) <= 2 for shape in shapes) and iterating_frame(run) is not None
-    if not rows and not sequences:
+    encoded = _encoded(run, failed) if not rows and all(len(shape) == 2 for shape in shapes) else None
+    if not rows and not sequences and encoded is None:
         return None
-    return Ragged("tensors", (failed.clash.sizes[0], failed.clash.sizes[1]), _here(run), failed, False)
+    sizes = (failed.clash.sizes[0], failed.clash.sizes[1])
+    return Ragged("tensors", sizes, encoded or _here(run), failed, False)
+
+
+def _encoded(run: Run, failed: FailedOp) -> Location | None:
+    """Where lists of ids were made, or filled up, that were fed to an encoder one by one and whose states are then stacked."""
+    born = [of.hops[-1].row for of in sides(run, failed) if of.hops]
+    ids = [row for row in born if row.op in _TENSOR and row.outputs and row.outputs[0].dtype in ("int64", "int32")]
+    alike = len(ids) == 2 and run.at_one_place(*ids)
+    return (made_outside(run, ids[1], padded=True) or run.location(ids[1])) if alike else None
 
 
 def _numpy(run: Run) -> Ragged | None:

@@ -21,11 +21,26 @@ def untold(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
     return None
 
 
-def _left_out(run: Run, row: Row, use: Spot) -> Location | None:
+def left_out(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
+    """The call that left the parameter out at whose default a climb from a row ended."""
+    for use, end in pairwise(trail):
+        if end.kind == "default" and use.node_text.isidentifier():
+            step = _entered(run, row, use)
+            return run.location(row, step + 1) if step is not None else None
+    return None
+
+
+def _entered(run: Run, row: Row, use: Spot) -> int | None:
+    """How far up a row's calls the function stands in which a name is used, where another one called it."""
     function = run.sources[use.file].function_at(use.line)
     sites = run.chain(row)
     step = next((n for n, site in enumerate(sites) if run.sources[site.file].function_at(site.line) is function), None)
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or step is None or step + 1 >= len(sites):
+    return step if step is not None and step + 1 < len(sites) else None
+
+
+def _left_out(run: Run, row: Row, use: Spot) -> Location | None:
+    function, sites, step = run.sources[use.file].function_at(use.line), run.chain(row), _entered(run, row, use)
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or step is None:
         return None
     names = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
     place = names.index(use.node_text) - (names[:1] == ["self"]) if use.node_text in names else len(names)

@@ -44,6 +44,7 @@ from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
@@ -54,6 +55,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severit
 
 _FEW = 4  # ops behind an index among which it was counted out
 CODE, NAME = "SG504", "index-out-of-range"
+_FINDING = frozenset({"nonzero", "argwhere", "where"})
 _TAKING = frozenset({"getitem", "index_select", "masked_select"})
 _DEFAULT_LABELS = 2  # of a transformers config
 _PUTTING = frozenset(
@@ -88,6 +90,7 @@ def check(run: Run) -> Iterator[Finding]:
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
         or _taken_out(run, crash)
+        or _found_elsewhere(run, crash)
         or (_from_one(run, crash) or _one_past(run, crash) if index == size else None)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
@@ -202,6 +205,20 @@ def _taken_out(run: Run, crash: Crash) -> Location | None:
                 else None
             )
     return None
+
+
+def _found_elsewhere(run: Run, crash: Crash) -> Location | None:
+    """Where the tensor got its length in which the places were found that are looked up, if it is longer than the table."""
+    index = crash.failed.operands.get(crash.clash.left)
+    found = (
+        next((row for row in islice(ancestors(run, index), _FEW) if row.op in _FINDING), None)
+        if index is not None
+        else None
+    )
+    if found is None or not found.inputs or not found.inputs[0].last or found.inputs[0].last[0] <= crash.clash.sizes[0]:
+        return None
+    hops = follow(run, found.inputs[0], 0)
+    return run.helper_call(hops[-1].row) or run.location(hops[-1].row) if hops else None
 
 
 def _from_one(run: Run, crash: Crash) -> Location | None:

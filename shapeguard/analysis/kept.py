@@ -11,8 +11,11 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+from shapeguard.values.recording import NamedValue, Row, TensorArg
+
+_LAYING_OUT = frozenset({"empty_like", "zeros_like", "new_zeros", "new_empty", "zeros", "empty"})
 
 
 class Kept(NamedTuple):
@@ -36,7 +39,8 @@ def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
             return attribute
         if (outlived := _outlived(run, failed, label, dim)) is not None:
             return outlived
-        for made in _carriers(run, value, dim) if value is not None else ():
+        unfolded = [hop.row for of in sides(run, failed) if of.label == label for hop in of.hops]
+        for made in (*_carriers(run, value, dim), *unfolded) if value is not None else ():
             guard = _guard(run, made) if made.last_at < earlier.last_at else None
             if guard is not None:
                 return Kept(label, made, guard)
@@ -88,20 +92,31 @@ def _guard(run: Run, made: Row) -> Location | None:
     for frame in run.frames:
         for site in sites if frame.user else ():
             if site.file == frame.file and site.function == frame.function and site.line != frame.line:
-                test = _test_for_none(run, frame, site.line)
+                test = _test_for_none(run, frame.file, site.line, frame.line)
                 if test is not None:
                     return run.place(frame.file, test.lineno, frame.function)
+    return _laid_out_once(run, made)
+
+
+def _laid_out_once(run: Run, made: Row) -> Location | None:
+    """The test behind which a buffer was laid out that an object keeps, in a method that has handed it on."""
+    site = next(iter(run.chain(made)), None)
+    statement = run.sources[site.file].statement(site.line) if site is not None and made.op in _LAYING_OUT else None
+    match statement:
+        case ast.Assign(targets=[ast.Attribute()]) if site is not None:
+            test = _test_for_none(run, site.file, site.line)
+            return run.place(site.file, test.lineno, site.function) if test is not None else None
     return None
 
 
-def _test_for_none(run: Run, frame: FrameInfo, line: int) -> ast.If | None:
+def _test_for_none(run: Run, file: str, line: int, running: int = 0) -> ast.If | None:
     """The ``if`` around a line, not around the running one, that asks whether something is not there yet."""
-    tree = run.sources[frame.file].tree
+    tree = run.sources[file].tree
     for node in ast.walk(tree) if tree is not None else ():
         if not isinstance(node, ast.If) or not node.body:
             continue
         first, last = node.body[0].lineno, node.body[-1].end_lineno or node.body[-1].lineno
-        if first <= line <= last and not first <= frame.line <= last and _asks_whether_missing(node.test):
+        if first <= line <= last and not first <= running <= last and _asks_whether_missing(node.test):
             return node
     return None
 

@@ -47,6 +47,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.odd_input import OddInput, entry_of, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
@@ -90,6 +91,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _given_apart(run, crash, unpaired)
         return
     if not _is_loss(run, crash) or crash.frozen is not None or crash.clash.kind == "index":
+        return
+    if kept_operand(run, crash.failed) is not None:
         return
     if _lacks_columns(crash):
         yield _one_column(run, crash)

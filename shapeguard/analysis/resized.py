@@ -1,0 +1,29 @@
+"""The size to which a program brings its images, where the model has another one."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import Side
+from shapeguard.analysis.sizing import call_node, located
+from shapeguard.analysis.written import decided
+from shapeguard.values.findings import Location
+
+
+def resized_to(run: Run, failed: FailedOp, table: Side) -> Location | None:
+    """Where the size is written to which images were brought that do not fit a model's own table of positions."""
+    beside = (value for label, value in failed.operands.items() if label != table.label)
+    states = next((value for value in beside if value.origin is not None), None)
+    for row in ancestors(run, states) if states is not None and not table.hops else ():
+        shape = row.outputs[0].last if row.op in ("interpolate", "resize") and row.outputs else ()
+        node = call_node(run, row) if len(shape) > 2 and shape[-1] == shape[-2] else None
+        told = next((word.value for word in node.keywords if word.arg == "size"), None) if node is not None else None
+        told = told.elts[-1] if isinstance(told, ast.Tuple) else told
+        for trail in climbs(run.sources, run.chain(row), told, value=shape[-1]) if told is not None else ():
+            spot = decided(list(trail.spots))
+            return located(run, spot) if spot is not None else None
+    return None

@@ -79,9 +79,13 @@ class Unpacked(NamedTuple):
 def asked_for_one(run: Run) -> NamedValue | None:
     """The tensor of several entries that was asked for one number, or whether it is true."""
     frame, failure = run.user_frame, run.failure
-    if frame is None or frame is not run.inner_frame or failure is None:
+    if frame is None or failure is None:
         return None
     message = failure.exception.message
+    if "can be implicitly created only for scalar outputs" in message and frame.op == "backward":
+        return next((value for value in frame.operands if value.shape is not None and prod(value.shape) > 1), None)
+    if frame is not run.inner_frame:
+        return None
     if "cannot be converted to Scalar" not in message and "Boolean value of Tensor with more than one" not in message:
         return None
     several = [value for value in frame.operands if value.shape is not None and prod(value.shape) > 1]

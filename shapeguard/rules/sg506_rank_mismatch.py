@@ -41,6 +41,7 @@ from math import prod
 
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.columns import meetings
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel, stacked
 from shapeguard.analysis.departures import unbatched_call
@@ -176,7 +177,7 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{value.expression}` {format_shape(shape)} has {prod(shape)} entries, and this line wants one number of it.",
-        location=run.location(changed[-1].row) if changed else here(run),
+        location=(run.location(changed[-1].row) if changed else None) or _not_reduced(run, value) or here(run),
         failed_at=run.failed_at,
         operands=(run.operand(value),),
         mismatch=Mismatch("count", (prod(shape), 1)),
@@ -184,6 +185,13 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
             "Reduce it first: `.mean()` or `.sum()` for a number, `.any()` or `.all()` for a decision; of a list take each entry."
         ),
     )
+
+
+def _not_reduced(run: Run, value: NamedValue) -> Location | None:
+    """Where the losses got their name, one for each entry, of which gradients are asked."""
+    frame = run.user_frame
+    asked = frame is not None and frame.op == "backward" and value.expression.isidentifier()
+    return named_at(run, frame, value.expression) if frame is not None and asked else None
 
 
 def _pieces(run: Run, call: str, names: int, results: int) -> Finding:

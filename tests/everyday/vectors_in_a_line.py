@@ -17,4 +17,4 @@ buf = Buffer()
 for _ in range(20):
     buf.add(torch.randn(6))
 net = torch.nn.Linear(6, 2)
-print(net(buf.sample(8)).shape)  
+print(net(buf.sample(8)).shape)

@@ -113,6 +113,7 @@ _EXPECTED = {
     "levels_counted_by_the_data": ("SG501", "parts.append(F.one_hot(codes).float())"),
     "longest_of_the_training_set": ("SG106", "slots = max(len(story) for story, _, _ in train)"),
     "losses_joined": ("SG204", "torch.cat(losses)"),
+    "losses_not_reduced": ("SG506", "loss = criterion(net(x), y)"),
     "maps_left_small": ("SG601", "return self.head(self.body(x))"),
     "mask_before_subsampling": ("SG401", "pad = padding_mask(lengths, feats.size(1))"),
     "mask_beside_repeated_states": ("SG401", "states = enc.last_hidden_state.repeat_interleave(n, dim="),

@@ -106,6 +106,9 @@ def pointwise_loss(call: Bound) -> Axes:
 @register("gaussian_nll_loss", "GaussianNLLLoss", params="input target var reduction=")
 def gaussian_nll(call: Bound) -> Axes:
     axes = [call.tensor(name).axes for name in ("input", "target")]
+    var = call.find("var")
+    if var is not None and var.shape not in (call.tensor("input").shape, call.tensor("input").shape[:-1]):
+        broadcast_into(call.tensor("input").axes, var.axes, roles=_ROLES)
     return _reduced(call, broadcast(axes, _ROLES))
 
 
@@ -156,6 +159,12 @@ def multi_margin(call: Bound) -> Axes:
     rows = given.side(0) if given.rank == 2 else Side(given.label, None, 1)
     must_equal(rows, Side(target.label, 0, product(target.shape)), "batch")
     return _reduced(call, target.axes)
+
+
+@register("multilabel_margin_loss", "MultiLabelMarginLoss", params="input target")
+def multilabel_margin(call: Bound) -> Axes:
+    same_shape(call.tensor("input"), call.tensor("target"), _ROLES)
+    return _reduced(call, call.tensor("input").axes[:1])
 
 
 @register("ctc_loss", "CTCLoss", params="log_probs targets input_lengths target_lengths blank= reduction=")

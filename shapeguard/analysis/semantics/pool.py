@@ -112,11 +112,14 @@ def pad(call: Bound) -> Axes:
     return axes
 
 
+_MODES = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}  # dims that a mode of resizing takes
+
+
 @register("interpolate", "upsample", "Upsample", params="input size= scale_factor=")
 def interpolate(call: Bound) -> Axes:
     """(batch, channel, length...): the first two dims stay."""
     given = call.tensor("input")
-    must_have_rank(given, 3, 4, 5)
+    must_have_rank(given, *([_MODES[call.text("mode")]] if call.text("mode") in _MODES else (3, 4, 5)))
     dims = given.rank - 2
     wanted = call.args.get("size")
     if isinstance(wanted, list) and len(wanted) != dims:

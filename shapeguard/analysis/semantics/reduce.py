@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.semantics.axes import Axes, Axis, Side, at_least_rank, broadcast, must_divide, refuse, wrap
+from shapeguard.analysis.semantics.axes import (
+    Axes,
+    Axis,
+    Side,
+    at_least_rank,
+    broadcast,
+    must_divide,
+    must_have_rank,
+    refuse,
+    wrap,
+)
 from shapeguard.analysis.semantics.base import register
 from shapeguard.analysis.semantics.calls import Bound
 
@@ -76,3 +86,9 @@ def glu(call: Bound) -> Axes:
     axes = given.axes
     axes[dim] = Axis(axes[dim].size // 2, axes[dim].sources)
     return axes
+
+
+@register("bincount", params="input weights minlength=")
+def bincount(call: Bound) -> Axes | None:
+    must_have_rank(call.tensor("input"), 1)
+    return None

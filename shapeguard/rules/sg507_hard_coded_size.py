@@ -63,13 +63,13 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.family == "concat":
         return
-    kept = kept_operand(run, crash.failed)
-    if kept is not None:
-        yield _kept(run, crash, kept)
-        return
     cut = clipped(crash.failed)
     if cut is not None and of_a_buffer(run, crash.failed):
         yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
+        return
+    kept = kept_operand(run, crash.failed)
+    if kept is not None:
+        yield _kept(run, crash, kept)
         return
     if crash.family == "matmul" and (view := viewed_as_full(run, crash.failed)) is not None:
         yield _viewed(run, crash, view)

@@ -49,6 +49,7 @@ from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.source import given_at, parsed_text
+from shapeguard.analysis.untold import untold
 from shapeguard.analysis.written import decided, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
@@ -237,7 +238,7 @@ def _number(run: Run, row: Row, size: int) -> Location | None:
         given = given_at(call, name, _SIZES[name]) if call is not None else None
         for trail in climbs(run.sources, run.chain(row), given, value=size) if given is not None else ():
             if (spot := decided(list(trail.spots))) is not None:
-                return run.place(spot.file, spot.line, spot.function)
+                return untold(run, row, trail.spots) or run.place(spot.file, spot.line, spot.function)
     return None
 
 

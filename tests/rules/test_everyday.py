@@ -196,6 +196,7 @@ _EXPECTED = {
     "vocabulary_of_new_texts": ("SG603", "vocab = build_vocab(NEW_TEXTS)"),
     "void_not_ignored": ("SG504", "criterion = nn.CrossEntropyLoss(weight=weights)"),
     "weight_read_the_other_way": ("SG501", "fan_out, fan_in = base.weight.shape"),
+    "width_left_at_its_default": ("SG603", "net = Net()"),
     "width_overridden_alone": ("SG404", "dim = 96"),
     "windows_reshaped_in_another_order": ("SG503", "cut.reshape(-1, window, n_series)"),
 }

@@ -149,7 +149,7 @@ def _listed(run: Run, last: Hop) -> Location | None:
                     and len(items) == last.size_after
                     and end.kind in ("argument", "default")
                 ):
-                    return run.place(end.file, end.line, end.function)
+                    return run.at(end)
     return None
 
 
@@ -173,7 +173,7 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
     made = next((row for row in run.rows[: last.row.id] if _made_for(run, row, spot, last.source)), None)
     told = made is not None and not _of_a_layer(parsed_text(run.expression(made)))
     number = written(run, made, last.size_after, last.before) if made is not None and told else None
-    return number or run.place(spot.file, spot.line, spot.function)
+    return number or run.at(spot)
 
 
 def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
@@ -189,7 +189,7 @@ def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
     kept = TensorArg(of.label, shape, shape)
     made = next((row for row in run.rows if _made_for(run, row, spot, kept)), None)
     number = written(run, made, of.size, of.dim) if made is not None else None
-    return number or run.place(spot.file, spot.line, spot.function)
+    return number or run.at(spot)
 
 
 def _is_parameter(run: Run, label: str) -> bool:
@@ -249,7 +249,7 @@ def _of_a_longer_count(run: Run, last: Hop, size: int) -> Location | None:
             told = trail.spots[-1].node_text == str(size)
             spot = decided(list(trail.spots)) if told else None
             if spot is not None and spot.line:
-                return left_out(run, counted, trail.spots) or run.place(spot.file, spot.line, spot.function)
+                return left_out(run, counted, trail.spots) or run.at(spot)
     return None
 
 
@@ -337,7 +337,7 @@ def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:
         spots = [decided(list(trail.spots)) for trail in climbs(run.sources, run.chain(row), told)]
         spot = next((spot for spot in spots if spot is not None and spot.line), None)
         if spot is not None:
-            return run.place(spot.file, spot.line, spot.function)
+            return run.at(spot)
     return None
 
 

@@ -57,5 +57,5 @@ def _made(run: Run, model: ast.expr) -> Location | None:
     trails = climbs(run.sources, chain_of_frames(run, frame), model, whole=True) if frame is not None else []
     for spot in trails[0].spots if trails else ():
         if spot.kind in ("assign", "attribute", "entry") and isinstance(parsed(spot), ast.Call) and spot.line:
-            return run.place(spot.file, spot.line, spot.function)
+            return run.at(spot)
     return None

@@ -51,7 +51,7 @@ def shared_default(run: Run) -> tuple[Row, Location] | None:
             for spot in trail.spots:
                 match parsed_text(spot.node_text):
                     case ast.Call(func=ast.Name(id=name)) if spot.kind == "default" and name.endswith("Cache"):
-                        return row, run.place(spot.file, spot.line, spot.function)
+                        return row, run.at(spot)
     return None
 
 
@@ -69,7 +69,7 @@ def copied_along(run: Run) -> Location | None:
             for trail in climbs(run.sources, run.chain(call), mapping, whole=True):
                 spot = next((spot for spot in trail.spots if spot.line and _copies(spot)), None)
                 if spot is not None:
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None
 
 
@@ -104,7 +104,7 @@ def _taken(run: Run, call: Row) -> Location | None:
     spot = next((t.spots[1] for t in trails if len(t.spots) > 2 and _is_name_for_kept(t.spots[1], here)), None)
     if spot is None or any("copy" in other.node_text for t in trails for other in t.spots):
         return None
-    return None if _puts_back(run, here, given[0].id) else run.place(spot.file, spot.line, spot.function)
+    return None if _puts_back(run, here, given[0].id) else run.at(spot)
 
 
 def _is_name_for_kept(spot: Spot, here: Location) -> bool:

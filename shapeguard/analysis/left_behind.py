@@ -75,5 +75,5 @@ def _told(run: Run, row: Row) -> Location | None:
                 None,
             )
             if spot is not None:
-                return run.place(spot.file, spot.line, spot.function)
+                return run.at(spot)
     return run.location(built)

@@ -97,7 +97,7 @@ def _zip(run: Run, row: Row) -> Location | None:
         for trail in climbs(run.sources, sites, node, whole=True):
             for spot in reversed(trail.spots):
                 if spot.line and _is_zip(parsed_text(spot.node_text)):
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None
 
 

@@ -111,7 +111,7 @@ def entry_of(run: Run, label: str) -> Location | None:
         for spot in trail.spots:
             match parsed_text(spot.node_text):
                 case ast.Dict(keys=keys) if any(isinstance(key, ast.Constant) and key.value == label for key in keys):
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None
 
 

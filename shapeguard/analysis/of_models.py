@@ -31,7 +31,7 @@ def worked_out(dispute: Dispute) -> Cause | None:
         back = next((number for number, spot in enumerate(trail) if spot.kind == "return" and number), None)
         if back is not None and isinstance(parsed(trail[back]), ast.BinOp):
             asked = trail[back - 1]
-            told.append((index, run.place(asked.file, asked.line, asked.function)))
+            told.append((index, run.at(asked)))
     return dispute.blame(*told[0]) if len(told) == 1 else None
 
 
@@ -118,7 +118,7 @@ def read_off_another(dispute: Dispute) -> Cause | None:
             for spot in trail:
                 match parsed(spot):
                     case ast.Attribute(value=ast.Attribute(attr="config", value=ast.Name() | ast.Attribute())):
-                        place = dispute.run.place(spot.file, spot.line, spot.function)
+                        place = dispute.run.at(spot)
                         return dispute.blame(index, place, "written")
     return None
 
@@ -133,7 +133,7 @@ def told_beside_default(dispute: Dispute) -> Cause | None:
             for use, told in pairwise(trail):
                 number = told.kind == "argument" and told.node_text == str(side.size) and use.node_text.isidentifier()
                 if number and _default(dispute.run, use) == dispute.both[1 - index].size:
-                    return dispute.blame(index, dispute.run.place(told.file, told.line, told.function), "written")
+                    return dispute.blame(index, dispute.run.at(told), "written")
     return None
 
 

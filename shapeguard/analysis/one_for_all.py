@@ -38,4 +38,4 @@ def _entries(dispute: Dispute, side: Side) -> Iterator[_Entry]:
                     case ast.Subscript(value=ast.Attribute(attr=name) | ast.Name(id=name), slice=index) if spot.line:
                         fixed = isinstance(index, ast.Constant) and type(index.value) is int
                         if fixed or isinstance(index, ast.Name):
-                            yield name, fixed, run.place(spot.file, spot.line, spot.function)
+                            yield name, fixed, run.at(spot)

@@ -96,7 +96,7 @@ def _capped(run: Run) -> Overrun | None:
     for trail in whole_trails(run, hops[-1].row, allowed, hops[-1].after):
         limited = next((spot for spot in trail if spot.kind == "assign" and spot.node_text.startswith("min(")), None)
         if limited is not None:
-            place = run.place(limited.file, limited.line, limited.function)
+            place = run.at(limited)
             return Overrun(needed, allowed, needed, failed, None, None, place)
     return None
 

@@ -125,7 +125,7 @@ def _maker(run: Run, sites: Sequence[Site], name: ast.Name) -> tuple[Location, s
                 places = [number for number, target in enumerate(names) if ast.unparse(target) == name.id]
                 node = values[places[0]] if places and places[0] < len(values) else node
         if spot is not None and isinstance(node, ast.Call):
-            return run.place(spot.file, spot.line, spot.function), ast.unparse(node.func)
+            return run.at(spot), ast.unparse(node.func)
     return None
 
 

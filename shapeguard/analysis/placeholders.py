@@ -174,7 +174,7 @@ def count_written(run: Run, row: Row) -> Location | None:
     for trail in maker[:1]:
         last = trail.spots[-1]
         if last.line and "rocessor" in last.node_text and last.kind != "use":
-            return run.place(last.file, last.line, last.function)
+            return run.at(last)
     texts = [*call.args, *(k.value for k in call.keywords if k.arg in ("text", "texts", "prompt", "data"))]
     counts = [count for node in texts for count in _repeated(node)]
     for node in (*counts, *texts[:2]):
@@ -185,7 +185,7 @@ def count_written(run: Run, row: Row) -> Location | None:
             if _beside_count(run, trail.spots):
                 continue
             if last.kind in _WRITTEN and len(trail.spots) > 1 and not _is_text(last.node_text):
-                return run.place(last.file, last.line, last.function)
+                return run.at(last)
     return None
 
 
@@ -245,7 +245,7 @@ def _counted_in(run: Run, file: str, statement: ast.stmt) -> Location | None:
         back = next((number for number, spot in enumerate(trail) if spot.kind == "return" and spot.line), None)
         if back is not None:
             spot = trail[back + 1] if _of_one_name(trail, back) else trail[back]
-            return run.place(spot.file, spot.line, spot.function)
+            return run.at(spot)
     return None
 
 

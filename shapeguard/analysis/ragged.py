@@ -202,7 +202,7 @@ def _numpy(run: Run) -> Ragged | None:
     lengths = _LENGTHS.search(message)
     if remote_frames(run) and "expected sequence of length" in message and lengths and not in_default_collate(run):
         place = user_remote_frame(run)
-        location = run.place(place.file, place.line, place.function) if place is not None else loader_built(run)
+        location = run.at(place) if place is not None else loader_built(run)
         return Ragged("lists", (int(lengths[1]), int(lengths[2])), location, None, False)
     if frame is not None and frame.op in ("array", "asarray", "stack") and "inhomogeneous" in message:
         return Ragged("lists", None, _here(run), None, False)

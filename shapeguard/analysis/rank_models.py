@@ -48,7 +48,7 @@ def chosen_at(run: Run, found: BuiltApart) -> Location | None:
     for trail in climbs(run.sources, run.chain(found.row), given, value=found.mine) if given is not None else ():
         for spot in reversed(trail.spots):
             if spot.kind == "assign" and spot.line and isinstance(parsed(spot), ast.Call):
-                return run.place(spot.file, spot.line, spot.function)
+                return run.at(spot)
     return None
 
 

@@ -43,7 +43,7 @@ def handed_in(run: Run, frame: FrameInfo, expression: str) -> Location | None:
         if spot.kind != "argument" or spot.depth < 0:
             break
         found = spot
-    return run.place(found.file, found.line, found.function) if found is not None else None
+    return run.at(found) if found is not None else None
 
 
 def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:

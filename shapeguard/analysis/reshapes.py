@@ -198,7 +198,7 @@ def _spot(run: Run, frame: FrameInfo, node: ast.expr, size: int) -> Spot | None:
 def written_location(run: Run, wrong: WrongSize) -> Location | None:
     """Where the wrong size was written."""
     spot = wrong.spot
-    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+    return run.at(spot) if spot is not None else None
 
 
 def frozen_batch(run: Run, failed: FailedOp) -> WrongSize | None:

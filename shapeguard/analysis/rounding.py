@@ -44,7 +44,7 @@ def uneven_half(run: Run, hop: Hop) -> Location | None:
         for spot in trail.spots[1:]:
             match parsed_text(spot.node_text):
                 case ast.BinOp(op=ast.FloorDiv()) if spot.line:
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None
 
 
@@ -60,7 +60,7 @@ def rounded_between(run: Run, one: Row, other: Row) -> Location | None:
                 match parsed_text(spot.node_text):
                     case ast.BinOp(op=ast.FloorDiv(), right=ast.Constant(value=int(by))) if spot.line and by:
                         rest = more // by == told and more % by
-                        return run.place(spot.file, spot.line, spot.function) if rest else None
+                        return run.at(spot) if rest else None
     return None
 
 
@@ -148,7 +148,7 @@ def wrong_divisor(dispute: Dispute) -> Cause | None:
                         if begun & set(possible_values(run.sources, chain, whole) or ()):
                             ends = (decided(list(way.spots)) for way in climbs(run.sources, chain, by))
                             end = next((end for end in ends if end is not None and end.line), None)
-                            return dispute.blame(index, run.place(end.file, end.line, end.function)) if end else None
+                            return dispute.blame(index, run.at(end)) if end else None
     return None
 
 

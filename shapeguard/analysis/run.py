@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, wraps
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from shapeguard.analysis.inlined import inlined
@@ -16,6 +16,17 @@ from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recordin
 CACHE_DIMS = ("batch", "kv_heads", "past", "head_dim")
 NEW_DIMS = ("batch", "kv_heads", "seq", "head_dim")
 _Answer = TypeVar("_Answer")
+
+
+class Placed(Protocol):
+    """What stands in a function at a line of a file."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def function(self) -> str: ...
 
 
 class Run:
@@ -65,6 +76,10 @@ class Run:
         source = self.sources[file]
         first = source.first_line(line)
         return Location(file, first, function, source.line(first))
+
+    def at(self, spot: Placed) -> Location:
+        """The location of a spot of a climb, or of a frame or site."""
+        return self.place(spot.file, spot.line, spot.function)
 
     def expression(self, row: Row) -> str:
         """The text of the expression a row stands for."""

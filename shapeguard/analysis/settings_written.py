@@ -26,7 +26,7 @@ def setting_written(run: Run, row: Row, fields: Sequence[str]) -> Location | Non
         if type(value) is int:
             spot = _spot(run, sites, call, field, value)
             if spot is not None:
-                return run.place(spot.file, spot.line, spot.function)
+                return run.at(spot)
     return _assigned(run, fields)
 
 

@@ -95,7 +95,7 @@ def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
 
 def located(run: Run, spot: Spot | None) -> Location | None:
     """A spot of a climb as a location."""
-    return run.place(spot.file, spot.line, spot.function) if spot is not None and spot.line else None
+    return run.at(spot) if spot is not None and spot.line else None
 
 
 def built_size(run: Run, row: Row, size: int) -> Spot | None:

@@ -77,5 +77,5 @@ def _model_made(run: Run, row: Row) -> Location | None:
                 inside = next((number for number, spot in enumerate(trail.spots) if spot.kind == "return"), None)
                 made = trail.spots[inside - 1 if inside else -1]
                 if made.kind in ("assign", "argument", "attribute", "entry") and made.line:
-                    return run.place(made.file, made.line, made.function)
+                    return run.at(made)
     return None

@@ -36,7 +36,7 @@ def _counted(run: Run, built: Row) -> Location | None:
             for trail in climbs(run.sources, sites[step:], rounds):
                 spot = decided(list(trail.spots))
                 if spot is not None and spot.line:
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None
 
 

@@ -74,5 +74,5 @@ def _maker(run: Run, spot: Spot, size: int) -> Location | None:
         for argument in [*built.args, *(keyword.value for keyword in built.keywords)]:
             ends = [found.spots[-1] for found in climbs(run.sources, [there], ast.unparse(argument), value=size)]
             if any(end.node_text == str(size) for end in ends):
-                return run.place(made.file, made.line, made.function)
+                return run.at(made)
     return None

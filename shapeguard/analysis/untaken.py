@@ -82,7 +82,7 @@ def _decided(run: Run, chain: list[Site], test: ast.If) -> Location | None:
         asked = next((spot for spot in spots if _asks_with_default(parsed_text(spot.node_text))), None)
         if spots:
             spot = asked or spots[-1]
-            return run.place(spot.file, spot.line, spot.function)
+            return run.at(spot)
     return None
 
 

@@ -25,7 +25,7 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
     trail, spot = _deciding(run, row, size, dim)
     if spot is None:
         return None
-    return untold(run, row, trail) or run.place(spot.file, spot.line, spot.function)
+    return untold(run, row, trail) or run.at(spot)
 
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:

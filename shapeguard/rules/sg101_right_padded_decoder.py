@@ -131,5 +131,5 @@ def _lists_padded(run: Run, made: Row) -> Location | None:
         for spot in trail.spots:
             match parsed_text(spot.node_text):
                 case ast.ListComp(elt=ast.BinOp(op=ast.Add(), right=ast.BinOp(op=ast.Mult()))) if spot.line:
-                    return run.place(spot.file, spot.line, spot.function)
+                    return run.at(spot)
     return None

@@ -217,7 +217,7 @@ def _beside_checkpoint(run: Run, lookup: Lookup) -> Location | None:
             for trail in climbs(run.sources, run.chain(row), part.value, whole=True):
                 made = next((spot for spot in trail.spots if spot.kind == "assign"), None)
                 if made is not None:
-                    return run.place(made.file, made.line, made.function)
+                    return run.at(made)
     return None
 
 
@@ -256,7 +256,7 @@ def _filled(run: Run, fill: Row, odd: int) -> Location | None:
         return run.location(fill)
     ends = (trail[-1] for trail in whole_trails(run, fill, odd) if trail)
     told = next((spot for spot in ends if spot.node_text == text), None)
-    return run.place(told.file, told.line, told.function) if told is not None else here(run)
+    return run.at(told) if told is not None else here(run)
 
 
 def _message(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:

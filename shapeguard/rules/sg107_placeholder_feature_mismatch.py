@@ -205,7 +205,7 @@ def _gathered(run: Run) -> Location | None:
     for trail in climbs(run.sources, sites, node.args[0], whole=True):
         last = trail.spots[-1]
         if last.kind == "attribute" and last.line and last.function != sites[0].function:
-            return run.place(last.file, last.line, last.function)
+            return run.at(last)
     return None
 
 

@@ -107,7 +107,7 @@ def _dim_written(run: Run, concat: FailedConcat) -> Location | None:
     if frame is None or given is None:
         return None
     spot = decided(climb(run.sources, chain_of_frames(run, frame), given.expression, value=concat.failed_dim))
-    return run.place(spot.file, spot.line, spot.function) if spot is not None else None
+    return run.at(spot) if spot is not None else None
 
 
 def _before_layer(run: Run, crash: Crash, joined: Joined) -> Finding:

@@ -169,7 +169,7 @@ def _layers_unpacked(run: Run, made: Spot) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{made.node_text}` hands out a cache's layers as they are iterated, which are no (key, value) pairs.",
-        location=run.place(made.file, made.line, made.function) if _is_list(made) else run.failed_at,
+        location=run.at(made) if _is_list(made) else run.failed_at,
         failed_at=run.failed_at,
         fix=Fix("Take the pairs from the layers: `[(layer.keys, layer.values) for layer in past_key_values.layers]`."),
     )

@@ -356,7 +356,7 @@ def _kept_at(run: Run, failed: FailedOp, table: Side) -> Location | None:
     if not expression.startswith("self.") or run.user_frame is None:
         return None
     made = attribute_set(run, chain_of_frames(run, run.user_frame), expression)
-    return run.place(made.file, made.line, made.function) if made is not None else None
+    return run.at(made) if made is not None else None
 
 
 def _finding(

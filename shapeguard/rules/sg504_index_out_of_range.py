@@ -242,7 +242,7 @@ def _one_past(run: Run, crash: Crash) -> Location | None:
         node = parsed_text(end.node_text) if end.kind in ("assign", "attribute") and end.line else None
         added = (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node or ast.Pass()))
         if len(trail.spots) > 2 and any(added):
-            return run.place(end.file, end.line, end.function)
+            return run.at(end)
     return None
 
 
@@ -261,7 +261,7 @@ def _handed_to_library(run: Run, crash: Crash) -> Location | None:
             first = trail.spots[1] if len(trail.spots) > 1 else None
             of_it = born is None or any((spot.file, spot.line) == (born.file, born.line) for spot in trail.spots)
             if first is not None and first.kind == "assign" and of_it:
-                return run.place(first.file, first.line, first.function)
+                return run.at(first)
     return None
 
 

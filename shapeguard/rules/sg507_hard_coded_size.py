@@ -178,7 +178,7 @@ def _told_beside_data(run: Run, frozen: Side | None) -> Location | None:
         for spot, above in pairwise(trail):
             handed = spot.kind == above.kind == "argument" and spot.function == frame.function
             if handed and spot.file == frame.file and decided(trail) is not None:
-                return run.place(spot.file, spot.line, spot.function)
+                return run.at(spot)
     return None
 
 
@@ -194,7 +194,7 @@ def _state(run: Run, found: Cause, state: bool) -> Location | None:
         decided_at = [number for number, spot in enumerate(trail) if spot.line == found.location.line]
         if told and decided_at and decided_at[0] > told:
             spot = trail[told - 1]
-            return run.place(spot.file, spot.line, spot.function)
+            return run.at(spot)
     return None
 
 

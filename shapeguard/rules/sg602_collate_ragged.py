@@ -257,14 +257,14 @@ def _computed(run: Run, row: Row) -> Location | None:
     for trail in climbs(run.sources, sites, size, whole=True) if isinstance(size, ast.Name) and sites else ():
         made = trail.spots[1] if len(trail.spots) > 1 else None
         if made is not None and made.kind == "assign" and any(sign in made.node_text for sign in "*/"):
-            return run.place(made.file, made.line, made.function)
+            return run.at(made)
     return None
 
 
 def _loaded(run: Run) -> Location | None:
     """Where nothing is known of the samples: the statement that built the loader, else the line a worker's text names."""
     remote = user_remote_frame(run)
-    return loader_built(run) or (run.place(remote.file, remote.line, remote.function) if remote is not None else None)
+    return loader_built(run) or (run.at(remote) if remote is not None else None)
 
 
 def _failed_at(run: Run) -> Location | None:

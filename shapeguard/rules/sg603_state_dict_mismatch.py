@@ -238,7 +238,7 @@ def _number(run: Run, row: Row, size: int) -> Location | None:
         given = given_at(call, name, _SIZES[name]) if call is not None else None
         for trail in climbs(run.sources, run.chain(row), given, value=size) if given is not None else ():
             if (spot := decided(list(trail.spots))) is not None:
-                return untold(run, row, trail.spots) or run.place(spot.file, spot.line, spot.function)
+                return untold(run, row, trail.spots) or run.at(spot)
     return None
 
 
@@ -266,7 +266,7 @@ def _counted_made(run: Run, row: Row, computed: Spot) -> Location | None:
         after = trail.spots[trail.spots.index(handed[-1]) + 1 :] if handed else ()
         made = next((spot for spot in after if spot.kind in ("assign", "attribute") and "(" in spot.node_text), None)
         if made is not None:
-            return run.place(made.file, made.line, made.function)
+            return run.at(made)
     return None
 
 

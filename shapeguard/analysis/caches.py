@@ -45,6 +45,13 @@ def heads_behind(update: FailedUpdate) -> bool:
     return len(past) == len(new) == 4 and past[1] != new[1] == past[2] and past[3] == new[3]
 
 
+def features_turned(update: FailedUpdate) -> bool:
+    """Whether the keys that a cache holds have their features before their positions, and its values do not."""
+    past, new, values = update.past.last, update.new.last, named(update.row, "past values")
+    turned = len(past) == len(new) == 4 and past[1] == new[1] and past[2] == new[3] != past[3]
+    return turned and values is not None and values.last == (*past[:2], past[3], past[2])
+
+
 def given_cache(row: Row) -> TensorArg | None:
     """The first layer's keys of the cache a model call was given."""
     return next((tensor for tensor in row.inputs if tensor.label == _PAST), None)

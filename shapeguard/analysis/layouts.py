@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.caches import failed_update, heads_behind
+from shapeguard.analysis.caches import FailedUpdate, failed_update, features_turned, heads_behind
 from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
@@ -216,6 +216,8 @@ def _cut_to_batch(run: Run) -> Layout | None:
 def _of_cache(run: Run) -> Layout | None:
     """A cache that was filled by hand with positions before heads."""
     update = failed_update(run)
+    if update is not None and features_turned(update):
+        return _of_keys(run, update)
     if update is None or not heads_behind(update):
         return None
     past, new = update.past.last, update.new.last
@@ -229,6 +231,22 @@ def _of_cache(run: Run) -> Layout | None:
         (past[1], new[1]),
         1,
         "Fill a cache with (batch, kv_heads, length, head_dim): `.transpose(1, 2)` of (batch, length, kv_heads, head_dim).",
+    )
+
+
+def _of_keys(run: Run, update: FailedUpdate) -> Layout:
+    """A cache whose keys lie turned beside its values."""
+    past = update.past.last
+    hops = follow(run, update.past, 3)
+    made = next((hop.row for hop in hops if hop.row.op in MOVES), None)
+    return Layout(
+        f"The cache holds keys {format_shape(past)}, with the features before the positions, and values "
+        f"{format_shape((*past[:2], past[3], past[2]))}.",
+        (run.location(made) if made is not None else None) or run.birth(update.past.origin),
+        (run.tensor(update.past), run.tensor(update.new, "", NEW_DIMS)),
+        (past[3], past[2]),
+        3,
+        "Turn the keys back before they are put into a cache: (batch, kv_heads, length, head_dim).",
     )
 
 

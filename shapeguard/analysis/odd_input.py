@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from shapeguard.analysis.causes import REPEATING
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.lineage import follow, steps
@@ -92,6 +93,11 @@ def lengthened(run: Run, found: OddInput) -> bool:
 def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Location | None:
     """Where the odd size was made; where a helper made both, the call of it that made this one."""
     hops, others = follow(run, tensor, dim), follow(run, leading, dim)
+    if (
+        dim == 0
+        and (repeated := next((hop for hop in others if hop.row.op in REPEATING and hop.changed), None)) is not None
+    ):
+        return run.location(repeated.row)  # behind it the other is to be repeated, too
     if not hops:
         return None
     last = hops[-1]

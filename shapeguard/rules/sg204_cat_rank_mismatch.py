@@ -41,6 +41,7 @@ from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
 from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.lineage import Hop, follow
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
@@ -106,7 +107,9 @@ def _departed(run: Run, concat: FailedConcat) -> Location | None:
         return run.location(changed[-1].row)
     name, frame = failed.expression(run, odd[0]), run.user_frame
     taken = named_at(run, frame, name) if frame is not None and name.isidentifier() else None
-    return brought_in(run, value) or taken
+    return (
+        brought_in(run, value) or taken or (callers_part(run, failed.row, earlier) if failed.row and earlier else None)
+    )
 
 
 def _against_others(run: Run, concat: FailedConcat) -> Location | None:

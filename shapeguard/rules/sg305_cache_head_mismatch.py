@@ -48,7 +48,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.blame import suspect
-from shapeguard.analysis.caches import failed_update, heads_behind
+from shapeguard.analysis.caches import failed_update, features_turned, heads_behind
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.frozen import kept_since_built
@@ -80,7 +80,7 @@ class _Odd(NamedTuple):
 def check(run: Run) -> Iterator[Finding]:
     """A cache update, or a copy into or out of a cache, that failed in the heads or the head size."""
     update = failed_update(run)
-    if update is not None and heads_behind(update):
+    if update is not None and (heads_behind(update) or features_turned(update)):
         return  # a question of the layout
     odd = _in_update(run) or _beside_cache(run) or _own_buffer(run) or _kept_repeated(run)
     if odd is None:

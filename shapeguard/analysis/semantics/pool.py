@@ -158,7 +158,7 @@ def grid_sample(call: Bound) -> Axes:
 def stft(call: Bound) -> Axes | None:
     """A window of ``win_length`` (else ``n_fft``) moved over the last dim, which is mirrored by half of it at both ends."""
     given, window, size = call.tensor("input"), call.find("window"), call.number("n_fft")
-    at_least_rank(given, 1)
+    must_have_rank(given, 1, 2)
     if window is not None:
         must_have_rank(window, 1)
         must_equal(Side("win_length", None, call.number("win_length", size)), window.side(0), "length", 0)

@@ -22,6 +22,7 @@ from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.of_models import (
     beside_a_model,
+    counted_tokens,
     default_beside,
     default_of_one,
     made_of_other,
@@ -378,6 +379,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     grown_back,
     counted_by_the_data,
     worked_out,
+    counted_tokens,
     multiplied,
     handed_wrongly,
     fitted_another_model,

@@ -95,7 +95,7 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
             return Cause(number, "changed", of)
         natural = len(last.merged) > 1 and (inner or any(_is_parameter(run, label) for label in labels))
         return Cause(location, "data" if natural else "changed", of)
-    if last.row.op == "stack" and (loop := _filled_by(run, last.row)) is not None:
+    if last.row.op == "stack" and (loop := filled_by(run, last.row)) is not None:
         return Cause(loop, "written", of)
     if (listed := _listed(run, last)) is not None:
         return Cause(listed, "written", of)
@@ -108,7 +108,7 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
 
 
-def _filled_by(run: Run, row: Row) -> Location | None:
+def filled_by(run: Run, row: Row) -> Location | None:
     """The loop that fills a list which is then stacked, entry by entry: it runs as often as the result is long."""
     place = run.location(row)
     source = run.sources[place.file] if place is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from itertools import pairwise
 
 from shapeguard.analysis.causes import Cause
@@ -16,6 +17,8 @@ from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.analysis.sizing import slice_trails
 from shapeguard.analysis.written import parsed, whole_trails, written_spot
 from shapeguard.values.findings import Location
+
+_COUNTED = re.compile(r"len\([\w.]*tokenizer\)|len\([\w.]*\btok\)", re.IGNORECASE)
 
 
 def worked_out(dispute: Dispute) -> Cause | None:
@@ -144,6 +147,19 @@ def _default(run: Run, use: Spot) -> int | None:
         return None
     value = default(function.args, use.node_text)
     return value.value if isinstance(value, ast.Constant) and type(value.value) is int else None
+
+
+def counted_tokens(dispute: Dispute) -> Cause | None:
+    """Where entries of a tokenizer were counted, ``len(tokenizer)``, beside what a model has for each of its own."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2]):
+        last, other = side.hops[-1] if side.hops else None, dispute.both[1 - index]
+        modelled = bool(other.hops) and other.hops[-1].row.kind == "forward" and other.hops[-1].size_before is None
+        for trail in whole_trails(run, last.row, side.size, last.after) if last is not None and modelled else ():
+            told = next((spot for spot in trail if _COUNTED.fullmatch(spot.node_text)), None)
+            if told is not None and told.line:
+                return dispute.blame(index, run.at(told), "written")
+    return None
 
 
 def default_of_one(dispute: Dispute) -> Cause | None:

@@ -98,6 +98,9 @@ def check(run: Run) -> Iterator[Finding]:
     if failed is not None and (odd := _odd_place(failed)) is not None:
         yield _local(run, failed, odd)
         return
+    if failed is not None and (short := _short_list(failed)) is not None:
+        yield _listed(run, failed, *short)
+        return
     if failed is not None and (split := uneven_split(failed)) is not None:
         yield _split(run, failed, split)
         return
@@ -133,6 +136,24 @@ def _odd_place(row: Row) -> TensorArg | None:
     if own is None:
         return None
     return next((place for place in places(row) if place.last != own.last), None)
+
+
+def _short_list(row: Row) -> tuple[int, int] | None:
+    """(places, ranks) of a collective that was given a list with more or fewer places than there are ranks."""
+    listed, world = len(places(row)), row.args.get("world_size")
+    return (listed, world) if listed and isinstance(world, int) and listed != world else None
+
+
+def _listed(run: Run, row: Row, listed: int, world: int) -> Finding:
+    told = f"`{row.op}` is given a list of {listed} tensors for {world} ranks."
+    found = _finding(run, row, told, run.location(row), (listed,), (world,), None)
+    return msgspec.structs.replace(
+        found,
+        mismatch=Mismatch("count", (listed, world)),
+        fix=Fix(
+            "Give it one tensor for each rank; a list that is worked off in rounds is filled up to a multiple of the ranks."
+        ),
+    )
 
 
 def _local(run: Run, row: Row, odd: TensorArg) -> Finding:

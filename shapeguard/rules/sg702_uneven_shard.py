@@ -43,6 +43,7 @@ import msgspec
 from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.floored_rounds import Rounds, floored_rounds
 from shapeguard.analysis.leftover import Leftover, leftover
 from shapeguard.analysis.repeated_samples import Repeated, repeated_samples
 from shapeguard.analysis.run import Run
@@ -56,6 +57,7 @@ from shapeguard.analysis.shards import (
     uneven_split,
     uneven_whole,
 )
+from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -82,6 +84,9 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is not None and rest is not None:
         yield _left_over(run, crash, rest)
         return
+    if crash is not None and (rounds := floored_rounds(run, crash.failed)) is not None:
+        yield _rounds(run, crash, rounds)
+        return
     if (pieces := unequal_pieces(run)) is not None:
         yield _unequal(run, *pieces)
     if run.failure is None and (repeated := repeated_samples(run)) is not None:
@@ -92,6 +97,18 @@ def check(run: Run) -> Iterator[Finding]:
     dropped = dropped_rows(run)
     if dropped is not None:
         yield _dropped(dropped)
+
+
+def _rounds(run: Run, crash: Crash, rounds: Rounds) -> Finding:
+    left = rounds.rows - rounds.piece * rounds.pieces
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"The loop makes {rounds.pieces} pieces of {rounds.piece} rows, {rounds.pieces * rounds.piece} of {rounds.rows}: the last "
+        f"{left} {'row is' if left == 1 else 'rows are'} in none.",
+        crash.suspect,
+        "Run it once more for the rest, `range(0, rows, piece)` or the division rounded up, or drop the rest of the others, too.",
+        location=rounds.loop,
+    )  # fmt: skip
 
 
 def _told_better(run: Run) -> bool:

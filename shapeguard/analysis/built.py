@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import islice
 from math import isqrt
 
+from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import callers_part
@@ -19,6 +20,8 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
 _NEAR = 12  # ops behind an operand among which the layer before is looked for
+
+_IMAGE = 8  # pixels: a number from which sides are reckoned, and no factor
 
 
 def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
@@ -82,7 +85,7 @@ def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None
         left = Counter(value for _, value in terms) - parts
         odd = [spot for spot, value in terms if left[value]]
         if left.total() == 1 and (parts - Counter(value for _, value in terms)).total() == 1 and odd:
-            return run.place(odd[0].file, odd[0].line, odd[0].function)
+            return _squared_at(run, odd[0], stepwise=False) or run.place(odd[0].file, odd[0].line, odd[0].function)
     return None
 
 
@@ -91,23 +94,23 @@ def _odd_factor(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | No
     other = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
     if min(other, of.size) < 1 or isqrt(other * of.size) ** 2 != other * of.size:
         return None
-    for trail in whole_trails(run, row, of.size):
-        for spot in trail:
-            names = [part.id for part in ast.walk(parsed(spot) or ast.Pass()) if isinstance(part, ast.Name)]
-            squared = [name for name in names if names.count(name) == 2 and isinstance(parsed(spot), ast.BinOp)]
-            function = run.sources[spot.file].function_at(spot.line) if squared and spot.line else None
-            for node in ast.walk(function) if function is not None else ():
-                read = (
-                    {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-                    if isinstance(node, ast.Assign)
-                    else set()
-                )
-                if (
-                    isinstance(node, ast.Assign)
-                    and [ast.unparse(target) for target in node.targets] == squared[:1]
-                    and squared[0] in read
-                ):
-                    return run.place(spot.file, node.lineno, spot.function)
+    ways = (spot for trail in whole_trails(run, row, of.size) for spot in trail)
+    return next((place for spot in ways if (place := _squared_at(run, spot, stepwise=True)) is not None), None)
+
+
+def _squared_at(run: Run, spot: Spot, stepwise: bool) -> Location | None:
+    """Where the side was reckoned that a spot squares: step by step from itself, or else from a number in the code, ``64 // 2**n``."""
+    node = parsed(spot)
+    names = [part.id for part in ast.walk(node or ast.Pass()) if isinstance(part, ast.Name)]
+    squared = [name for name in names if names.count(name) == 2 and isinstance(node, ast.BinOp)]
+    function = run.sources[spot.file].function_at(spot.line) if squared and spot.line else None
+    for statement in ast.walk(function) if function is not None else ():
+        if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == squared[:1]:
+            parts = list(ast.walk(statement.value))
+            own = any(isinstance(part, ast.Name) and part.id == squared[0] for part in parts)
+            numbers = [part.value for part in parts if isinstance(part, ast.Constant) and type(part.value) is int]
+            if own if stepwise else max(numbers, default=0) >= _IMAGE:
+                return run.place(spot.file, statement.lineno, spot.function)
     return None
 
 

@@ -68,8 +68,11 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
         summed, below = _summed(run, sites, argument)
         terms = list(_terms(summed))
         ends = [climb(run.sources, below, term) for term in terms] if len(terms) > 1 else []
-        told = [(trail[-1], int(trail[-1].node_text)) for trail in ends if trail and trail[-1].node_text.isdecimal()]
-        taken = [_taken(trail) for trail in ends if trail and not trail[-1].node_text.isdecimal()]
+        known = [
+            bool(trail) and trail[-1].node_text.isdecimal() and not any(map(_computes, trail[1:])) for trail in ends
+        ]
+        told = [(trail[-1], int(trail[-1].node_text)) for trail, plain in zip(ends, known, strict=True) if plain]
+        taken = [_taken(trail) for trail, plain in zip(ends, known, strict=True) if trail and not plain]
         if len(taken) == 1 and taken[0] is not None and len(told) + 1 == len(terms):
             told.append((taken[0], size - sum(value for _, value in told)))  # what is left of the sum
         if len(told) == len(terms) > 1 and sum(value for _, value in told) == size:
@@ -77,8 +80,9 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
 
 
 def _taken(trail: list[Spot]) -> Spot | None:
-    """Where a number was taken out of a list of several: ``sizes[0]``."""
-    return next((spot for spot in trail if spot.line and isinstance(parsed(spot), ast.Subscript)), None)
+    """Where a number was taken out of a list of several, ``sizes[0]``, or reckoned."""
+    picked = next((spot for spot in trail if spot.line and isinstance(parsed(spot), ast.Subscript)), None)
+    return picked or next((spot for spot in trail[1:] if spot.line and _computes(spot)), None)
 
 
 def _summed(run: Run, sites: list[Site], argument: ast.expr) -> tuple[ast.expr, list[Site]]:

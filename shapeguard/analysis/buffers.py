@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import located, size_trails
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.untold import untold
 from shapeguard.analysis.written import decided
 from shapeguard.values.findings import Location
@@ -71,9 +73,23 @@ def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop
     """Where the buffer's size was written, else where the buffer was made."""
     hops = follow(run, overflow.buffer, overflow.dim)
     if not hops:
-        return run.location(overflow.row), hops
+        return _grown_under(run, overflow.row) or run.location(overflow.row), hops
     ways = size_trails(run, hops[-1])
     told = [way for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
     spot = decided(list(told[0])) if told else None
     where = (untold(run, hops[-1].row, told[0]) or located(run, spot or told[0][-1])) if told else None
     return where or run.location(hops[-1].row), hops
+
+
+def _grown_under(run: Run, row: Row) -> Location | None:
+    """The test under which the very method that writes to a buffer makes it longer: it did not hold when it had to."""
+    place = run.location(row)
+    function = run.sources[place.file].function_at(place.line) if place is not None else None
+    node = parsed_text(run.expression(row))
+    written = ast.unparse(node.value) if isinstance(node, ast.Subscript) else ""
+    for test in ast.walk(function) if function is not None and written else ():
+        for statement in test.body if isinstance(test, ast.If) else ():
+            grows = isinstance(statement, ast.Assign) and written in map(ast.unparse, statement.targets)
+            if grows and place is not None and isinstance(test, ast.If):
+                return run.place(place.file, test.lineno, place.function)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from math import prod
 from typing import NamedTuple
 
@@ -33,6 +34,9 @@ def bare_squeeze(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
             made = made_outside(run, row)
             return made if made is not None and ".squeeze()" in made.source else None
     return None
+
+
+_CACHE = re.compile(r"cache|past|\bkv\b", re.IGNORECASE)
 
 
 def handed_in(run: Run, frame: FrameInfo, expression: str) -> Location | None:
@@ -110,6 +114,13 @@ def unpacked_result(run: Run) -> tuple[str, int, int] | None:
             continue
         return (text, names, len(row.outputs)) if len(row.outputs) != names else None
     return None
+
+
+def unpaired_cache(run: Run) -> Unpacked | None:
+    """A cache that was taken apart into keys and values, and is one tensor."""
+    found = unpacked_sizes(run)
+    pair = found is not None and not found.of_shape and found.sizes[0] == 2
+    return found if found is not None and pair and _CACHE.search(found.value.expression) else None
 
 
 def unpacked_sizes(run: Run) -> Unpacked | None:

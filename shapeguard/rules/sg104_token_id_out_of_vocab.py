@@ -196,7 +196,10 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
     if config is not None and (vocabulary or lookup.odd >= lookup.rows):
         if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):
-            return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
+            own = tokenizer_behind(run, lookup.ids)
+            if own is None or own.args.get("vocabulary") != lookup.rows:
+                return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
+            return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
 

@@ -44,9 +44,10 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.caches import FailedUpdate, failed_update
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, written_at
+from shapeguard.analysis.ranks import Unpacked, unpaired_cache
 from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.source import parsed_text
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import format_shape
 
@@ -65,12 +66,43 @@ def check(run: Run) -> Iterator[Finding]:
     update = failed_update(run)
     if update is not None and len(update.past.last) != len(update.new.last):
         yield _other_layout(run, update)
+    if (whole := unpaired_cache(run)) is not None:
+        yield _one_tensor(run, whole)
     missing = _missing_method(run)
     if missing is not None and taken is None:
         yield _old_method(run, *missing)
     listed = _unpacked_list(run) if taken is None else None
     if listed is not None:
         yield _layers_unpacked(run, listed)
+
+
+def _one_tensor(run: Run, whole: Unpacked) -> Finding:
+    """Keys and values in one tensor, given to code that takes a pair of them."""
+    shape = whole.value.shape or ()
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{whole.value.expression}` is one tensor, {format_shape(shape)}, and this line takes it apart into a pair of keys and values.",
+        location=_handed(run, whole.value.expression) or run.failed_at,
+        failed_at=run.failed_at,
+        operands=(run.operand(whole.value),),
+        mismatch=Mismatch("dim", whole.sizes, 0),
+        fix=Fix(
+            "Hand over the pair, `(keys, values)`: cut what lies side by side (`cache.chunk(2, dim=-1)`), of an empty one too."
+        ),
+    )
+
+
+def _handed(run: Run, expression: str) -> Location | None:
+    """Where the caller made what it handed in under this name, or handed it in."""
+    frame = run.user_frame
+    trails = climbs(run.sources, chain_of_frames(run, frame), expression, whole=True) if frame is not None else []
+    spots = list(trails[0].spots[1:]) if trails else []
+    while len(spots) > 1 and spots[0].kind == "argument" and spots[1].kind == "argument":
+        spots.pop(0)
+    made = next((spot for spot in spots if spot.kind == "assign" and spot.line), spots[0] if spots else None)
+    return run.at(made) if made is not None and made.line else None
 
 
 def _other_layout(run: Run, update: FailedUpdate) -> Finding:

@@ -91,7 +91,7 @@ def check(run: Run) -> Iterator[Finding]:
         or _counted_on(run, crash)
         or _taken_out(run, crash)
         or _found_elsewhere(run, crash)
-        or (_from_one(run, crash) or _one_past(run, crash) if index == size else None)
+        or (_from_one(run, crash) or _one_past(run, crash) or _counted_list(run, crash) if index == size else None)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -243,6 +243,29 @@ def _one_past(run: Run, crash: Crash) -> Location | None:
         added = (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node or ast.Pass()))
         if len(trail.spots) > 2 and any(added):
             return run.at(end)
+    return None
+
+
+def _counted_list(run: Run, crash: Crash) -> Location | None:
+    """Where a list was cut, the entries of which a loop counts, ``for i in range(len(names))``: it is longer than the table."""
+    frame, index = run.user_frame, crash.clash.sizes[0]
+    named = (
+        [v.expression for v in frame.operands if v.value == index and type(v.value) is int] if frame is not None else []
+    )
+    chain = chain_of_frames(run, frame) if frame is not None else []
+    for trail in (
+        climbs(run.sources, chain, named[0], whole=True) if len(named) == 1 and named[0].isidentifier() else ()
+    ):
+        match parsed_text(trail.spots[-1].node_text):
+            case ast.Call(
+                func=ast.Name(id="range"), args=[ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)])]
+            ):
+                ways = climbs(run.sources, chain, name, whole=True)
+                made = next(
+                    (spot for way in ways for spot in way.spots[1:] if spot.kind == "assign" and ":" in spot.node_text),
+                    None,
+                )
+                return run.at(made) if made is not None else None
     return None
 
 

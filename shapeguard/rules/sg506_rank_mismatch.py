@@ -55,6 +55,7 @@ from shapeguard.analysis.ranks import (
     rank_changes,
     unpacked_result,
     unpacked_sizes,
+    unpaired_cache,
 )
 from shapeguard.analysis.refused import AXES, odd_rank
 from shapeguard.analysis.run import Run
@@ -76,6 +77,8 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if (odd := odd_rank(run)) is not None:
         yield _of_model(run, *odd)
+        return
+    if unpaired_cache(run) is not None:
         return
     if (unpacked := unpacked_sizes(run)) is not None:
         yield _unpacked(run, unpacked)

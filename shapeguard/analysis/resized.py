@@ -1,4 +1,4 @@
-"""The size to which a program brings its images, where the model has another one."""
+"""What became of the positions that a table was made for: images brought to another size, tokens that were dropped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from shapeguard.analysis.sizing import call_node, located
 from shapeguard.analysis.written import decided
 from shapeguard.values.findings import Location
 
+_KEEPING = frozenset({"gather", "index_select", "take_along_dim"})
+
 
 def resized_to(run: Run, failed: FailedOp, table: Side) -> Location | None:
     """Where the size is written to which images were brought that do not fit a model's own table of positions."""
@@ -26,4 +28,18 @@ def resized_to(run: Run, failed: FailedOp, table: Side) -> Location | None:
         for trail in climbs(run.sources, run.chain(row), told, value=shape[-1]) if told is not None else ():
             spot = decided(list(trail.spots))
             return located(run, spot) if spot is not None else None
+    return None
+
+
+def dropped_beside(run: Run, failed: FailedOp, table: Side) -> Location | None:
+    """Where a model hands a whole table of positions on beside tokens of which it has kept some: theirs belong to those alone."""
+    beside = (value for label, value in failed.operands.items() if label != table.label)
+    states = next((value for value in beside if value.origin is not None), None)
+    kept = next((row for row in ancestors(run, states) if row.op in _KEEPING), None) if states is not None else None
+    if kept is None or table.value is None or not kept.inputs or kept.inputs[0].last[1:2] != (table.size,):
+        return None
+    whole = {row.id for row in ancestors(run, table.value)}
+    for frame in run.frames:
+        if frame.user and any(value.origin in whole for value in frame.operands if value.origin is not None):
+            return run.statement_of(frame)
     return None

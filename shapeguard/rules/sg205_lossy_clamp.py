@@ -54,7 +54,8 @@ from shapeguard.analysis.lossy import (
     zipped_loaders,
     zipped_rows,
 )
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import CACHE_DIMS, Run
+from shapeguard.analysis.window import newest_cut
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
@@ -69,6 +70,7 @@ def check(run: Run) -> Iterator[Finding]:
     for longer, shorter in zipped_rows(run):
         yield _rows_zipped(run, longer, shorter)
     yield from once(_left_behind(found) for found in left_behind(run))
+    yield from once(_newest(run, cut) for cut in newest_cut(run))
     told: set[int] = set()
     for cut in (*clamped(run), *cut_to_shortest(run)):
         if cut.row.chain not in told:
@@ -82,6 +84,21 @@ def check(run: Run) -> Iterator[Finding]:
         if cuts[0].row.chain not in told:
             told.add(cuts[0].row.chain)
             yield _on_request(run, cuts)
+
+
+def _newest(run: Run, cut: Row) -> Finding:
+    before, kept = cut.inputs[0].last[2], cut.outputs[0].last[2]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Each step puts its keys behind the {kept} that are cached, and this slice keeps the first {kept} of {before}: it is the token "
+        "just read that goes, every time, and the oldest ones that stay.",
+        location=run.location(cut),
+        operands=(run.tensor(cut.inputs[0], "", CACHE_DIMS),),
+        mismatch=Mismatch("dim", (before, kept), 2),
+        fix=Fix("Keep the last ones: `keys[:, :, -size:]`, and the values alike."),
+    )
 
 
 def _left_behind(found: LeftBehind) -> Finding:

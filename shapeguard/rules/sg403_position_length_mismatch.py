@@ -62,7 +62,7 @@ from shapeguard.analysis.of_models import told_beside_default
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
-from shapeguard.analysis.resized import resized_to
+from shapeguard.analysis.resized import dropped_beside, resized_to
 from shapeguard.analysis.rotary import spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
@@ -294,6 +294,7 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         _told_beside(run, failed)
         or _in_library(run, table)
         or resized_to(run, failed, table)
+        or dropped_beside(run, failed, table)
         or (_built_at(run, failed, table, length) if decided.how == "here" else None)
         or (_counted_in_helper(run, table) if decided.how == "changed" else None)
         or decided.location,

@@ -41,10 +41,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from math import prod
 
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import named_at
-from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
@@ -106,7 +107,7 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _FIX_INDICES if indices else _fix(crash),
-        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash) or _labels_given(run, crash),
     )  # fmt: skip
 
 
@@ -238,6 +239,23 @@ def _dataset(run: Run, crash: Crash) -> Finding:
         crash.suspect,
         "Cut both out of the data with the same bounds, so that there is one target for each sample.",
     )  # fmt: skip
+
+
+def _labels_given(run: Run, crash: Crash) -> Location | None:
+    """Where labels were made that a library's model took its loss of, where it scores a number of places that is its own."""
+    call, inner = run.failed_row("forward"), run.inner_frame
+    labels = next((tensor for tensor in call.inputs if tensor.label == "labels"), None) if call is not None else None
+    if (
+        labels is None
+        or inner is None
+        or inner.user
+        or len(labels.last) != 2
+        or crash.clash.sizes[1] != prod(labels.last)
+    ):
+        return None
+    row = run.row(labels.origin)
+    made = made_outside(run, row, padded=True) if row is not None and row.op in FROM_OUTSIDE else None
+    return made or run.birth(labels.origin)
 
 
 def _fix(crash: Crash) -> str:

@@ -56,6 +56,25 @@ def counted_apart(run: Run, row: Row) -> bool:
     return 0 < counted < sizes[0] and any(found is not None and found[0] == counted for found in before)
 
 
+def begun_again(run: Run, row: Row) -> bool:
+    """Whether a batch of new texts, mask and all, meets a cache that the batch before filled at the same place.
+
+    A conversation that goes on gives its one row a mask over all, or decodes between its turns.
+    """
+    ids, mask, keys = named(row, "input_ids"), named(row, "attention_mask"), given_cache(row)
+    texts = run.row(ids.origin) if ids is not None else None
+    if texts is None or texts.kind != "tokenizer" or ids is None or mask is None or keys is None:
+        return False
+    whole = mask.origin == ids.origin and mask.last == ids.last and ids.last[-1] > 1
+    rows = max(ids.last[0], keys.last[0])
+    return whole and rows > 1 and grown_here(run, row) and not stepped(run, row)
+
+
+def stepped(run: Run, row: Row) -> bool:
+    """Whether single tokens were decoded on caches, as a conversation does between its turns."""
+    return any((lengths(other) or (0, 0))[1] == 1 for other in cached_calls(run) if other.id != row.id)
+
+
 def fresh_ids(run: Run, row: Row) -> bool:
     """Whether the ids are a tensor of their own, not a piece of a longer one nor grown from earlier ids."""
     ids = named(row, "input_ids")

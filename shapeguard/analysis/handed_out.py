@@ -7,6 +7,7 @@ too, and says so by putting it back where it was taken from.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.cached_calls import cached_calls, cropped, grown_here
@@ -45,14 +46,23 @@ def handed_out(run: Run) -> HandedOut | None:
 
 def shared_default(run: Run) -> tuple[Row, Location] | None:
     """(call, default) of a cache that is the default of a parameter: made once, the same for every call of the function."""
-    for row in _one_a_place(run):
-        given = given_as(run.expression(row), "past_key_values")
-        for trail in climbs(run.sources, run.chain(row), given[0], whole=True) if given else ():
-            for spot in trail.spots:
-                match parsed_text(spot.node_text):
-                    case ast.Call(func=ast.Name(id=name)) if spot.kind == "default" and name.endswith("Cache"):
-                        return row, run.at(spot)
-    return None
+    found = ((row, spot) for row in _one_a_place(run) for spot in _makings(run, row) if spot.kind == "default")
+    return next(((row, run.at(spot)) for row, spot in found), None)
+
+
+def made_at(run: Run, call: Row) -> Location | None:
+    """Where the cache that a call was given is made, ``DynamicCache()``, if the code tells."""
+    return next((run.at(spot) for spot in _makings(run, call) if spot.line), None)
+
+
+def _makings(run: Run, call: Row) -> Iterator[Spot]:
+    """The calls of a cache's class that a call's ``past_key_values`` can come from."""
+    given = given_as(run.expression(call), "past_key_values")
+    for trail in climbs(run.sources, run.chain(call), given[0], whole=True) if given else ():
+        for spot in trail.spots:
+            match parsed_text(spot.node_text):
+                case ast.Call(func=ast.Name(id=name)) if name.endswith("Cache"):
+                    yield spot
 
 
 def _one_a_place(run: Run) -> list[Row]:

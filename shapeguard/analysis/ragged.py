@@ -18,6 +18,7 @@ from shapeguard.analysis.loading import (
     user_remote_frame,
 )
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
@@ -28,6 +29,7 @@ _TENSOR = frozenset(
     {"tensor", "as_tensor", "LongTensor", "FloatTensor", "IntTensor", "BoolTensor", "asarray", "array", "stack"}
 )
 KEPT_RESET = "observations and results of `reset`"
+ONE_BY_ONE = "texts tokenized one by one"
 _FIELD = re.compile(r"features \(`(\w+)` in this case\)")
 _WHOLE = ("int64", "int32", "bool", "uint8")
 
@@ -46,7 +48,7 @@ def ragged(run: Run) -> Ragged | None:
     """The failure as rows of unequal length in one tensor."""
     if run.failure is None:
         return None
-    found = _tokenizer(run) or _lists(run) or _converted(run) or _stacked(run) or _numpy(run)
+    found = _tokenizer(run) or _lists(run) or _converted(run) or _stacked(run) or _joined(run) or _numpy(run)
     pairs = found is not None and found.what == "lists" and (found.lengths is None or 2 in found.lengths)
     reset = kept_reset(run) if pairs else None
     return found._replace(location=reset, what=KEPT_RESET) if found is not None and reset is not None else found
@@ -193,6 +195,20 @@ def _encoded(run: Run, failed: FailedOp) -> Location | None:
     ids = [row for row in born if row.op in _TENSOR and row.outputs and row.outputs[0].dtype in ("int64", "int32")]
     alike = len(ids) == 2 and run.at_one_place(*ids)
     return (made_outside(run, ids[1], padded=True) or run.location(ids[1])) if alike else None
+
+
+def _joined(run: Run) -> Ragged | None:
+    """Texts that were tokenized one by one, ``(1, seq)`` each, and are joined along the batch."""
+    failed = failed_op(run)
+    if failed is None or family(failed.op) != "concat" or failed.clash is None or failed.clash.dim != 1:
+        return None
+    born = [value.origin for value in failed.operands.values()]
+    texts = [row for row in map(run.row, born) if row is not None and row.kind == "tokenizer"]
+    flat = all(len(shape) == 2 and shape[0] == 1 for shape in (shape for _, shape in failed.call.tensors))
+    if not flat or len(texts) < 2 or len(texts) != len(born) or len({row.chain for row in texts}) != 1:
+        return None
+    sizes = (failed.clash.sizes[0], failed.clash.sizes[1])
+    return Ragged(ONE_BY_ONE, sizes, run.location(texts[0]), failed, False)
 
 
 def _numpy(run: Run) -> Ragged | None:

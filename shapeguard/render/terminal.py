@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.box import HORIZONTALS
@@ -191,13 +192,22 @@ def _folded(findings: Sequence[Finding], told: bool = False) -> Iterator[Block]:
     if findings:
         yield Text()
         yield Text("also found", style="bold")
-    for finding in findings[:_MOST_FOLDED]:
-        where = f"  {clean(short_place(finding.location))}" if finding.location is not None else ""
-        yield _flowing(f"{title(finding)}{where}", indent=_INDENT)
+    times = Counter(map(_headline, findings))
+    first = {_headline(finding): finding for finding in reversed(findings)}
+    shown = findings if told else [first[line] for line in times]  # the same at one line again is counted, not repeated
+    for finding in shown[:_MOST_FOLDED]:
+        line = _headline(finding)
+        again = f", {times[line]} times" if times[line] > 1 and not told else ""
+        yield _flowing(f"{line}{again}", indent=_INDENT)
         if told:
             yield _flowing(cut(finding.message, _LONGEST_MESSAGE), indent=2 * _INDENT)
-    if len(findings) > _MOST_FOLDED:
-        yield _flowing(f"… and {len(findings) - _MOST_FOLDED} more in report.json", indent=_INDENT)
+    if len(shown) > _MOST_FOLDED:
+        yield _flowing(f"… and {len(shown) - _MOST_FOLDED} more in report.json", indent=_INDENT)
+
+
+def _headline(finding: Finding) -> str:
+    where = f"  {clean(short_place(finding.location))}" if finding.location is not None else ""
+    return f"{title(finding)}{where}"
 
 
 def _batch(picture: BatchPicture, width: int) -> Iterator[Block]:

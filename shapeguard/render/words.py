@@ -85,9 +85,7 @@ def dim_name(operands: Sequence[OperandView], dim: int) -> str:
 
 def mismatch_text(mismatch: Mismatch, operands: Sequence[OperandView] = ()) -> str:
     """``batch (dimension 0): 4 against 3``."""
-    where = "" if mismatch.dim is None else f"dimension {mismatch.dim}"
-    if mismatch.dim is not None and (name := dim_name(operands, mismatch.dim)):
-        where = f"{name} ({where})"
+    where = _where(mismatch, operands)
     what = {
         "dim": where or "size",
         "rank": "number of dimensions",
@@ -97,6 +95,19 @@ def mismatch_text(mismatch: Mismatch, operands: Sequence[OperandView] = ()) -> s
         "divides": f"divisibility of {where}" if where else "divisibility",
     }[mismatch.kind]
     return f"{what}: {' against '.join(map(str, mismatch.sizes))}"
+
+
+def _where(mismatch: Mismatch, operands: Sequence[OperandView]) -> str:
+    """The dimension that clashes; of each operand its own where they differ, as in a matmul or a broadcast."""
+    clashing = [operand for operand in operands if operand.clashing is not None]
+    if mismatch.kind == "dim" and len(clashing) == 2 and clashing[0].clashing != clashing[1].clashing:
+        return " and ".join(
+            f"dimension {operand.clashing} of {one_line(operand.expression or operand.label)}" for operand in clashing
+        )
+    if mismatch.dim is None:
+        return ""
+    name = dim_name(operands, mismatch.dim)
+    return f"{name} (dimension {mismatch.dim})" if name else f"dimension {mismatch.dim}"
 
 
 def title(finding: Finding) -> str:

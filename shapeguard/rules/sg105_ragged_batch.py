@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.ragged import KEPT_RESET, Ragged, ragged
+from shapeguard.analysis.ragged import KEPT_RESET, ONE_BY_ONE, Ragged, ragged
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 
@@ -79,6 +79,8 @@ def _fix(found: Ragged) -> Fix:
         )
     if found.what == KEPT_RESET:
         return Fix("Unpack both: `state, info = env.reset()`.")
+    if found.what == ONE_BY_ONE:
+        return Fix("Give the tokenizer all texts in one call, with `padding=True`, and use its attention mask.")
     return Fix(
         "Pad the rows to one length (`padding=True`, or `pad_sequence`) and keep the mask that tells padding from data."
     )

@@ -67,6 +67,7 @@ from shapeguard.analysis.cache_rows import (
     rows_written_at,
     trims,
 )
+from shapeguard.analysis.cached_calls import begun_again
 from shapeguard.analysis.caches import failed_update
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, odd_one
@@ -97,7 +98,10 @@ def check(run: Run) -> Iterator[Finding]:
     if memory is not None:
         yield _in_memory(run, *memory)
         return
-    if sides is not None:
+    call = run.failed_row("forward")
+    if sides is not None and call is not None and begun_again(run, call):
+        pass  # the rows are those of another batch: the cache is stale
+    elif sides is not None:
         yield _in_cache(run, sides)
     elif cross is not None:
         yield _in_cross_attention(run, cross)

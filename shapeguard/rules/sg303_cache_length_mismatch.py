@@ -51,6 +51,7 @@ import msgspec
 from shapeguard.analysis.beside_cache import BesideCache, beside_cache
 from shapeguard.analysis.cached_calls import (
     all_positions_chosen,
+    begun_again,
     cached_calls,
     counted_apart,
     cropped,
@@ -171,7 +172,7 @@ def _nothing_left(run: Run, row: Row) -> Finding | None:
 def _mask(run: Run, row: Row) -> Finding | None:
     """A mask shorter than cached + new; one of four dims is used as it is, so that it fails."""
     mask = named(row, "attention_mask")
-    if counted_apart(run, row):
+    if counted_apart(run, row) or begun_again(run, row):
         return None  # the mask is right: it is the cache that holds too much
     for first in (True, False):
         sizes = lengths(row, first)

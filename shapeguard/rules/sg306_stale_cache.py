@@ -48,12 +48,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.cached_calls import cached_calls, counted_apart, fresh_ids, grown_here, readers, too_long
+from shapeguard.analysis.cached_calls import (
+    begun_again,
+    cached_calls,
+    counted_apart,
+    fresh_ids,
+    grown_here,
+    readers,
+    stepped,
+    too_long,
+)
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.handed_out import HandedOut, handed_out, shared_default
+from shapeguard.analysis.handed_out import HandedOut, handed_out, made_at, shared_default
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.own_keys import LeftKeys, left_keys
 from shapeguard.analysis.run import Run
@@ -78,10 +87,11 @@ def check(run: Run) -> Iterator[Finding]:
         yield crossed
     told = set()
     for row in sorted(cached_calls(run), key=lambda call: not call.error):  # what ended the run is told first
+        again = begun_again(run, row)
         severity = _sibling(run, row)
-        if severity is not None and row.chain not in told:
+        if (again or severity is not None) and row.chain not in told:
             told.add(row.chain)
-            yield _finding(run, row, severity, _before(row))
+            yield _begun(run, row) if again or severity is None else _finding(run, row, severity, _before(row))
     shared = handed_out(run)
     if shared is not None and not told:
         yield _shared(run, shared)
@@ -125,6 +135,24 @@ def _crossed(run: Run) -> Finding | None:
         operands=(run.tensor(states), run.tensor(key)),
         mismatch=Mismatch("dim", (states.last[1], key.last[2]), 1),
         fix=Fix("Make a new cache where a new text begins."),
+    )
+
+
+def _begun(run: Run, row: Row) -> Finding:
+    """A batch of new texts on the cache that the batch before has filled."""
+    keys, ids, mask = given_cache(row), named(row, "input_ids"), named(row, "attention_mask")
+    cached, new = lengths(row) or (0, 0)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The cache holds {cached} positions of the batch before, and this one begins anew: its mask covers its own {new} and "
+        "nothing before them.",
+        location=made_at(run, row) or run.location(row),
+        failed_at=run.failed_at if row.error and row in run.failed_rows else None,
+        operands=tuple(run.tensor(tensor) for tensor in (ids, mask, keys) if tensor is not None),
+        mismatch=Mismatch("dim", (cached + new, new), 1),
+        fix=Fix("Make a new cache where a new batch begins."),
     )
 
 
@@ -205,13 +233,8 @@ def _sibling(run: Run, row: Row) -> Severity | None:
     used = readers(run, row)
     scored = "gather" in used or "cross_entropy" in used
     return (
-        Severity.WARNING if scored and not used & _CHOOSING and fresh_ids(run, row) and not _stepped(run, row) else None
+        Severity.WARNING if scored and not used & _CHOOSING and fresh_ids(run, row) and not stepped(run, row) else None
     )
-
-
-def _stepped(run: Run, row: Row) -> bool:
-    """Whether single tokens were decoded on caches, as a conversation does between its turns."""
-    return any((lengths(other) or (0, 0))[1] == 1 for other in cached_calls(run) if other.id != row.id)
 
 
 def _before(row: Row) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from shapeguard.render.terminal import render
-from shapeguard.values.findings import Mismatch, OperandView, Report
+from shapeguard.values.findings import Location, Mismatch, OperandView, Report
 from tests.render import samples
 
 # The whole panel as a person reads it: the code first, then where to change what, why, and the rest folded.
@@ -130,7 +130,28 @@ def test_operands_of_different_rank_have_their_shape_inline() -> None:
 
 def test_many_findings_and_operands_are_counted_not_shown() -> None:
     finding = msgspec.structs.replace(samples.ROWS_DROPPED, operands=samples.ROWS_DROPPED.operands * 10)
-    text = render(Report("completed", findings=(finding,) * 30))
+    lines = [msgspec.structs.replace(finding, location=Location("train.py", line)) for line in range(30)]
+    text = render(Report("completed", findings=tuple(lines)))
     assert "… and 12 more in report.json" in text
     assert "… and 21 more in report.json" in text
     assert len(text.splitlines()) < 80
+
+
+def test_a_clash_of_two_dimensions_names_both_with_their_operands() -> None:
+    finding = msgspec.structs.replace(
+        samples.ROWS_DROPPED,
+        operands=(
+            OperandView("input", "x", (3, 7), clashing=1),
+            OperandView("mat2", "", (5, 2), clashing=0),
+        ),
+        mismatch=Mismatch("dim", (7, 5), 1),
+    )
+    text = " ".join(render(Report("crashed", findings=(finding,))).split())
+    assert "clash in dimension 1 of x and dimension 0 of mat2: 7 against 5" in text
+
+
+def test_the_same_finding_at_the_same_line_is_counted() -> None:
+    other = msgspec.structs.replace(samples.ROWS_DROPPED, message="another row of the same line")
+    text = render(Report("crashed", findings=(samples.ROWS_DROPPED, samples.ROWS_DROPPED, other)))
+    assert text.count(f"{samples.ROWS_DROPPED.name} (") == 1
+    assert ", 2 times" in text

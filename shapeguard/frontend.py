@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from shapeguard.capture.capture import Capture, Level
+from shapeguard.capture.launch_traceback import prune_traceback
 from shapeguard.errors import UsageError
 from shapeguard.output import OutDir, prepare_out, write_recording, write_report
 from shapeguard.values.findings import Outcome, Report
@@ -71,6 +72,8 @@ class Guard:
             outcome = "crashed"
             self.failed(error)
         self.close(outcome)
+        if error is not None:
+            prune_traceback(error)  # as it would be shown without us
 
     def prepare(self) -> None:
         """Make the output folder ready; entering does it where this was not called before.

@@ -86,6 +86,14 @@ def test_after_an_exception(level: str) -> None:
         nn.Linear(3, 4)(torch.ones(2, 5))
 
 
+@pytest.mark.parametrize("level", ["boundary", "user", "all"])
+def test_a_traceback_that_leaves_a_guard_has_no_frames_of_ours(level: str) -> None:
+    with pytest.raises(RuntimeError) as raised, shapeguard.guard(level):  # type: ignore[arg-type]
+        torch.cat([torch.ones(2, 3), torch.ones(3, 4)])
+    files = [entry.path for entry in raised.traceback]
+    assert [Path(str(file)).name for file in files] == [Path(__file__).name]
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("levels", list(itertools.product(("crash", "boundary", "user", "all"), repeat=2)))
 def test_nested_in_either_order(levels: tuple[str, str], order: tuple[int, int]) -> None:

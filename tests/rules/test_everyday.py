@@ -206,6 +206,7 @@ _FIXES = {
     "labels_with_an_axis": "target.squeeze(1)",
     "one_hot_labels": "target.argmax(1)",
     "features_not_flattened": ".flatten(-3)",
+    "projection_of_another_backbone": "Write 32 for the 64 in line 16",
 }
 
 

@@ -47,3 +47,7 @@ def test_a_report_is_printed_as_the_answer() -> None:
         "  7 against 8.",
         "  fix: Make both 8.",
     ]
+
+
+def test_a_location_is_printed_as_editors_open_it() -> None:
+    assert str(Location("train.py", 7, "step", "x = y")) == "train.py:7"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import msgspec
 from rich.box import HORIZONTALS
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -138,12 +140,21 @@ def _flowing(text: str, style: str = "", indent: int = 0) -> Padding:
 
 
 def _line_of_code(label: str, location: Location) -> Iterator[Block]:
-    where = Text.assemble((f"{label}  ", "bold"), (clean(place(location)), "cyan"), overflow="fold")
+    where = Text.assemble((f"{label}  ", "bold"), (clean(_near(place(location))), "cyan"), overflow="fold")
     if location.function and location.function != "<module>":
         where.append(f" in {clean(location.function)}")
     yield where
     for line in dedent(location.source)[:4]:
         yield _flowing(line, indent=_INDENT)
+
+
+def _near(path: str) -> str:
+    """A path as it is written from the working directory, where it lies in there: long ones break in the middle of a name."""
+    try:
+        folder = os.path.join(os.getcwd(), "")
+    except OSError:  # the program has removed it
+        return path
+    return path.removeprefix(folder)
 
 
 def _operands(operands: Sequence[OperandView], mismatch: Mismatch | None, width: int) -> Iterator[Block]:
@@ -182,7 +193,8 @@ def _fix(fix: Fix) -> Iterator[Block]:
 
 
 def _edit(edit: Edit) -> Iterator[Block]:
-    yield _flowing(clean(edit_place(edit)), style="cyan", indent=_INDENT)
+    near = msgspec.structs.replace(edit, file=_near(edit.file))
+    yield _flowing(clean(edit_place(near)), style="cyan", indent=_INDENT)
     for sign, line in edit_lines(edit)[:12]:
         yield _flowing(f"{sign} {line}", style="green" if sign == "+" else "red", indent=_INDENT)
 

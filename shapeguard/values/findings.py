@@ -40,6 +40,10 @@ class Location(msgspec.Struct, frozen=True):
     function: str = ""
     source: str = ""
 
+    def __str__(self) -> str:
+        """``script.py:70``, as editors and terminals open it."""
+        return f"{self.file}:{self.line}"
+
 
 class OperandView(msgspec.Struct, frozen=True):
     """One tensor that took part: its name in the user's code, its shape, what its sizes mean, where it was made."""

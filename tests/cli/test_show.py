@@ -46,8 +46,10 @@ def test_the_recording_tells_what_the_report_tells(folder: Path) -> None:
 
 
 def test_the_answer_is_the_one_after_the_run(failed: tuple[Path, Ran], folder: Path) -> None:
-    panel = shapeguard(folder, "show", "report").out
+    panel = shapeguard(failed[0], "show", "shapeguard-report").out
     assert panel in failed[1].err
+    elsewhere = shapeguard(folder, "show", "report").out
+    assert str(failed[0] / "fail.py") in "".join(line.strip() for line in elsewhere.splitlines())
 
 
 def test_a_recording_of_a_killed_run(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -155,3 +156,17 @@ def test_the_same_finding_at_the_same_line_is_counted() -> None:
     text = render(Report("crashed", findings=(samples.ROWS_DROPPED, samples.ROWS_DROPPED, other)))
     assert text.count(f"{samples.ROWS_DROPPED.name} (") == 1
     assert ", 2 times" in text
+
+
+def test_files_below_the_working_directory_are_written_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finding = msgspec.structs.replace(
+        samples.ROWS_DROPPED,
+        location=Location(str(tmp_path / "job" / "train.py"), 7),
+        failed_at=Location("/opt/lib.py", 8),
+    )
+    text = render(Report("crashed", findings=(finding,)))
+    assert "where to change  job/train.py:7\n" in text
+    assert "failed at  /opt/lib.py:8\n" in text

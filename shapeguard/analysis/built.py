@@ -85,7 +85,7 @@ def _odd_term(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None
         left = Counter(value for _, value in terms) - parts
         odd = [spot for spot, value in terms if left[value]]
         if left.total() == 1 and (parts - Counter(value for _, value in terms)).total() == 1 and odd:
-            return _squared_at(run, odd[0], stepwise=False) or run.place(odd[0].file, odd[0].line, odd[0].function)
+            return _squared_at(run, odd[0], stepwise=False) or run.at(odd[0])
     return None
 
 

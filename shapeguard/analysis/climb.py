@@ -136,7 +136,7 @@ def named_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
     seen = {site.line for site in run.recording.sites if site.file == frame.file}
     ran = [spot for spot in spots if "(" not in spot.node_text or spot.line in seen]
     ran = ran or (spots if len({spot.line for spot in spots}) == 1 else [])
-    return run.place(ran[0].file, ran[0].line, ran[0].function) if ran else None
+    return run.at(ran[0]) if ran else None
 
 
 def chain_of_frames(run: Run, frame: FrameInfo) -> list[Site]:

@@ -96,7 +96,7 @@ def _extent(run: Run, row: Row, length: int) -> Location | None:
         case _:
             return None
     ends = [trail.spots[-1] for trail in trails if trail.spots and trail.spots[-1].node_text == str(length)]
-    return run.place(ends[0].file, ends[0].line, ends[0].function) if ends else None
+    return run.at(ends[0]) if ends else None
 
 
 def cut_where(run: Run, tokenizer: Row, allowed: int) -> Location | None:

@@ -14,7 +14,7 @@ from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -54,7 +54,7 @@ def rounded_between(run: Run, one: Row, other: Row) -> Location | None:
         more = one.args.get(name)
         if type(told) is not int or type(more) is not int or not 0 < told < more:
             continue
-        node = next((k.value for k in _keywords(run, other) if k.arg == name), None)
+        node = next(iter(given_as(run.expression(other), name)), None)
         for trail in climbs(run.sources, run.chain(other), node, value=told) if node is not None else ():
             for spot in trail.spots:
                 match parsed_text(spot.node_text):
@@ -62,11 +62,6 @@ def rounded_between(run: Run, one: Row, other: Row) -> Location | None:
                         rest = more // by == told and more % by
                         return run.at(spot) if rest else None
     return None
-
-
-def _keywords(run: Run, row: Row) -> list[ast.keyword]:
-    node = parsed_text(run.expression(row))
-    return node.keywords if isinstance(node, ast.Call) else []
 
 
 def rescaled(dispute: Dispute) -> Cause | None:
@@ -121,10 +116,7 @@ def left_small(dispute: Dispute) -> Cause | None:
         shrunk = [hop for hop in side.hops if hop.changed]
         if last is None or last.size_before != other.size or not 1 < side.size < other.size or (side.dim or 0) < 2:
             continue
-        layers = all(hop.row.kind in ("module", "forward") for hop in shrunk) and side.hops[0].row.kind in (
-            "module",
-            "forward",
-        )
+        layers = all(hop.row.kind in ("module", "forward") for hop in (side.hops[0], *shrunk))
         if layers and other.size % side.size == 0 and family(dispute.failed.op) == "loss":
             return dispute.blame(index, dispute.run.location(side.hops[0].row), "changed")
     return None

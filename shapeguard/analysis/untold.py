@@ -15,19 +15,24 @@ from shapeguard.values.recording import Row, Site
 
 def untold(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
     """The call that left the parameter out at whose default a climb from a row ended, where another call gave it."""
-    for use, end in pairwise(trail):
-        if end.kind == "default" and use.node_text.isidentifier():
-            return _left_out(run, row, use)
-    return None
+    use = _defaulted(trail)
+    step = _entered(run, row, use) if use is not None else None
+    if use is None or step is None:
+        return None
+    return run.location(row, step + 1) if _told_elsewhere(run, row, use, step) else None
 
 
 def left_out(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
     """The call that left the parameter out at whose default a climb from a row ended."""
-    for use, end in pairwise(trail):
-        if end.kind == "default" and use.node_text.isidentifier():
-            step = _entered(run, row, use)
-            return run.location(row, step + 1) if step is not None else None
-    return None
+    use = _defaulted(trail)
+    step = _entered(run, row, use) if use is not None else None
+    return run.location(row, step + 1) if step is not None else None
+
+
+def _defaulted(trail: Sequence[Spot]) -> Spot | None:
+    """The use of a parameter that had its default."""
+    uses = (use for use, end in pairwise(trail) if end.kind == "default" and use.node_text.isidentifier())
+    return next(uses, None)
 
 
 def _entered(run: Run, row: Row, use: Spot) -> int | None:
@@ -38,10 +43,11 @@ def _entered(run: Run, row: Row, use: Spot) -> int | None:
     return step if step is not None and step + 1 < len(sites) else None
 
 
-def _left_out(run: Run, row: Row, use: Spot) -> Location | None:
-    function, sites, step = run.sources[use.file].function_at(use.line), run.chain(row), _entered(run, row, use)
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or step is None:
-        return None
+def _told_elsewhere(run: Run, row: Row, use: Spot, step: int) -> bool:
+    """Whether another call of the function gives the parameter that the one at a step of a row's calls leaves out."""
+    function, sites = run.sources[use.file].function_at(use.line), run.chain(row)
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
     names = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
     place = names.index(use.node_text) - (names[:1] == ["self"]) if use.node_text in names else len(names)
     ours, entered = sites[step + 1], sites[step].function
@@ -54,8 +60,8 @@ def _left_out(run: Run, row: Row, use: Spot) -> Location | None:
                 and outer.id != ours.id
                 and _tells(run, outer, use, place)
             ):
-                return None if _tells(run, ours, use, place) else run.location(row, step + 1)
-    return None
+                return not _tells(run, ours, use, place)
+    return False
 
 
 def _tells(run: Run, site: Site, use: Spot, place: int) -> bool:

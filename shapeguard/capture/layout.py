@@ -116,12 +116,20 @@ def _describe_object(value: Any, kind: type[Any], numbers: list[int], tensors: l
     return (_OBJECT, kind.__name__)
 
 
+def layers_of(cache: Any) -> Any:
+    """What a KV cache keeps its layers in, of an encoder-decoder's the decoder's; () where it has none."""
+    try:
+        return getattr(getattr(cache, "self_attention_cache", cache), "layers", ())
+    except Exception:  # somebody's own class, which answers to no name but its own
+        return ()
+
+
 def cached_keys(cache: Any) -> torch.Tensor | None:
     """The first layer's keys of a KV cache, (batch, kv_heads, past, head_dim); None while it is empty."""
+    layers = layers_of(cache)
     try:
-        layers = getattr(getattr(cache, "self_attention_cache", cache), "layers", None)
         keys = getattr(layers[0], "keys", None) if type(layers) is list and layers else None
-    except Exception:  # somebody's own class, which answers to no name but its own
+    except Exception:  # a layer of somebody's own, alike
         return None
     return keys if keys is not None and issubclass(type(keys), torch.Tensor) and keys.dim() > 1 else None
 

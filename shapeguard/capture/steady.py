@@ -24,7 +24,7 @@ import torch
 from shapeguard.capture import quiet
 from shapeguard.capture import state as states
 from shapeguard.capture.form import Form
-from shapeguard.capture.layout import Layout, describe_result
+from shapeguard.capture.layout import Layout, describe_result, layers_of
 from shapeguard.capture.modes import ModeOff
 from shapeguard.capture.patching import Lifted
 from shapeguard.capture.reader import call_reader, result_reader
@@ -267,9 +267,5 @@ def _caches(args: Args, kwargs: Mapping[str, Any]) -> Iterator[Any]:
 
 def _layers(cache: Any) -> Iterator[tuple[torch.Tensor, ...]]:
     """Keys and values of each layer of a cache."""
-    try:
-        layers = getattr(getattr(cache, "self_attention_cache", cache), "layers", ())
-    except Exception:  # somebody's own class, which answers to no name but its own
-        return
-    for layer in layers:
+    for layer in layers_of(cache):
         yield tuple(kept for name in _KEPT if isinstance(kept := getattr(layer, name, None), torch.Tensor))

@@ -87,11 +87,14 @@ def check(run: Run) -> Iterator[Finding]:
         yield crossed
     told = set()
     for row in sorted(cached_calls(run), key=lambda call: not call.error):  # what ended the run is told first
-        again = begun_again(run, row)
-        severity = _sibling(run, row)
-        if (again or severity is not None) and row.chain not in told:
+        if row.chain in told:
+            continue
+        if begun_again(run, row):
             told.add(row.chain)
-            yield _begun(run, row) if again or severity is None else _finding(run, row, severity, _before(row))
+            yield _begun(run, row)
+        elif (severity := _sibling(run, row)) is not None:
+            told.add(row.chain)
+            yield _finding(run, row, severity, _before(row))
     shared = handed_out(run)
     if shared is not None and not told:
         yield _shared(run, shared)

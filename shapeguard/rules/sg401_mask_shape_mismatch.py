@@ -235,7 +235,7 @@ def _told(run: Run, bad: BadMask) -> Location | None:
     if run.helper_call(made) is not None and bad.hops[-1].size_before is None:
         for trail in whole_trails(run, made, bad.hops[-1].size_after, bad.hops[-1].after):
             if len(trail) > 1 and trail[1].kind == "argument" and trail[1].line:
-                return run.place(trail[1].file, trail[1].line, trail[1].function)
+                return run.at(trail[1])
     call = run.failed_row("forward")
     ids = named(call, "input_ids", "inputs_embeds") if call is not None else None
     ways = follow(run, ids, 1)[-1:] if ids is not None and len(ids.last) > 1 else []

@@ -93,9 +93,8 @@ def check(run: Run) -> Iterator[Finding]:
         if not of_a_buffer(run, crash.failed):
             yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)
         return
-    shortcut = without_stride(run, crash.failed)
     shortcut = (
-        shortcut
+        without_stride(run, crash.failed)
         or condition_of_shortcut(run, crash.failed)
         or (here(run) if lacks_projection(run, crash.failed) else None)
     )

@@ -33,11 +33,11 @@ torch.zeros(3, 3).scatter_(1, known.unsqueeze(1), 1.0)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from shapeguard.analysis.built import construct_row
-from shapeguard.analysis.climb import chain_of_frames, climbs, named_at
+from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.departures import passed_before
@@ -231,42 +231,38 @@ def _from_one(run: Run, crash: Crash) -> Location | None:
 
 def _one_past(run: Run, crash: Crash) -> Location | None:
     """Where a place was reckoned, in another function, that lies just behind the end: ``[(t, t + stride) for t in starts]``."""
-    frame, index = run.user_frame, crash.clash.sizes[0]
-    named = (
-        [v.expression for v in frame.operands if v.value == index and type(v.value) is int] if frame is not None else []
-    )
-    if frame is None or len(named) != 1 or not named[0].isidentifier():
-        return None
-    for trail in climbs(run.sources, chain_of_frames(run, frame), named[0], whole=True):
-        end = trail.spots[-1]
+    for spots in _index_trails(run, crash):
+        end = spots[-1]
         node = parsed_text(end.node_text) if end.kind in ("assign", "attribute") and end.line else None
         added = (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node or ast.Pass()))
-        if len(trail.spots) > 2 and any(added):
+        if len(spots) > 2 and any(added):
             return run.at(end)
     return None
 
 
 def _counted_list(run: Run, crash: Crash) -> Location | None:
     """Where a list was cut, the entries of which a loop counts, ``for i in range(len(names))``: it is longer than the table."""
-    frame, index = run.user_frame, crash.clash.sizes[0]
-    named = (
-        [v.expression for v in frame.operands if v.value == index and type(v.value) is int] if frame is not None else []
-    )
-    chain = chain_of_frames(run, frame) if frame is not None else []
-    for trail in (
-        climbs(run.sources, chain, named[0], whole=True) if len(named) == 1 and named[0].isidentifier() else ()
-    ):
-        match parsed_text(trail.spots[-1].node_text):
+    frame = run.user_frame
+    for spots in _index_trails(run, crash):
+        match parsed_text(spots[-1].node_text):
             case ast.Call(
                 func=ast.Name(id="range"), args=[ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)])]
-            ):
-                ways = climbs(run.sources, chain, name, whole=True)
-                made = next(
-                    (spot for way in ways for spot in way.spots[1:] if spot.kind == "assign" and ":" in spot.node_text),
-                    None,
-                )
+            ) if frame is not None:
+                ways = climbs(run.sources, chain_of_frames(run, frame), name, whole=True)
+                cuts = (spot for way in ways for spot in way.spots[1:])
+                made = next((spot for spot in cuts if spot.kind == "assign" and ":" in spot.node_text), None)
                 return run.at(made) if made is not None else None
     return None
+
+
+def _index_trails(run: Run, crash: Crash) -> Iterator[Sequence[Spot]]:
+    """The ways to where the one name got its value that the failing line has for the index."""
+    frame, index = run.user_frame, crash.clash.sizes[0]
+    values = frame.operands if frame is not None else ()
+    named = [value.expression for value in values if value.value == index and type(value.value) is int]
+    if frame is not None and len(named) == 1 and named[0].isidentifier():
+        for trail in climbs(run.sources, chain_of_frames(run, frame), named[0], whole=True):
+            yield trail.spots
 
 
 def _handed_to_library(run: Run, crash: Crash) -> Location | None:

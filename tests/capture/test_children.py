@@ -155,15 +155,17 @@ def test_a_killed_child_leaves_what_it_wrote(tmp_path: Path) -> None:
 
 
 def test_a_child_that_leaves_the_with_block_writes_only_its_own_file(tmp_path: Path) -> None:
-    pid = 1
+    pid, status = 1, None
     guard = shapeguard.guard(out=tmp_path)
     with guard:
         torch.ones(2)
         if (pid := os.fork()) == 0:
             torch.ones(3)
+        else:  # before the parent leaves: it writes the report that the child must not have written
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if pid == 0:
         os._exit(0 if not (tmp_path / "report.json").exists() else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert status == 0
     assert len([row for row in guard.recording.rows if row.op == "ones"]) == 1
 
 

@@ -55,22 +55,26 @@ class Patch:
 
 
 class Lifted:
-    """Context in which an attribute that is a wrapper of ours is what it wraps. Whatever else it is stays."""
+    """Context in which attributes that are wrappers of ours are what they wrap. Whatever else they are stays."""
 
-    __slots__ = ("_name", "_original", "_owner", "_wrapper")
+    __slots__ = ("_lifted",)
 
-    def __init__(self, owner: Any, name: str) -> None:
-        self._owner, self._name = owner, name
-        self._wrapper = vars(owner).get(name)
-        self._original = getattr(self._wrapper, "_original", None) if isinstance(self._wrapper, StandIn) else None
+    def __init__(self, *places: tuple[Any, str]) -> None:
+        found = [(vars(owner), name) for owner, name in places]
+        self._lifted = [
+            (attributes, name, wrapper, wrapper._original)
+            for attributes, name in found
+            if isinstance(wrapper := attributes.get(name), StandIn)
+        ]
 
     def __enter__(self) -> None:
-        if self._original is not None:
-            setattr(self._owner, self._name, self._original)
+        for attributes, name, _, original in self._lifted:
+            attributes[name] = original
 
     def __exit__(self, *exception: object) -> None:
-        if self._original is not None and vars(self._owner).get(self._name) is self._original:
-            setattr(self._owner, self._name, self._wrapper)
+        for attributes, name, wrapper, original in self._lifted:
+            if attributes.get(name) is original:
+                attributes[name] = wrapper
 
 
 class PatchSet:

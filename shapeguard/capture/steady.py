@@ -39,6 +39,7 @@ _AGAIN = 64  # calls passed before one is watched again
 _PATIENCE = 24  # calls watched in vain before a model is let be
 _MAX_STEPS = 64  # modules
 _KEPT = ("keys", "values")
+_OFTEN = ((torch, "cat"), (torch.nn.functional, "scaled_dot_product_attention"))  # called by each layer
 
 _NOBODYS: dict[int, Any] = {}  # origins of what comes in are not asked for
 
@@ -61,9 +62,10 @@ class Step:
         self._lanes = lanes
         self._module = ref(module)
         self._users = users  # the module's code is the user's own
-        self._patience = _PATIENCE if not any(map(_has_hooks, module.modules())) else 0
-        self._types = frozenset(map(type, module.modules()))
-        self._plain = all(map(_is_plain, module.modules()))
+        parts = list(module.modules())
+        self._patience = _PATIENCE if not any(map(_has_hooks, parts)) else 0
+        self._types = frozenset(map(type, parts))
+        self._plain = all(map(_is_plain, parts))
         self._alike = 0
         self._passed = 0  # since the last one that was watched
         self._pending = 0  # of those, not yet put down in their rows
@@ -170,7 +172,7 @@ class Step:
         types, quiet.types = quiet.types, self._types
         quiet.pass_by(self._plain)
         try:
-            with ModeOff(), Lifted(torch, "cat") if self._plain else nullcontext():
+            with ModeOff(), Lifted(*_OFTEN) if self._plain else nullcontext():
                 result = original(module, *args, **kwargs)
         except BaseException:
             self.going = False

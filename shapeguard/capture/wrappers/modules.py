@@ -77,11 +77,11 @@ def wrap_module_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # First, or a trace is guarded by what is asked before; at a third of the cost of torch.compiler.is_compiling().
-        if is_dynamo_compiling():
-            return original(self, *args, **kwargs)
         if quiet.steady and plain and self._compiled_call_impl is None:
             return self._call_impl(*args, **kwargs)
+        # Early, or a trace is guarded by what is asked before; at a third of the cost of torch.compiler.is_compiling().
+        if is_dynamo_compiling():
+            return original(self, *args, **kwargs)
         if type(self) in quiet.types and "forward" not in self.__dict__ and self._compiled_call_impl is None:
             return self._call_impl(*args, **kwargs) if plain else original(self, *args, **kwargs)
         now = state.now

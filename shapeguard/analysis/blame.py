@@ -36,6 +36,7 @@ from shapeguard.analysis.one_for_all import one_for_all
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
+    merged_way,
     only_changed_way,
     parted,
     whole_way,
@@ -161,6 +162,12 @@ def _layer_before(run: Run, side: Side) -> str:
         case ast.Call(func=ast.Attribute() as callee):
             return ast.unparse(callee)
     return ""
+
+
+def _merged(dispute: Dispute) -> Cause | None:
+    """The side whose rows a view multiplied with another dim, where the other has as many rows as they were."""
+    index = merged_way(*dispute.both) if family(dispute.failed.op) == "loss" else None
+    return dispute.blame(index) if index is not None else None
 
 
 def _of_one_number(dispute: Dispute) -> Cause | None:
@@ -390,4 +397,5 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     default_of_one,
     told_beside_default,
     cut_in_vain,
+    _merged,
 )

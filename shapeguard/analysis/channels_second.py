@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.lineage import RECURRENT
 from shapeguard.analysis.normalised import dim_told
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
 _CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
 def chosen_places(run: Run) -> Iterator[tuple[Row, int]]:
@@ -44,7 +44,7 @@ def normed_along_time(run: Run) -> Iterator[Row]:
         for user in users_of(run, row):
             built = run.row(user.owner)
             first = built is not None and built.args.get("batch_first") is True
-            reads = user.op in _RECURRENT and first and built is not None and built.args.get("input_size") == shape[2]
+            reads = user.op in RECURRENT and first and built is not None and built.args.get("input_size") == shape[2]
             if reads and shape[1] != shape[2]:
                 yield row
                 break

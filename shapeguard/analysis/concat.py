@@ -22,6 +22,7 @@ from shapeguard.analysis.source import parsed_text
 from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
+CUTTING = frozenset({"chunk", "split", "tensor_split", "split_with_sizes"})
 _KEYS_RANK, _KEYS_LENGTH = 4, 2
 
 
@@ -129,7 +130,8 @@ def batch_dim(run: Run, concat: FailedConcat) -> int:
     for dim in range(len(shape)):
         hops = follow(run, value, dim)
         end = hops[-1] if hops else None
-        if end is not None and (end.before if end.source is not None else end.after) == 0:
+        made = end is not None and end.source is None and end.row.kind == "module"  # by a layer, of its own
+        if end is not None and not made and (end.before if end.source is not None else end.after) == 0:
             return dim
     return 0
 
@@ -149,7 +151,14 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         rows = batch_dim(run, concat)
         frame = run.user_frame
         listed = frame is not None and "[" not in frame.expression  # collected, and not written side by side
-        of_one_batch = frame is not None and listed and frame.function.endswith(".forward") and rows == concat.dim
+        apart = any(hop.row.op in CUTTING for _, value in concat.others for hop in follow(run, value, concat.dim))
+        of_one_batch = (
+            frame is not None
+            and listed
+            and frame.function.endswith(".forward")
+            and rows == concat.dim
+            and not apart  # rows that were cut apart are put together again
+        )
         return keys or rows == along or of_one_batch
     return not is_batch_dim(concat)
 

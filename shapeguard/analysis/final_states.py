@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.lineage import RECURRENT
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import chosen
 from shapeguard.values.recording import Row
 
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _TRANSFORMERS = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
 _VIEWS = frozenset({"view", "reshape"})
 _BETWEEN = frozenset(
@@ -40,7 +40,7 @@ def mixed_states(run: Run) -> Iterator[Row]:
             continue
         states, result = row.inputs[0].last, row.outputs[0].last
         made = run.row(row.inputs[0].origin)
-        if made is None or made.op not in _RECURRENT or len(states) != 3 or len(result) < 2:
+        if made is None or made.op not in RECURRENT or len(states) != 3 or len(result) < 2:
             continue
         layers, batch, features = states
         is_state = any(out.last == states for out in made.outputs[1:]) and made.outputs[0].last != states
@@ -51,7 +51,7 @@ def mixed_states(run: Run) -> Iterator[Row]:
 def steps_of_padding(run: Run) -> Iterator[Row]:
     """Selections of the last step, or of the final state, of a layer whose input is padded at the end and not packed."""
     for layer in run.of_kind("module"):
-        if layer.op not in _RECURRENT or layer.error or not layer.inputs or not layer.outputs:
+        if layer.op not in RECURRENT or layer.error or not layer.inputs or not layer.outputs:
             continue
         time = 1 if _batch_first(run, layer) else 0
         if len(layer.inputs[0].last) != 3 or not _padded_at_end(run, layer, time):
@@ -74,7 +74,7 @@ def over_padding(run: Run) -> Iterator[Row]:
             continue
         labels = {tensor.label for tensor in layer.inputs}
         built = run.row(layer.owner)
-        both_ways = layer.op in _RECURRENT and built is not None and built.args.get("bidirectional") is True
+        both_ways = layer.op in RECURRENT and built is not None and built.args.get("bidirectional") is True
         unmasked = layer.op in _TRANSFORMERS and not any("mask" in label for label in labels)
         if (both_ways or unmasked) and _padded_at_end(run, layer, 1 if _batch_first(run, layer) else 0):
             yield layer

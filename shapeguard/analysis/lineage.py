@@ -14,6 +14,7 @@ from shapeguard.values.findings import LineageStep
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 MAX_STEPS = 200
+RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 # They make a length of the longest row they see; their only flag says that the batch comes first.
 _PADDING = frozenset({"_pad_packed_sequence", "pad_packed_sequence", "pad_sequence"})
 
@@ -98,6 +99,8 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         and row.outputs[0].last != shape
     ):
         return Hop(row, kept, dim, dim, size, size)  # another result than the first: a state that is handed on
+    if row.op in RECURRENT and row.inputs and shape in [out.last for out in row.outputs[1:]] and len(shape) > 2:
+        return _of_state(run, row, dim, size)
     if row.kind != "forward" and known(row.op):
         call = with_weight(call_of_row(row, built=run.row(row.owner)))
         sources = [(by_label[label], before) for label, before in dim_sources(row.op, call, dim) if label in by_label]
@@ -110,6 +113,15 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         if output_shape(row.op, call) is not None:
             return Hop(row, None, None, dim, None, size)  # made from an argument, or by the numbers of a layer
     return _by_size(row, dim, size)
+
+
+def _of_state(run: Run, row: Row, dim: int, size: int) -> Hop:
+    """A dim of a recurrent layer's state (layers, batch, features): only the rows of the batch come from what went in."""
+    built, given = run.row(row.owner), row.inputs[0]
+    batch = 0 if built is not None and built.args.get("batch_first") is True else 1
+    if dim == 1 and len(given.last) == 3 and given.last[batch] == size:
+        return Hop(row, given, batch, dim, size, size)
+    return Hop(row, None, None, dim, None, size)
 
 
 def _of_later(row: Row, dim: int, size: int, before: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.graph import ancestors, users_of
-from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sizing import call_node
 from shapeguard.values.recording import Row, TensorArg
@@ -21,7 +21,6 @@ _KEEPS = frozenset(
     {"add", "mul", "LayerNorm", "Dropout", "ReLU", "GELU", "relu", "gelu", "tanh", "RMSNorm", "dropout", "sub", "div"}
 )
 MOVES = frozenset({"transpose", "permute", "swapaxes", "movedim"})
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
 class SeqFirst(NamedTuple):
@@ -74,7 +73,7 @@ def _length_first(run: Run, built: Row) -> bool:
     A recurrent layer hides its defaults behind ``*args``: there the call must be seen to say nothing of it, and arguments
     that are unpacked into it must have been seen.
     """
-    if "batch_first" in built.args or built.op not in _RECURRENT:
+    if "batch_first" in built.args or built.op not in RECURRENT:
         return built.args.get("batch_first") is False
     node = call_node(run, built)
     if node is None or len(node.args) > 4 or any(k.arg == "batch_first" for k in node.keywords):
@@ -86,7 +85,7 @@ def _length_first(run: Run, built: Row) -> bool:
 def chosen(run: Run, row: Row) -> Row | None:
     """The row in which ``batch_first`` was decided: the layer's own, or that of the layer a stack was made of."""
     built = run.row(row.owner)
-    if built is None or "batch_first" in built.args or built.op in _RECURRENT:
+    if built is None or "batch_first" in built.args or built.op in RECURRENT:
         return built
     inner = built.op + "Layer"
     earlier = [other for other in run.of_kind("construct") if other.op == inner and other.first_at < built.first_at]

@@ -27,7 +27,7 @@ def sides(run: Run, failed: FailedOp) -> list[Side]:
         return []
     pairs = ((clash.left, clash.left_dim, clash.sizes[0]), (clash.right, clash.right_dim, clash.sizes[1]))
     left, right = (side(run, failed, label, dim, size) for label, dim, size in pairs)
-    return list(_unfolded(run, left, right))
+    return list(_unjoined(run, *_unfolded(run, left, right)))
 
 
 def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
@@ -69,6 +69,39 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
                 dim = differ[0]
                 return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)
     return left, right
+
+
+def _unjoined(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
+    """Both sides followed past the concatenations that made their sizes: into the one part of each in which they differ."""
+    ours, theirs = _parts(left), _parts(right)
+    if not 1 < len(ours) == len(theirs):
+        return left, right
+    for part in list(ours):
+        same = next((other for other in theirs if other.last[_joined(right)] == part.last[_joined(left)]), None)
+        if same is not None:
+            ours.remove(part)
+            theirs.remove(same)
+    if len(ours) != 1 or 1 in (ours[0].last[_joined(left)], theirs[0].last[_joined(right)]):
+        return left, right  # what is there once is wanted as often as the other where they are put together
+    return _into(run, left, ours[0]), _into(run, right, theirs[0])
+
+
+def _joined(of: Side) -> int:
+    return of.hops[-1].after
+
+
+def _parts(of: Side) -> list[TensorArg]:
+    """What was put together to a size."""
+    last = of.hops[-1] if of.hops else None
+    if last is None or last.row.kind != "concat" or not last.changed or last.size_before is None:
+        return []
+    sizes = [part.last[last.after] for part in last.row.inputs if last.after < len(part.last)]
+    return list(last.row.inputs) if len(sizes) == len(last.row.inputs) and sum(sizes) == last.size_after else []
+
+
+def _into(run: Run, of: Side, part: TensorArg) -> Side:
+    hops = follow(run, part, _joined(of))
+    return of._replace(hops=(*of.hops, *hops)) if hops else of
 
 
 def _folded(run: Run, ours: Hop, theirs: Hop) -> list[int]:

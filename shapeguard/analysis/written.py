@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.climb import Spot, climb
+from shapeguard.analysis.lineage import RECURRENT
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.untold import untold
@@ -16,7 +17,6 @@ _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
 _NOT_OF_IT = 2
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -36,7 +36,7 @@ def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot 
 def _deciding(run: Run, row: Row, size: int, dim: int | None) -> tuple[list[Spot], Spot | None]:
     """The climb that leads to the number which gave a row its size, and its place at which that was decided."""
     told = [
-        (_says_otherwise(trail, size, row.op in _RECURRENT), not _says(trail, size), trail)
+        (_says_otherwise(trail, size, row.op in RECURRENT), not _says(trail, size), trail)
         for trail in written_trails(run, row, size, dim)
     ]
     ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < _NOT_OF_IT]

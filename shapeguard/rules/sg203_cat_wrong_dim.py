@@ -72,7 +72,7 @@ def check(run: Run) -> Iterator[Finding]:
         f"they differ in dim {along} ({both_sizes(concat.clash)}) and would fit along it.",
         odd_one(run, concat),
         f"Join along dim {along}: `dim={along}`.",
-        location=_dim_written(run, concat) or here(run),
+        location=_dim_written(run, concat) or _made_otherwise(run, concat) or here(run),
     )  # fmt: skip
 
 
@@ -98,6 +98,16 @@ def _stacked(run: Run, concat: FailedConcat, stacked: Row) -> Finding:
         "Join both along dim 0, and give what has no dim for its features one: `torch.cat(parts).unsqueeze(1)`.",
         location=run.location(stacked),
     )  # fmt: skip
+
+
+def _made_otherwise(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the operands were made, if the same line joined others along this dim: it is they that are laid out otherwise."""
+    statement, failed = run.failed_at, concat.failed.row
+    joined = [row for row in run.of_kind("concat", "op") if row.op == concat.failed.op and not row.error]
+    if statement is None or not any(run.location(row) == statement for row in joined if row is not failed):
+        return None
+    made = {run.birth(value.origin) for _, value in concat.others}
+    return made.pop() if len(made) == 1 else None
 
 
 def _dim_written(run: Run, concat: FailedConcat) -> Location | None:

@@ -66,7 +66,7 @@ from shapeguard.analysis.resized import dropped_beside, resized_to
 from shapeguard.analysis.rotary import spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
-from shapeguard.analysis.sides import Side, side
+from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.rules.rotary_turns import spread_out, standing_still, turned_wrongly
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
@@ -256,15 +256,19 @@ def _table(run: Run, failed: FailedOp) -> Side | None:
     if outgrown(run) is not None:
         return None
     pairs = ((found.left, found.left_dim, found.sizes[0]), (found.right, found.right_dim, found.sizes[1]))
-    for (label, dim, size), (other, _, _) in (pairs, pairs[::-1]):
+    for (label, dim, _), (other, _, _) in (pairs, pairs[::-1]):
         value, beside = failed.operands.get(label), failed.operands.get(other)
         if value is None or beside is None or not _at_length(_shape(value), _shape(beside), dim):
             continue
         if failed.op in _ADDING and (_is_table(_shape(value), _shape(beside), value) or _counts(run, value)):
-            return side(run, failed, label, dim, size)
+            return _of_clash(run, failed, label)
         if failed.op in _ROTATING and any(row.op in _WAVES for row in ancestors(run, value)):
-            return side(run, failed, label, dim, size)
+            return _of_clash(run, failed, label)
     return None
+
+
+def _of_clash(run: Run, failed: FailedOp, label: str) -> Side:
+    return next(side for side in sides(run, failed) if side.label == label)
 
 
 def _at_length(table: tuple[int, ...], states: tuple[int, ...], dim: int) -> bool:

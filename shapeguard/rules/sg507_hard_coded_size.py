@@ -44,6 +44,7 @@ from itertools import pairwise
 from shapeguard.analysis.causes import CELLS, Cause, cause
 from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.reshapes import frozen_batch, viewed_as_full, written_location
@@ -81,7 +82,9 @@ def check(run: Run) -> Iterator[Finding]:
     state = crash.family == "rnn" and crash.clash.role == "batch"
     if crash.frozen is None and wrong is None and not state:
         return
-    found = cause(run, crash.failed, crash.frozen) if crash.frozen is not None else crash.suspect
+    carried = _carried_state(run, crash.failed) if state else None
+    frozen = crash.frozen or carried
+    found = cause(run, crash.failed, frozen) if frozen is not None else crash.suspect
     sizes = (
         f"{wrong.mismatch.sizes[0]} against {wrong.mismatch.sizes[1]}" if wrong is not None else both_sizes(crash.clash)
     )
@@ -185,7 +188,7 @@ def _told_beside_data(run: Run, frozen: Side | None) -> Location | None:
 def _state(run: Run, found: Cause, state: bool) -> Location | None:
     """Where a state was made for the batch size that an object was told once: the object may be told so, its state may not."""
     last = found.side.hops[-1] if found.side.hops else None
-    if state and last is not None and last.row.kind == "module" and last.row.op in CELLS:
+    if state and any(_of_cell(hop.row) for hop in found.side.hops):
         return _carried(run, found)
     if not state or last is None or found.how != "written":
         return None
@@ -198,10 +201,19 @@ def _state(run: Run, found: Cause, state: bool) -> Location | None:
     return None
 
 
+def _carried_state(run: Run, failed: FailedOp) -> Side | None:
+    """The side of a clash that is a state which a recurrent layer returned before."""
+    return next((side for side in sides(run, failed) if any(_of_cell(hop.row) for hop in side.hops)), None)
+
+
+def _of_cell(row: Row) -> bool:
+    return row.kind == "module" and row.op in CELLS
+
+
 def _carried(run: Run, found: Cause) -> Location | None:
     """Where a state that the layer itself returned was carried on to the next batch: worked on, or handed in again."""
-    worked = next((hop.row for hop in found.side.hops if hop.row.kind == "op"), None)
-    if worked is not None:
-        return run.location(worked)
+    first = found.side.hops[0].row
+    if first.kind == "op":
+        return run.location(first)
     outer = [frame for frame in run.frames if frame.user]
     return run.statement_of(outer[-2]) if len(outer) > 1 else None

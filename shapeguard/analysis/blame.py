@@ -36,7 +36,6 @@ from shapeguard.analysis.one_for_all import one_for_all
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
     extra_change,
-    merged_way,
     only_changed_way,
     parted,
     whole_way,
@@ -62,12 +61,15 @@ from shapeguard.analysis.unfollowed import (
     folded,
     grown_back,
     halved_table,
+    merged_rows,
     multiplied,
+    not_doubled,
     not_lengthened,
     not_multiple,
     not_shifted,
     not_split,
     odd_halves,
+    padded_elsewhere,
     taken_at,
     uncounted,
 )
@@ -162,12 +164,6 @@ def _layer_before(run: Run, side: Side) -> str:
         case ast.Call(func=ast.Attribute() as callee):
             return ast.unparse(callee)
     return ""
-
-
-def _merged(dispute: Dispute) -> Cause | None:
-    """The side whose rows a view multiplied with another dim, where the other has as many rows as they were."""
-    index = merged_way(*dispute.both) if family(dispute.failed.op) == "loss" else None
-    return dispute.blame(index) if index is not None else None
 
 
 def _of_one_number(dispute: Dispute) -> Cause | None:
@@ -358,6 +354,7 @@ _SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     squeezed_in_vain,
     rescaled,
     enlarged_inexactly,
+    not_doubled,
 )
 # Mistakes that are known by their looks, the surest first.
 _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
@@ -388,6 +385,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     worked_out,
     counted_tokens,
     multiplied,
+    not_doubled,
     handed_wrongly,
     fitted_another_model,
     of_another_model,
@@ -397,5 +395,6 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     default_of_one,
     told_beside_default,
     cut_in_vain,
-    _merged,
+    merged_rows,
+    padded_elsewhere,
 )

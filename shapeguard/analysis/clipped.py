@@ -9,9 +9,10 @@ from shapeguard.analysis.run import Run
 
 
 class Clipped(NamedTuple):
-    """A slice that was assigned to: where it should end, and the size of the dimension."""
+    """A slice that was assigned to: where it begins and should end, and the size of the dimension."""
 
     dim: int
+    start: int
     stop: int
     size: int
 
@@ -27,7 +28,7 @@ def clipped(failed: FailedOp) -> Clipped | None:
     for dim, (item, size) in enumerate(zip(index, shape, strict=False)):
         start, stop = _bounds(str(item))
         if stop is not None and stop > size and size - start in failed.clash.sizes:
-            return Clipped(dim, stop, size)
+            return Clipped(dim, start, stop, size)
     return None
 
 

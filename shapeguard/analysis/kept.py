@@ -78,6 +78,10 @@ def _outlived(run: Run, failed: FailedOp, label: str, dim: int | None) -> Kept |
     other, along = (clash.right, clash.right_dim) if label == clash.left else (clash.left, clash.left_dim)
     beside = failed.operands.get(other)
     hops = follow(run, beside, along) if beside is not None and along == 0 else []
+    while hops and hops[-1].row.kind == "concat" and hops[-1].source is not None and hops[-1].before is not None:
+        if not (before := follow(run, hops[-1].source, hops[-1].before)):
+            break
+        hops = before  # put together here of what had come in
     where, frame = run.location(made), run.user_frame
     if frame is not None and where == run.statement_of(frame):
         return None  # made where it is used, each time anew

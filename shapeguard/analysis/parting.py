@@ -61,16 +61,6 @@ def only_changed_way(run: Run, left: Side, right: Side) -> int | None:
     return changed.index(True) if changed.count(True) == 1 else None
 
 
-def merged_way(*both: Side) -> int | None:
-    """Index of the side whose rows, as many as the other has, a view multiplied with another dim."""
-    for index, of in enumerate(both):
-        merged = [tensor.last[dim] for tensor, dim in of.hops[-1].merged] if of.hops else []
-        rows = of.dim == both[1 - index].dim == 0
-        if rows and len(merged) > 1 and 1 not in merged and both[1 - index].size in merged:
-            return index
-    return None
-
-
 def extra_change(run: Run, left: Side, right: Side) -> tuple[int, Hop] | None:
     """(side, event) of the one change that a way has more than the other, where both changed the size alike before it."""
     ways = parted(run, left, right)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.clipped import Clipped
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
-from shapeguard.analysis.sides import is_weight
+from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
@@ -81,6 +81,15 @@ def cut_short(run: Run, failed: FailedOp, code: str, name: str, found: Cause, cu
     """A write to a slice that reaches past the end."""
     sizes = failed.clash.sizes if failed.clash is not None else (0, 0)
     left = sizes[0] if failed.clash is not None and failed.clash.left == "input" else sizes[1]
+    buffer = next((side for side in sides(run, failed) if side.label == "input"), None)
+    if cut.start == 0 and buffer is not None:  # not the last write of several: it was made for fewer
+        made = cause(run, failed, buffer)
+        return clash_finding(
+            run, failed, code, name,
+            f"{cut.stop} places of dim {cut.dim} are written to, and the buffer was made with {cut.size}.",
+            made,
+            f"Make the buffer for as many as come ({cut.stop}), or write at most {cut.size} at a time.",
+        )  # fmt: skip
     return clash_finding(
         run, failed, code, name,
         f"The slice ends at {cut.stop}, past the end of dim {cut.dim} ({cut.size}): only {left} places are left of it, "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
@@ -196,7 +197,14 @@ def tokenizer_behind(run: Run, index: NamedValue) -> Row | None:
     return near or next((row for row in reversed(run.rows) if row.kind == "tokenizer"), None)
 
 
-def fill_of(run: Run, index: NamedValue, value: int) -> Row | None:
+def given_ids(run: Run, index: NamedValue) -> NamedValue | TensorArg:
+    """The ids that the user's code gave the library's model in which they were looked up, where it made others of them."""
+    given = run.failed_row("generate") or run.failed_row("forward")
+    ids = named(given, "input_ids") if given is not None and index.origin is None else None
+    return ids if ids is not None else index
+
+
+def fill_of(run: Run, index: NamedValue | TensorArg, value: int) -> Row | None:
     """The op that wrote this very value into the indices: a fill, a pad, a masked_fill."""
     for row in ancestors(run, index):
         if row.kind == "op" and row.op in _FILLS and value in _numbers(row):

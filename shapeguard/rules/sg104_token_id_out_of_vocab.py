@@ -57,11 +57,13 @@ from typing import NamedTuple
 from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.built import construct_row
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_at
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, tokenizer_behind
+from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import parsed_text
@@ -186,7 +188,9 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     if added is not None:
         resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
         return run.location(resized) if resized is not None else _loaded_beside(run, added) or run.location(added)
-    fill = fill_of(run, lookup.ids, lookup.odd)
+    if (apart := _of_smaller_vocabulary(run, lookup)) is not None:
+        return apart
+    fill = fill_of(run, given_ids(run, lookup.ids), lookup.odd)
     if fill is not None:
         return _filled(run, fill, lookup.odd)
     if lookup.odd < 0 and (cast := _narrowed(run, lookup.rows)) is not None:
@@ -202,6 +206,29 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
+
+
+def _of_smaller_vocabulary(run: Run, lookup: Lookup) -> Location | None:
+    """Where the model was chosen, if the ids come of those that another one took whose table has a row for each of them."""
+    call = run.failed_row("forward", "generate")
+    built = run.row(call.owner) if call is not None else None
+    behind = {row.id for row in ancestors(run, given_ids(run, lookup.ids))}
+    for other in run.of_kind("forward") if built is not None else ():
+        model, ids = run.row(other.owner), named(other, "input_ids")
+        if (
+            other.error
+            or model is None
+            or built is None
+            or model.id == built.id
+            or ids is None
+            or ids.origin not in behind
+        ):
+            continue
+        config = config_of(run, model)
+        rows = config.args.get("vocab_size") if config is not None else None
+        if isinstance(rows, int) and rows > lookup.odd >= lookup.rows:
+            return callers_part(run, built, model) or run.location(built)
+    return None
 
 
 def _beside_checkpoint(run: Run, lookup: Lookup) -> Location | None:
@@ -259,7 +286,11 @@ def _filled(run: Run, fill: Row, odd: int) -> Location | None:
         return run.location(fill)
     ends = (trail[-1] for trail in whole_trails(run, fill, odd) if trail)
     told = next((spot for spot in ends if spot.node_text == text), None)
-    return run.at(told) if told is not None else here(run)
+    if told is not None:
+        return run.at(told)
+    call, frame = run.helper_call(fill), run.user_frame
+    told_here = call is not None and frame is not None and call.function == frame.function
+    return call if told_here else here(run)
 
 
 def _message(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> str:

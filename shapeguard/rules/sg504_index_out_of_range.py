@@ -50,6 +50,7 @@ from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import whole_trails
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
@@ -75,7 +76,9 @@ def check(run: Run) -> Iterator[Finding]:
     index, size = crash.clash.sizes
     counted = _counted(run, crash) if index == size else None
     handed = handed_on(run) if index < 0 else None  # no table is large enough for it
-    table_stated = crash.suspect.how in ("written", "built", "changed") and not of_types(run) and not _painted(crash)
+    table_stated = crash.suspect.how in ("written", "built", "changed") and not (
+        of_types(run) or _painted(crash) or _read_off(run, crash)
+    )
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` is asked for index {index} of a dimension of {size}: the last one is {size - 1}."
@@ -289,6 +292,15 @@ def _painted(crash: Crash) -> bool:
     target = dict(crash.failed.call.tensors).get(crash.clash.left, ())
     index, size = crash.clash.sizes
     return crash.family == "loss" and len(target) > 2 and index >= 2 * size
+
+
+def _read_off(run: Run, crash: Crash) -> bool:
+    """Whether the table was laid out for as many as another tensor has, ``zeros(x.size(0))``: it goes by the data."""
+    last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
+    if last is None or crash.suspect.how != "written" or last.row.kind == "construct" or crash.clash.dim != 0:
+        return False
+    trails = list(whole_trails(run, last.row, crash.suspect.side.size, last.after))
+    return bool(trails) and all(trail and trail[-1].kind == "data" for trail in trails)
 
 
 def _computed(run: Run, crash: Crash) -> Location | None:

@@ -27,7 +27,7 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
         if not _constructed_there(run, found):
             return found  # one line chose both
-        return found._replace(location=statement_here(run), how="here")  # two models that one line makes
+        return found._replace(location=_meeting(run, found.side, other.side), how="here")  # two models that one line makes
     if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
         return found._replace(location=call, how="here")  # it was given two that are no pair
     joined = failed.row is not None and failed.row.kind == "concat"
@@ -57,6 +57,13 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
                 return cause._replace(location=rounded)
         return found._replace(location=statement_here(run), how="here")
     return found._replace(location=apart) if apart is not None else found
+
+
+def _meeting(run: Run, ours: Side, theirs: Side) -> Location:
+    """The first line after both were made that has to do with both; at the latest the failing statement."""
+    seen = {run.location(hop.row) for hop in theirs.hops[:-1]}
+    places = (run.location(hop.row) for hop in reversed(ours.hops[:-1]))
+    return next((place for place in places if place is not None and place in seen), statement_here(run))
 
 
 def _constructed_there(run: Run, found: Cause) -> bool:

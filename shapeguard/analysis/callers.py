@@ -27,7 +27,9 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
         if not _constructed_there(run, found):
             return found  # one line chose both
-        return found._replace(location=_meeting(run, found.side, other.side), how="here")  # two models that one line makes
+        return found._replace(
+            location=_meeting(run, found.side, other.side), how="here"
+        )  # two models that one line makes
     if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
         return found._replace(location=call, how="here")  # it was given two that are no pair
     joined = failed.row is not None and failed.row.kind == "concat"

@@ -70,6 +70,8 @@ def _batch_first(run: Run, user: Row) -> bool:
     return bool(inner) and inner[-1].args.get("batch_first") is True
 
 
+_PASSING = frozenset({"unsqueeze", "expand", "view", "reshape", "to", "long", "repeat"})
+_WAVING = _PASSING | {"float", "outer", "mul", "type_as", "getitem"}
 _STEPS = 2
 _NEAR = 64  # events from an angle to the attention it turns the keys of
 
@@ -83,12 +85,18 @@ class Restarted(NamedTuple):
 
 
 def restarted(run: Run) -> Iterator[Restarted]:
-    """Tables of positions asked for position 0 at every step of one token, while the keys of earlier steps are kept."""
+    """Tables, or waves, of positions asked for position 0 at every step of one token, while the keys of earlier steps are kept."""
     for lookup in run.of_kind("module", "op"):
-        if lookup.op not in ("Embedding", "embedding") or lookup.error or lookup.count < 3 or not lookup.inputs:
+        wave = lookup.op in ("cos", "sin")
+        if (
+            not (wave or lookup.op in ("Embedding", "embedding"))
+            or lookup.error
+            or lookup.count < 3
+            or not lookup.inputs
+        ):
             continue
         index = lookup.inputs[-1] if lookup.op == "embedding" else lookup.inputs[0]
-        counted = _counted_from_nothing(run, index)
+        counted = _counted_from_nothing(run, index, _WAVING if wave else _PASSING)
         if counted is None:
             continue
         attention = next((row for row in run.rows if _keeps(run, row, lookup)), None)
@@ -111,14 +119,20 @@ def turned_alike(run: Run) -> Iterator[Restarted]:
             yield Restarted(made, wave, kept[-1])
 
 
-def _counted_from_nothing(run: Run, index: TensorArg) -> Row | None:
+def _counted_from_nothing(run: Run, index: TensorArg, through: frozenset[str]) -> Row | None:
     """The ``arange`` of one number behind an index, if nothing was added to it."""
-    for row in ancestors(run, index):
+    waiting, seen = [index.origin], set[int]()
+    while waiting and len(seen) < _REACH:
+        row = run.row(waiting.pop())
+        if row is None or row.id in seen:
+            continue
+        seen.add(row.id)
         if row.op == "arange":
             single = bool(row.outputs) and row.outputs[0].first == row.outputs[0].last == (1,)
-            return row if single and row.args.get("end") is None and row.args.get("start") == 1 else None
-        if row.op not in ("unsqueeze", "expand", "view", "reshape", "to", "long", "repeat"):
-            return None
+            if single and row.args.get("end") is None and row.args.get("start") == 1:
+                return row
+        elif row.op in through:
+            waiting += [tensor.origin for tensor in row.inputs]
     return None
 
 

@@ -65,7 +65,8 @@ def odd_input(run: Run, sizes: tuple[int, ...], among: frozenset[str] | None = N
         for tensor in call.inputs:
             if (among is None or tensor.label in among) and _is_odd(tensor, leading, dim, sizes):
                 hops = follow(run, tensor, dim)
-                return OddInput(tensor, leading, dim, _location(run, tensor, leading, dim), steps(run, hops))
+                place = _followed(run, call, tensor, leading, dim) or _location(run, tensor, leading, dim)
+                return OddInput(tensor, leading, dim, place, steps(run, hops))
     return None
 
 
@@ -87,7 +88,20 @@ def _is_odd(tensor: TensorArg, leading: TensorArg, dim: int, sizes: tuple[int, .
 
 def lengthened(run: Run, found: OddInput) -> bool:
     """Whether the leading input was made longer by what was put before or behind it, and the odd one was not."""
-    return any(hop.changed and hop.row.kind == "concat" for hop in follow(run, found.leading, found.dim))
+    return _joined(run, found.leading, found.dim) is not None
+
+
+def _followed(run: Run, call: Row, odd: TensorArg, leading: TensorArg, dim: int) -> Location | None:
+    """Where another input, a mask, was made as long as the leading one: there the odd one is to be lengthened, too."""
+    if dim != 1 or odd.last[dim] >= leading.last[dim] or _joined(run, leading, dim) is None:
+        return None
+    beside = [t for t in call.inputs if t not in (odd, leading) and len(t.last) == 2 and t.last[1] == leading.last[dim]]
+    made = next((row for tensor in beside if (row := _joined(run, tensor, 1)) is not None), None)
+    return run.location(made) if made is not None else None
+
+
+def _joined(run: Run, tensor: TensorArg, dim: int) -> Row | None:
+    return next((hop.row for hop in follow(run, tensor, dim) if hop.changed and hop.row.kind == "concat"), None)
 
 
 def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Location | None:

@@ -116,6 +116,8 @@ def _location(run: Run, found: Overrun) -> Location | None:
         chosen = _generated(run, found) or fed_where(run, found.length, found.allowed)
         if chosen is not None:
             return chosen
+    elif (cut := _cut_to_the_limit(run, found)) is not None:
+        return cut
     elif found.limit is not None:
         return run.location(found.limit.config)
     return _table(run, found) or _here(run)
@@ -127,6 +129,14 @@ def _crop(run: Run, found: Overrun) -> Location | None:
     hops = source.hops if source is not None else ()
     wide = (hop.row for hop in hops if hop.row.op == "getitem" and (kept_last(hop) or 0) >= found.length)
     return next((run.location(row) for row in wide), None)
+
+
+def _cut_to_the_limit(run: Run, found: Overrun) -> Location | None:
+    """Where a tokenizer was told to cut at the very number of the config, of whose positions some are reserved."""
+    for row in reversed(list(run.of_kind("tokenizer"))):
+        if row.args.get("max_length") == found.length and row.args.get("truncation"):
+            return run.location(row)
+    return None
 
 
 def _of_map(run: Run, found: Overrun) -> bool:

@@ -163,6 +163,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         f"`{name}`{others}: the checkpoint has {sizes[0]} where the model has {sizes[1]}"
         + (f" (dim {dim})." if dim is not None else " dimensions."),
         location=_cut_at(run, name, dim)
+        or _not_resized(run, sizes[0])
         or (shorter_setting(run, sizes[0] - sizes[1]) if dim is not None else None)
         or _computed_at(run, built, sizes[1])
         or (
@@ -188,6 +189,20 @@ def _cut_at(run: Run, name: str, dim: int | None) -> Location | None:
     for hop in follow(run, saved, dim) if saved is not None and dim is not None else ():
         if hop.changed and hop.size_before is not None and hop.row.kind in ("op", "concat"):
             return run.location(hop.row)
+    return None
+
+
+def _not_resized(run: Run, saved: int) -> Location | None:
+    """Where the failing function built the model, if the vocabulary of the one that was saved had been resized to as many rows."""
+    frame = run.user_frame
+    resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.args.get("after") == saved), None)
+    owner = run.row(resized.owner) if resized is not None else None
+    for row in reversed(list(run.of_kind("construct"))) if owner is not None and frame is not None else ():
+        if owner is None or row.op != owner.op or row.id == owner.id:
+            continue
+        for step, site in enumerate(run.chain(row)):
+            if frame is not None and (site.file, site.function) == (frame.file, frame.function):
+                return run.location(row, step)
     return None
 
 

@@ -154,7 +154,7 @@ _EXPECTED = {
     "prefix_handed_out": ("SG306", "cache = self.prefix"),
     "projection_of_another_backbone": ("SG501", "def __init__(self, backbone, proj_in=64"),
     "prompts_tokenized_one_by_one": ("SG105", 'rows.append(tokenizer(prompt, return_tensors="pt").input_ids)'),
-    "reloaded_without_the_added_tokens": ("SG603", "model.load_state_dict(torch.load(path))"),
+    "reloaded_without_the_added_tokens": ("SG603", "model = build(vocab).eval()"),
     "reset_kept_whole": ("SG105", "env.reset()"),
     "residual_without_projection": ("SG502", "(out + x)"),
     "returns_of_one_value_more": ("SG502", "returns = advantages + values"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING
-from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
+from shapeguard.analysis.concat import CUTTING, FailedConcat, failed_concat, is_batch_dim
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
@@ -247,3 +247,13 @@ def own_cache(run: Run) -> FailedConcat | None:
     here = run.recording.chains[concat.failed.row.chain].sites[:1]
     grown = made[0] is not None and (places[0] == here or (places[0] == places[1] and places[0] != ()))
     return concat if grown and min(map(len, concat.shapes)) >= 3 else None
+
+
+def repeated_once(run: Run, past: TensorArg, change: Hop | None) -> list[Hop] | None:
+    """The events behind the rows of a cache of one row that was repeated for whole chunks, where the last chunk is smaller."""
+    hops = follow(run, past, 0)
+    made = hops[-1] if hops else None
+    rest = change is not None and change.row.op in CUTTING and change.size_after < past.last[0]
+    if not rest or made is None or made.row.op not in REPEATING or made.row.inputs[0].last[:1] != (1,):
+        return None
+    return [*hops[:-1], made._replace(size_before=1)]

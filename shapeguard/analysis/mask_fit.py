@@ -13,6 +13,7 @@ from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, birth, follow
+from shapeguard.analysis.odd_input import entry_of
 from shapeguard.analysis.parting import only_changed_way
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
@@ -62,6 +63,9 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
             of, along = (handed, 1) if handed is not None else (mask, dim)
             own = handed is not None and handed.label == "attention_mask"
             place = (_odd_part(run, handed) if own and handed is not None else None) or _made_at(run, of, along)
+            if mask.last == (scores[0], scores[-1]) and _heads(row) is not None:
+                fix = "A mask (batch, key) says which tokens are padding: pass it, true at padding, as `key_padding_mask`."
+                place = next(filter(None, (entry_of(run, name, r) for r in run.failed_rows for name in _MASKS)), place)
             yield BadMask(row, mask, scores, dim, wanted, got, place, follow(run, of, along), fix=fix)
     padding = _padding_mask(run)
     if padding is not None:

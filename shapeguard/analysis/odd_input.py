@@ -121,9 +121,8 @@ def _location(run: Run, tensor: TensorArg, leading: TensorArg, dim: int) -> Loca
     return None
 
 
-def entry_of(run: Run, label: str) -> Location | None:
-    """The dict literal in which an input was handed to the failed model, where it was given as one of ``**batch``."""
-    call = run.failed_row("forward")
+def entry_of(run: Run, label: str, call: Row | None) -> Location | None:
+    """The dict literal in which an input was handed to a failed call, where it was given as one of ``**batch``."""
     mappings = given_as(run.expression(call), None) if call is not None else []
     if call is None or len(mappings) != 1:
         return None

@@ -78,7 +78,7 @@ def not_doubled(dispute: Dispute) -> Cause | None:
         itself = len(last.row.inputs) > 1 and len({part.origin for part in last.row.inputs} - {None}) == 1
         if itself and last.size_before == other.size:
             text, made = dispute.failed.expression(run, other.label), run.location(kept)
-            if text.startswith("self.") and made is not None:
+            if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
                 return dispute.blame(1 - index, made, "changed")
     return None
 

@@ -64,6 +64,7 @@ from shapeguard.analysis.cache_rows import (
     kept_memory,
     kept_states,
     own_cache,
+    repeated_once,
     rows_written_at,
     trims,
 )
@@ -129,6 +130,8 @@ def _in_cache(run: Run, sides: _Sides) -> Finding:
     change = birth(hops)
     if (cut := _changed_cache(run, sides, wanted)) is not None:
         hops, change = cut, birth(cut)
+    elif (repeated := repeated_once(run, sides.past, change)) is not None:
+        hops, change = repeated, birth(repeated)
     here = run.location(change.row) if change is not None and change.size_before is not None else None
     made = rows_written_at(run, sides.past) if here is None else None
     return Finding(

@@ -228,7 +228,7 @@ def _given_apart(run: Run, crash: Crash, found: OddInput) -> Finding:
         crash.suspect,
         f"Give `{found.odd.label}` the {found.counted} of `{found.leading.label}`: what is put before or behind the inputs gets "
         "-100 there, and rows that are dropped are dropped from both.",
-        location=(entry_of(run, found.odd.label) if lengthened(run, found) else found.location) or here(run),
+        location=(entry_of(run, found.odd.label, run.failed_row("forward")) if lengthened(run, found) else found.location) or here(run),
     )  # fmt: skip
 
 

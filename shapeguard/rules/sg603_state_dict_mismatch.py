@@ -195,7 +195,9 @@ def _cut_at(run: Run, name: str, dim: int | None) -> Location | None:
 def _not_resized(run: Run, saved: int) -> Location | None:
     """Where the failing function built the model, if the vocabulary of the one that was saved had been resized to as many rows."""
     frame = run.user_frame
-    resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.args.get("after") == saved), None)
+    resized = next(
+        (row for row in run.of_kind("vocabulary") if "resize" in row.op and row.args.get("after") == saved), None
+    )
     owner = run.row(resized.owner) if resized is not None else None
     for row in reversed(list(run.of_kind("construct"))) if owner is not None and frame is not None else ():
         if owner is None or row.op != owner.op or row.id == owner.id:

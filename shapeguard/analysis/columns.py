@@ -172,13 +172,19 @@ def spread_values(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
             places.setdefault(run.location(row), []).append(row)
     for rows in places.values():
         many = next((row.inputs[1] for row in rows if row.inputs[1].last[0] > 1), None)
-        one = next((row for row in rows if row.inputs[1].last == (1,)), None)
+        one = next((row for row in rows if row.inputs[1].last == (1,) and not _one_place(row.args.get("index"))), None)
         if (
             many is not None
             and one is not None
             and one.inputs[0].last == next(row.inputs[0].last for row in rows if row.inputs[1] is many)
         ):
             yield one, one.inputs[1], many
+
+
+def _one_place(index: object) -> bool:
+    """Whether a slice, ``8:9``, is one place long."""
+    start, _, stop = index.partition(":") if isinstance(index, str) else ("", "", "")
+    return stop.isdecimal() and int(stop) - (int(start) if start.isdecimal() else 0) == 1
 
 
 def needless_axis(run: Run, found: Meeting) -> Row | None:

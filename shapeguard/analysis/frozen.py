@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.causes import DATA, REPEATING, read_through
+from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.missing_axis import missing_axis
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, shape_of, sides
-from shapeguard.analysis.written import decided, whole_trails
+from shapeguard.analysis.written import NOT_OF_IT, decided, says_otherwise, whole_trails, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -72,6 +73,12 @@ def kept_since_built(run: Run, side: Side) -> Location | None:
     return made_in_constructor(run, last.row) if last is not None and numbers else None
 
 
+def _counts_a_table(run: Run, side: Side, spot: Spot) -> bool:
+    """Whether a number also says how many rows a table has: there are so many users, whatever a batch brings."""
+    tables = [row for row in run.of_kind("construct") if row.args.get("num_embeddings") == side.size]
+    return any(written_spot(run, row, side.size) == spot for row in tables[:8])
+
+
 def is_frozen(run: Run, side: Side) -> bool:
     """Whether the size was born in an op from an argument that is written down as a number, or in a constructor."""
     last = side.hops[-1] if side.hops else None
@@ -82,8 +89,9 @@ def is_frozen(run: Run, side: Side) -> bool:
     if last.row.kind == "construct":
         return False  # a layer's own
     trails = whole_trails(run, last.row, side.size, last.after)
-    spot = next((spot for trail in trails if (spot := decided(trail)) is not None), None)
-    if spot is None:
+    of_it = [trail for trail in trails if says_otherwise(trail, side.size) < NOT_OF_IT]
+    spot = next((spot for trail in of_it if (spot := decided(trail)) is not None), None)
+    if spot is None or _counts_a_table(run, side, spot):
         return False
     try:
         node = ast.parse(spot.node_text, mode="eval").body

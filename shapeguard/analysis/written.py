@@ -16,7 +16,7 @@ from shapeguard.values.recording import Row, Site
 _WRITTEN_KINDS = frozenset(
     {"constant", "entry", "default", "argument", "option", "assign", "attribute", "return", "call"}
 )
-_NOT_OF_IT = 2
+NOT_OF_IT = 2
 _NAMED_KINDS = frozenset({"constant", "entry", "default", "option"})
 
 
@@ -36,10 +36,10 @@ def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot 
 def _deciding(run: Run, row: Row, size: int, dim: int | None) -> tuple[list[Spot], Spot | None]:
     """The climb that leads to the number which gave a row its size, and its place at which that was decided."""
     told = [
-        (_says_otherwise(trail, size, row.op in RECURRENT), not _says(trail, size), trail)
+        (says_otherwise(trail, size, row.op in RECURRENT), not _says(trail, size), trail)
         for trail in written_trails(run, row, size, dim)
     ]
-    ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < _NOT_OF_IT]
+    ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < NOT_OF_IT]
     return next(((trail, spot) for trail in ordered if (spot := decided(trail)) is not None), ([], None))
 
 
@@ -48,7 +48,7 @@ def _says(trail: list[Spot], size: int) -> bool:
     return len(trail) > 1 and trail[-1].node_text == str(size)
 
 
-def _says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> int:
+def says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> int:
     """How far a trail is from being this number's: it ends at another one with nothing computed on the way.
 
     1 where the size is twice of it, as that of a recurrent layer of both directions is, or may be another of several numbers
@@ -58,7 +58,7 @@ def _says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> in
     if not text.isdecimal() or int(text) == size or any(_computes(spot) for spot in trail):
         return 0
     one_of_several = any(isinstance(parsed(spot), ast.Tuple | ast.List) for spot in trail)
-    return 1 if one_of_several or (both_ways and size == 2 * int(text)) else _NOT_OF_IT
+    return 1 if one_of_several or (both_ways and size == 2 * int(text)) else NOT_OF_IT
 
 
 def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
@@ -134,7 +134,7 @@ def _handed(run: Run, row: Row, step: int) -> Iterator[ast.expr]:
 def _gives(run: Run, sites: list[Site], argument: ast.expr, size: int) -> bool:
     """Whether an argument can have given a size: its trail does not end at another number."""
     trail = climb(run.sources, sites, argument, value=size)
-    return bool(trail) and _says_otherwise(trail, size) == 0
+    return bool(trail) and says_otherwise(trail, size) == 0
 
 
 def _uses(frame: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> int:

@@ -94,7 +94,7 @@ def check(run: Run) -> Iterator[Finding]:
         "one of them is fixed in the code, the other comes with the data.",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _state(run, found, crash.family == "rnn"),
+        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -185,10 +185,20 @@ def _told_beside_data(run: Run, frozen: Side | None) -> Location | None:
     return None
 
 
+def _as_the_loader(run: Run, found: Cause) -> Location | None:
+    """Where a tensor was laid out for the constant that tells the loader how many rows a batch has at most."""
+    last = found.side.hops[-1] if found.side.hops else None
+    if last is None or last.row.kind != "op" or found.how != "written" or found.location == run.location(last.row):
+        return None
+    loaders = [row for row in run.of_kind("construct") if row.args.get("batch_size") == found.side.size]
+    shared = any(written(run, row, found.side.size) == found.location for row in loaders)
+    return run.location(last.row) if shared else None
+
+
 def _state(run: Run, found: Cause, state: bool) -> Location | None:
     """Where a state was made for the batch size that an object was told once: the object may be told so, its state may not."""
     last = found.side.hops[-1] if found.side.hops else None
-    if state and any(_of_cell(hop.row) for hop in found.side.hops):
+    if state and any(hop.row.kind == "module" and hop.row.op in CELLS for hop in found.side.hops):
         return _carried(run, found)
     if not state or last is None or found.how != "written":
         return None
@@ -202,12 +212,10 @@ def _state(run: Run, found: Cause, state: bool) -> Location | None:
 
 
 def _carried_state(run: Run, failed: FailedOp) -> Side | None:
-    """The side of a clash that is a state which a recurrent layer returned before."""
-    return next((side for side in sides(run, failed) if any(_of_cell(hop.row) for hop in side.hops)), None)
-
-
-def _of_cell(row: Row) -> bool:
-    return row.kind == "module" and row.op in CELLS
+    """The side of a clash that is a state which the very layer returned before."""
+    layer = failed.row.owner if failed.row is not None else None
+    own = (side for side in sides(run, failed) if any(hop.row.owner == layer for hop in side.hops))
+    return next(own, None) if layer is not None else None
 
 
 def _carried(run: Run, found: Cause) -> Location | None:

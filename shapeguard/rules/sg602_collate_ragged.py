@@ -55,7 +55,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, of_call
 from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.loading import in_default_collate, loader_built, user_remote_frame
@@ -257,7 +257,21 @@ def _computed(run: Run, row: Row) -> Location | None:
     for trail in climbs(run.sources, sites, size, whole=True) if isinstance(size, ast.Name) and sites else ():
         made = trail.spots[1] if len(trail.spots) > 1 else None
         if made is not None and made.kind == "assign" and any(sign in made.node_text for sign in "*/"):
-            return run.at(made)
+            return _told_so(run, row, made) or run.at(made)
+    return None
+
+
+def _told_so(run: Run, row: Row, made: Spot) -> Location | None:
+    """Where an object was told what has it compute a size, ``Scale(30)``, if it would take another one as it is told."""
+    function, sites = run.sources[made.file].function_at(made.line), run.chain(row)
+    for node in ast.walk(function) if function is not None else ():
+        if not isinstance(node, ast.If) or not node.orelse or not node.lineno < made.line < node.orelse[0].lineno:
+            continue
+        asked = [part for part in ast.walk(node.test) if isinstance(part, ast.Attribute)]
+        for trail in climbs(run.sources, sites, asked[0], whole=True) if asked else ():
+            told = [spot for spot in trail.spots if spot.kind == "argument"]
+            if told:
+                return run.at(told[-1])
     return None
 
 

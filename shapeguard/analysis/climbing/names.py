@@ -10,7 +10,7 @@ from shapeguard.analysis.climbing import entering, objects
 from shapeguard.analysis.climbing.arguments import argument, default
 from shapeguard.analysis.climbing.bindings import Binding, at_the_end, reaching
 from shapeguard.analysis.climbing.code import Code
-from shapeguard.analysis.climbing.scopes import Frame, Hop, Scope, Want
+from shapeguard.analysis.climbing.scopes import Frame, Hop, Path, Scope, Want
 from shapeguard.analysis.climbing.spots import Kind, Spot
 
 if TYPE_CHECKING:
@@ -69,12 +69,21 @@ def _of_binding(climber: Climber, want: Want, binding: Binding, whole: bool) -> 
             added = Want(binding.value or want.node, scope, want.path, operand=True)
             return [Hop(spot, None)] if whole else [Hop(spot, before), Hop(spot, added)]
         case "assign" | "loop" if binding.value is not None:
-            is_constant = isinstance(scope.frame, ast.Module) and isinstance(binding.value, _LITERALS)
+            value, path = _own_part(binding.value, binding.path)
+            is_constant = isinstance(scope.frame, ast.Module) and isinstance(value, _LITERALS)
             kind: Kind = "loop" if binding.how == "loop" else "constant" if is_constant else "assign"
-            spot = climber.spot(binding.node, scope, kind, binding.value)
-            path = binding.path + want.path
-            return [Hop(spot, Want(binding.value, replace(scope, at=binding.node), path, want.value))]
+            spot = climber.spot(binding.node, scope, kind, value)
+            return [Hop(spot, Want(value, replace(scope, at=binding.node), path + want.path, want.value))]
     return []
+
+
+def _own_part(value: ast.expr, path: Path) -> tuple[ast.expr, Path]:
+    """The number that a name gets where several are bound at once, ``width, depth = 64, 2``, and what is left of the way."""
+    match value, path:
+        case ((ast.Tuple(elts=items) | ast.List(elts=items)), (int(place), *rest)) if place < len(items):
+            if isinstance(items[place], ast.Constant) and not any(isinstance(item, ast.Starred) for item in items):
+                return items[place], tuple(rest)
+    return value, path
 
 
 def _parameter(climber: Climber, want: Want, binding: Binding) -> list[Hop]:

@@ -271,9 +271,25 @@ def _from_product(run: Run, row: Row) -> bool:
 def over_one(run: Run) -> Iterator[tuple[Row, int]]:
     """Softmaxes, and choices of a class, along a dim of size 1 that a layer with one output gave: always the same answer."""
     for row in run.of_kind("op", "module"):
+        if (within := _single_in_container(run, row)) is not None:
+            yield row, within
+            continue
         dim = _chosen_dim(run, row)
         if dim is not None and (_single(run, row, dim) or _drawn_of_one_row(run, row, dim)):
             yield row, dim
+
+
+def _single_in_container(run: Run, row: Row) -> int | None:
+    """The dim along which a container ends in a softmax of the one output that the layer before it has."""
+    last = last_softmax(run, row) if row.op == "Sequential" else None
+    before = run.row(last.id - 1) if last is not None else None
+    told = last.args.get("dim") if last is not None else None
+    if before is None or not isinstance(told, int) or not row.outputs:
+        return None
+    first, made = row.outputs[0].first, row.outputs[0].last
+    dim = told % len(made) if made else 0
+    one = len(made) > 1 and made[dim] == first[dim] == 1 < made[0] and not row.varied
+    return dim if one and 1 in (before.args.get("out_features"), before.args.get("out_channels")) else None
 
 
 def _drawn_of_one_row(run: Run, row: Row, dim: int) -> bool:

@@ -10,6 +10,8 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
 _BEFORE = 512  # rows before a call among which that is looked for which filled its cache
+_OF_SIZES = frozenset({"zeros", "ones", "full", "arange", "eye", "empty"})
+_FEW = 8
 _SIDES = ("left", "right", "both")
 _JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
 _KEEPING = frozenset(
@@ -59,6 +61,22 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
         if user.op in _POOLING and len(states) == 3 and over in (1, -2, [1], [-2]) and states[1] == ids.last[1] > 1:
             return user
     return None
+
+
+def open_to_padding(run: Run, row: Row) -> Row | None:
+    """What made the mask of scores (batch, 1, query, key) that a call with padded rows is given, if it was made of sizes alone.
+
+    Such a mask cannot know of the padding: one of zeros hides nothing, a triangle nothing that stands on the left.
+    """
+    mask, side = named(row, "attention_mask"), row.args.get("ids padded")
+    made = run.row(mask.origin) if mask is not None and len(mask.last) == 4 else None
+    if mask is None or made is None or side not in _SIDES or mask.last[-1] != mask.last[-2]:
+        return None
+    behind = list(ancestors(run, mask))
+    if any(not past.inputs and past.op not in _OF_SIZES for past in behind) or len(behind) > _FEW:
+        return None
+    nothing = made.op in ("zeros", "zeros_like", "new_zeros") and mask.dtype != "bool"
+    return made if nothing or (side != "right" and made.op in ("triu", "tril", "triu_")) else None
 
 
 def forgotten_mask(run: Run, row: Row) -> Row | None:

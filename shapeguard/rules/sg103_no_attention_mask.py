@@ -65,6 +65,7 @@ from shapeguard.analysis.padded import (
     hidden_past,
     labels_of_padding,
     masked_ends,
+    open_to_padding,
     padded_source,
     padded_waves,
     pooled_over_padding,
@@ -75,6 +76,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG103", "no-attention-mask"
 _ENCODERS = re.compile(r"bert|electra|mpnet|longformer|bigbird|xlmroberta|Encoder|^(T5|Bart|MT5)", re.IGNORECASE)
@@ -108,6 +110,8 @@ def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
             yield _pooled(run, row, pooled)
         if row.id not in started and (made := masked_ends(run, row)) is not None:
             yield _ends(run, row, made)
+        if (made := open_to_padding(run, row)) is not None:
+            yield _open(run, row, made)
         if (filled := forgotten_mask(run, row)) is not None:
             yield _forgotten(run, row, filled)
         if (copied := labels_of_padding(run, row)) is not None:
@@ -133,6 +137,22 @@ def _forgotten(run: Run, row: Row, filled: Row) -> Finding:
         operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "input_ids"),
         fix=Fix(
             "Give every step the mask of all that is cached and new: the prompt's, with a column of ones more each step."
+        ),
+    )
+
+
+def _open(run: Run, row: Row, made: Row) -> Finding:
+    mask = named(row, "attention_mask")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask of {row.op}, {format_shape(mask.last if mask is not None else ())}, is made of sizes alone (`{made.op}`), and the rows "
+        f"are padded on the {row.args['ids padded']}: real tokens see the padding.",
+        location=run.location(made),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "attention_mask"),
+        fix=Fix(
+            "Close the columns of the padding: `mask.masked_fill(attention_mask[:, None, None, :] == 0, torch.finfo(mask.dtype).min)`."
         ),
     )
 

@@ -164,15 +164,22 @@ def _wrong(run: Run, found: Wrong) -> Finding:
 
 
 def _one(run: Run, row: Row, dim: int) -> Finding:
-    shape = row.inputs[0].last
+    last = last_softmax(run, row)
+    shape = (row.outputs if last is not None else row.inputs)[0].last
+    places = next((d for d in range(len(shape) - 1, 0, -1) if d != dim and shape[d] > 1), None)
     return Finding(
         CODE,
         NAME,
         Severity.ERROR,
-        f"`{row.op}` of {format_shape(shape)} runs along dim {dim}, which has one entry: the result is the same whatever goes in.",
-        location=run.location(row),
+        f"`{(last or row).op}` of {format_shape(shape)} runs along dim {dim}, which has one entry: the result is the same whatever "
+        "goes in.",
+        location=_where(run, row),
         operands=(run.tensor(row.inputs[0]),),
-        fix=Fix("With one output use a sigmoid (and its loss), or give the layer one output for each class."),
+        fix=Fix(
+            "With one output use a sigmoid (and its loss), or give the layer one output for each class."
+            if places is None
+            else f"To weigh the {shape[places]} places of dim {places} against one another, normalise along that."
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.climb import Spot, climb
+from shapeguard.analysis.filling import where_filled
 from shapeguard.analysis.lineage import RECURRENT
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
@@ -25,7 +26,7 @@ def written(run: Run, row: Row, size: int, dim: int | None = None) -> Location |
     trail, spot = _deciding(run, row, size, dim)
     if spot is None:
         return None
-    return untold(run, row, trail) or run.at(spot)
+    return untold(run, row, trail) or run.at(where_filled(run, spot) or spot)
 
 
 def written_spot(run: Run, row: Row, size: int, dim: int | None = None) -> Spot | None:

@@ -19,6 +19,7 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
+from shapeguard.analysis.laid_apart import LAID_APART, not_doubled
 from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.of_models import (
     beside_a_model,
@@ -61,15 +62,12 @@ from shapeguard.analysis.unfollowed import (
     folded,
     grown_back,
     halved_table,
-    merged_rows,
     multiplied,
-    not_doubled,
     not_lengthened,
     not_multiple,
     not_shifted,
     not_split,
     odd_halves,
-    padded_elsewhere,
     taken_at,
     uncounted,
 )
@@ -385,7 +383,6 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     worked_out,
     counted_tokens,
     multiplied,
-    not_doubled,
     handed_wrongly,
     fitted_another_model,
     of_another_model,
@@ -395,6 +392,5 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     default_of_one,
     told_beside_default,
     cut_in_vain,
-    merged_rows,
-    padded_elsewhere,
+    *LAID_APART,
 )

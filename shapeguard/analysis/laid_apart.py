@@ -1,0 +1,73 @@
+"""Sides that were laid out apart: padded along another dim, made by hand for other data, multiplied where the other was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import shape_of
+from shapeguard.analysis.written import written
+
+
+def merged_rows(dispute: Dispute) -> Cause | None:
+    """The side whose rows a view multiplied with another dim, where the other of a loss has as many rows as they were."""
+    for index, of in enumerate(dispute.both) if family(dispute.failed.op) == "loss" else ():
+        other = dispute.both[1 - index]
+        merged = [tensor.last[dim] for tensor, dim in of.hops[-1].merged] if of.hops else []
+        if of.dim == other.dim == 0 and len(merged) > 1 and 1 not in merged and other.size in merged:
+            return dispute.blame(index)
+    return None
+
+
+def padded_elsewhere(dispute: Dispute) -> Cause | None:
+    """Where a tensor was padded along another dim than the one in which it is shorter, by just as much as is missing there."""
+    for index, of in enumerate(dispute.both):
+        other, dim = dispute.both[1 - index], of.dim
+        pad, shape, wanted = of.hops[0].row if of.hops else None, shape_of(of.value), shape_of(other.value)
+        if pad is None or pad.op != "pad" or not pad.inputs or dim is None or shape is None or wanted is None:
+            continue
+        before, missing = pad.inputs[0].last, other.size - of.size
+        if not len(before) == len(shape) == len(wanted) or missing < 1:
+            continue
+        if any(shape[d] - before[d] == missing and wanted[d] == before[d] for d in range(len(shape)) if d != dim):
+            return dispute.blame(index, dispute.run.location(pad), "changed")
+    return None
+
+
+def seed_of_other_size(dispute: Dispute) -> Cause | None:
+    """What was laid out by hand, of numbers alone, to be joined with what a layer makes: the layer goes by the data."""
+    run = dispute.run
+    for index, found in enumerate(dispute.causes) if family(dispute.failed.op) == "concat" else ():
+        hops, other = found.side.hops, dispute.causes[1 - index]
+        laid = hops[0].row if len(hops) == 1 and not hops[0].row.inputs and hops[0].row.kind == "op" else None
+        if laid is not None and other.how == "built" and found.side.dim:
+            return dispute.blame(
+                index, written(run, laid, found.side.size, found.side.dim) or run.location(laid), "written"
+            )
+    return None
+
+
+def not_doubled(dispute: Dispute) -> Cause | None:
+    """What an object keeps for each row, where the rows were put together with themselves, as guidance does, and it was not."""
+    run, causes = dispute.run, dispute.causes
+    for index, found in enumerate(causes):
+        ours, other = found.side, causes[1 - index].side
+        last, kept = (ours.hops[-1] if ours.hops else None), (other.hops[0].row if other.hops else None)
+        if last is None or kept is None or last.row.kind != "concat" or not ours.dim == other.dim == 0:
+            continue
+        itself = len(last.row.inputs) > 1 and len({part.origin for part in last.row.inputs} - {None}) == 1
+        if itself and last.size_before == other.size:
+            text, made = dispute.failed.expression(run, other.label), run.location(kept)
+            if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
+                return dispute.blame(1 - index, made, "changed")
+    return None
+
+
+LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
+    not_doubled,
+    merged_rows,
+    padded_elsewhere,
+    seed_of_other_size,
+)

@@ -184,8 +184,19 @@ def count_written(run: Run, row: Row) -> Location | None:
                 continue  # a function reckoned it: none of its constants is the count
             if _beside_count(run, trail.spots):
                 continue
+            if last.kind == "default" and (reckoned := _reckoned(trail.spots)) is not None:
+                return run.at(reckoned)
             if last.kind in _WRITTEN and len(trail.spots) > 1 and not _is_text(last.node_text):
                 return run.at(last)
+    return None
+
+
+def _reckoned(spots: tuple[Spot, ...]) -> Spot | None:
+    """The ``return frames // self.downsample`` of a function that reckons a count: the default that it divides by is not the count."""
+    for spot in spots:
+        node = parsed_text(spot.node_text) if spot.kind == "return" and spot.line else None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Div):
+            return spot
     return None
 
 

@@ -50,7 +50,7 @@ from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
@@ -319,7 +319,15 @@ def _location(run: Run, failed: FailedOp) -> Location | None:
         return run.statement_of(entry)
     if (taken := _keys_taken(run, failed)) is not None:
         return taken
-    return run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at
+    return _not_told(run) or (run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at)
+
+
+def _not_told(run: Run) -> Location | None:
+    """The call of a function that hands its settings on, ``sdpa(q, k, v, **options)``, and was told nothing of groups."""
+    frames = [frame for frame in run.frames if frame.user]
+    if len(frames) < 2 or not given_as(frames[-1].expression, None) or given_as(frames[-1].expression, "enable_gqa"):
+        return None
+    return run.statement_of(frames[-2])
 
 
 def _keys_taken(run: Run, failed: FailedOp) -> Location | None:

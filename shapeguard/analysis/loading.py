@@ -64,11 +64,10 @@ def loader_built(run: Run) -> Location | None:
         return None
     for node in _iterated(run, frame):
         trails = climbs(run.sources, chain_of_frames(run, frame), node, whole=True)
-        spots = [
-            spot
-            for spot in (trails[0].spots if trails else ())
-            if spot.kind not in ("use", "outside", "parameter", "argument")
-        ]
+        known = trails[0].spots if trails else ()
+        spots = [spot for spot in known if spot.kind not in ("use", "outside", "parameter", "argument")]
+        if not spots and len(known) > 1 and isinstance(parsed_text(known[-1].node_text), ast.Call):
+            spots = [known[-1]]  # built where it was handed over
         if spots:
             return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
     return None

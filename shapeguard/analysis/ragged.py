@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
@@ -88,11 +89,19 @@ def _written_field(run: Run, name: str) -> Location | None:
         (file, value.lineno)
         for file in run.recording.sources
         for node in ast.walk(run.sources[file].tree or ast.Pass())
-        if isinstance(node, ast.Dict)
-        for key, value in zip(node.keys, node.values, strict=True)
+        for key, value in _fields(node)
         if isinstance(key, ast.Constant) and key.value == name
     ]
     return run.place(*found[0]) if len(found) == 1 else None
+
+
+def _fields(node: ast.AST) -> Iterator[tuple[ast.expr | None, ast.expr]]:
+    """The keys that a node gives values: ``{"labels": ids}``, ``sample["labels"] = ids``."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            yield from zip(keys, values, strict=True)
+        case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
+            yield key, value
 
 
 def _said(run: Run) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from shapeguard.analysis.merged_views import folded_heads
 from shapeguard.analysis.packed import laid_out_at, mispacked
 from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
-from shapeguard.analysis.shuffled import Turned, viewed_for_layers
+from shapeguard.analysis.shuffled import Turned, unfolded_heads, viewed_for_layers
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -59,6 +59,7 @@ def fitting_layouts(run: Run) -> Iterator[Layout]:
     """Orders that fit, and mean something else."""
     yield from (_of_layer(run, call) for call in swapped_calls(run))
     yield from (_of_viewed(run, view) for view in viewed_for_layers(run))
+    yield from (_of_unfolded(run, view) for view in unfolded_heads(run))
     yield from (_of_folded(run, view) for view in folded_heads(run))
     yield from (_of_states(run, view) for view in mixed_states(run))
     yield from (_of_table(run, table) for table in along_batch(run))
@@ -308,6 +309,19 @@ def _of_viewed(run: Run, view: Turned) -> Layout:
         (view.before[0], view.before[1]),
         None,
         "Turn them: `x.transpose(0, 1)` before the layer and after it, or build it with `batch_first=True`.",
+    )
+
+
+def _of_unfolded(run: Run, view: Turned) -> Layout:
+    """Heads and rows that were folded in one order and are taken apart in the other."""
+    return Layout(
+        f"`{view.row.op}` takes the first dim apart as {format_shape(view.after)}, and it was folded from {format_shape(view.before)}: "
+        "heads of one row are put together with those of others. With one row both are the same.",
+        run.location(view.row),
+        (run.tensor(view.row.inputs[0]),),
+        (view.before[0], view.after[0]),
+        None,
+        "Take it apart in the order in which it was folded: `x.view(batch, heads, length, head_dim)`.",
     )
 
 

@@ -21,6 +21,9 @@ _DRAWN = frozenset(
 _REDUCED = frozenset({"mean", "std", "sum", "max", "min", "amax", "amin", "var", "median"})
 
 
+_ATTENDING = frozenset({"softmax", "scaled_dot_product_attention", "Softmax"})
+
+
 class Turned(NamedTuple):
     """A view of sizes in another order than they have: before, and after; dims of size 1 left out."""
 
@@ -51,6 +54,17 @@ def viewed_for_layers(run: Run) -> list[Turned]:
         for view in turned_views(run)
         if len(view.before) == 3 and _swaps_rows(view) and _beside_layer(run, view.row)
     ]
+
+
+def unfolded_heads(run: Run) -> list[Turned]:
+    """Views after an attention that take heads and rows apart in another order than they were folded into one dim before it."""
+    return [
+        view for view in split_apart(run) if view.merged is not None and _attends_between(run, view.merged, view.row)
+    ]
+
+
+def _attends_between(run: Run, folded: Row, view: Row) -> bool:
+    return any(row.op in _ATTENDING for row in run.rows[folded.id + 1 : view.id])
 
 
 def _swaps_rows(view: Turned) -> bool:

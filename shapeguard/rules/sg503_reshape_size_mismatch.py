@@ -60,7 +60,14 @@ from shapeguard.analysis.reshapes import (
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family, output_shape
 from shapeguard.analysis.settings_written import call_of
-from shapeguard.analysis.shuffled import Turned, folded_classes, split_apart, turned_views, viewed_for_layers
+from shapeguard.analysis.shuffled import (
+    Turned,
+    folded_classes,
+    split_apart,
+    turned_views,
+    unfolded_heads,
+    viewed_for_layers,
+)
 from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.analysis.written import parsed, written
 from shapeguard.rules.base import once
@@ -75,7 +82,7 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed view or reshape; one that passed and put the elements in other places."""
     crash = crash_of(run)
     if run.failure is None:
-        told = [view.row.id for view in viewed_for_layers(run)]  # a question of the layout
+        told = [view.row.id for view in (*viewed_for_layers(run), *unfolded_heads(run))]  # a question of the layout
         views = (*turned_views(run), *split_apart(run), *folded_classes(run))
         yield from once(_turned(run, view) for view in views if view.row.id not in told)
     elif crash is None:

@@ -135,7 +135,28 @@ def _wider_than_before(run: Run, split: HeadSplit) -> Location | None:
         return None
     hops = follow(run, value, len(split.source) - 1)
     layer = run.row(hops[0].row.owner) if hops and hops[0].row.kind == "module" else None
-    return written(run, layer, split.width) if layer is not None and layer.kind == "construct" else None
+    if layer is None or layer.kind != "construct":
+        return None
+    return written(run, layer, split.width) or (_recounted(run) if layer.args.get("out_features") != split.width else None)
+
+
+def _recounted(run: Run) -> Location | None:
+    """The one place outside of a constructor where the program sets a count of heads of an object's, having cut its projections."""
+    found = [
+        (file, node.lineno)
+        for file in run.recording.sources
+        for node in ast.walk(run.sources[file].tree or ast.Pass())
+        if isinstance(node, ast.Assign) and any(map(_counts_heads, node.targets))
+    ]
+    return run.place(*found[0]) if len(found) == 1 else None
+
+
+def _counts_heads(target: ast.expr) -> bool:
+    """Whether an attribute of an object that is not ``self`` is a count of heads."""
+    match target:
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return owner != "self" and re.search(r"(^|_)n?_?heads$", name) is not None
+    return False
 
 
 def _splits_wider(run: Run, row: Row) -> bool:

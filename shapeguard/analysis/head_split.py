@@ -137,7 +137,9 @@ def _wider_than_before(run: Run, split: HeadSplit) -> Location | None:
     layer = run.row(hops[0].row.owner) if hops and hops[0].row.kind == "module" else None
     if layer is None or layer.kind != "construct":
         return None
-    return written(run, layer, split.width) or (_recounted(run) if layer.args.get("out_features") != split.width else None)
+    return written(run, layer, split.width) or (
+        _recounted(run) if layer.args.get("out_features") != split.width else None
+    )
 
 
 def _recounted(run: Run) -> Location | None:

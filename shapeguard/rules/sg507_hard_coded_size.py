@@ -44,6 +44,7 @@ from itertools import pairwise
 from shapeguard.analysis.causes import CELLS, Cause, cause
 from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.distributions import refused_value
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.kept import Kept, kept_operand
@@ -62,8 +63,8 @@ CODE, NAME = "SG507", "hard-coded-size"
 def check(run: Run) -> Iterator[Finding]:
     """A failed op in which one side's batch or sequence size is a number of the code and the other's comes with the data."""
     crash = crash_of(run)
-    if crash is None or crash.family == "concat":
-        return
+    if crash is None or crash.family == "concat" or refused_value(run) is not None:
+        return  # a distribution says what it was given and what it is
     cut = clipped(crash.failed)
     if cut is not None and of_a_buffer(run, crash.failed):
         yield cut_short(run, crash.failed, CODE, NAME, crash.suspect, cut)

@@ -16,6 +16,7 @@ from shapeguard.analysis.sizing import located, size_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Row, TensorArg
 
+SELECTING = frozenset({"getitem", "index_select", "masked_select", "gather", "narrow", "select", "take", "unbind"})
 _STATES = ("encoder_hidden_states", "encoder_outputs", "encoder_outputs.last_hidden_state", "cross_attention_states")
 _INPUTS = ("decoder_input_ids", "input_ids", "inputs_embeds", "decoder_inputs_embeds")
 
@@ -257,3 +258,11 @@ def repeated_once(run: Run, past: TensorArg, change: Hop | None) -> list[Hop] | 
     if not rest or made is None or made.row.op not in REPEATING or made.row.inputs[0].last[:1] != (1,):
         return None
     return [*hops[:-1], made._replace(size_before=1)]
+
+
+def since_selected(hops: list[Hop], rows: int) -> list[Hop]:
+    """The events since some of as many rows were taken: what an index of rows is as long as says nothing of what it was taken from."""
+    for number, hop in enumerate(hops):
+        if hop.row.op in SELECTING and hop.row.inputs[0].last[:1] == (rows,):
+            return [*hops[:number], hop._replace(source=hop.row.inputs[0], before=0, size_before=rows)]
+    return hops

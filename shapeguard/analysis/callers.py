@@ -58,6 +58,9 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
             if (rounded := rounded_between(run, more, less)) is not None:
                 return cause._replace(location=rounded)
         return found._replace(location=statement_here(run), how="here")
+    if apart is not None and found.how == other.how == "data" and _one_line(run, apart, other, row):
+        meeting = run.helper_call(failed.row) if failed.row is not None else None
+        return found._replace(location=meeting or statement_here(run), how="here")  # two calls of one statement
     return found._replace(location=apart) if apart is not None else found
 
 
@@ -66,6 +69,12 @@ def _meeting(run: Run, ours: Side, theirs: Side) -> Location:
     seen = {run.location(hop.row) for hop in theirs.hops[:-1]}
     places = (run.location(hop.row) for hop in reversed(ours.hops[:-1]))
     return next((place for place in places if place is not None and place in seen), statement_here(run))
+
+
+def _one_line(run: Run, apart: Location, other: Cause, row: Row) -> bool:
+    """Whether the call that made the other side stands in the same statement as the one that made this."""
+    last = other.side.hops[-1].row if other.side.hops else None
+    return last is not None and callers_part(run, last, row) == apart
 
 
 def _constructed_there(run: Run, found: Cause) -> bool:

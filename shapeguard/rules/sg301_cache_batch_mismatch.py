@@ -52,6 +52,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.beams import Unordered, never_ordered, tiled, unordered
 from shapeguard.analysis.cache_rows import (
+    SELECTING,
     CrossRows,
     KeptKeys,
     KeptStates,
@@ -66,6 +67,7 @@ from shapeguard.analysis.cache_rows import (
     own_cache,
     repeated_once,
     rows_written_at,
+    since_selected,
     trims,
 )
 from shapeguard.analysis.cached_calls import begun_again
@@ -82,7 +84,6 @@ from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG301", "cache-batch-mismatch"
-_SELECTING = frozenset({"getitem", "index_select", "masked_select", "gather", "narrow", "select", "take", "unbind"})
 _REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "cat", "stack", "tile"})
 
 
@@ -331,6 +332,7 @@ def _changed_input(run: Run, rows: int) -> tuple[TensorArg, list[Hop]] | None:
     call = run.failed_row("forward", "generate")
     inputs = [t for t in call.inputs if t.label in ("input_ids", "inputs_embeds", "attention_mask")] if call else []
     odd = [(tensor, follow(run, tensor, 0)) for tensor in inputs if tensor.last[0] != rows]
+    odd = [(tensor, since_selected(hops, rows)) for tensor, hops in odd]
     seen = [item for item in odd if (made := birth(item[1])) is not None and made.size_before == rows]
     return next(iter(seen or odd), None)
 
@@ -370,7 +372,7 @@ def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
     cache = _written(run, "past_key_values")
     if change is None:
         return Fix(f"Give the call a cache of {wanted} rows, or an input of {rows}: start a new cache for a new batch.")
-    if change.row.op in _SELECTING:
+    if change.row.op in SELECTING:
         return _select_too(run, change, cache)
     if change.row.op in _REPEATING:
         return Fix(

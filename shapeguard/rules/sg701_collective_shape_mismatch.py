@@ -234,7 +234,8 @@ def _made(brought: Brought, dim: int | None) -> Location | None:
     run, own = brought.run, own_operand(brought.row)
     born = birth(follow(run, own, dim)) if own is not None and dim is not None else None
     # A rank's share of the rows is to be padded for the collective, and not taken otherwise.
-    if born is not None and dim == 0 and born.row.op == "getitem" and brought.row.op in _COLLECTING:
+    shared = born is not None and (born.row.op == "getitem" or born.row.kind == "concat")
+    if shared and dim == 0 and brought.row.op in _COLLECTING:
         return run.location(brought.row)
     made = run.location(born.row) if born is not None else run.birth(own.origin) if own is not None else None
     return made or run.location(brought.row)

@@ -51,10 +51,13 @@ for _ in range(5):
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.built import built_at
+from shapeguard.analysis.caches import named
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
@@ -62,6 +65,7 @@ from shapeguard.analysis.overrun import Overrun, kept_last, overrun, positions_o
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side
+from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
@@ -120,7 +124,21 @@ def _location(run: Run, found: Overrun) -> Location | None:
         return cut
     elif found.limit is not None:
         return run.location(found.limit.config)
-    return _table(run, found) or _here(run)
+    return _put_together(run, found) or _table(run, found) or _here(run)
+
+
+def _put_together(run: Run, found: Overrun) -> Location | None:
+    """Where ids were made of two lists, ``torch.tensor([history + turn])``, each of which might have fitted."""
+    call = run.failed_row("generate") or run.failed_row("forward")
+    ids = named(call, "input_ids", "inputs") if call is not None else None
+    made = run.row(ids.origin) if ids is not None else None
+    node = (
+        parsed_text(run.expression(made)) if made is not None and made.op in FROM_OUTSIDE and not made.inputs else None
+    )
+    if made is None or not isinstance(node, ast.Call) or not node.args:
+        return None
+    joined = any(isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node.args[0]))
+    return run.location(made) if joined else None
 
 
 def _crop(run: Run, found: Overrun) -> Location | None:

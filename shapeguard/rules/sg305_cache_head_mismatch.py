@@ -201,7 +201,8 @@ def _cached(side: Side) -> int | None:
 
 
 def _location(run: Run, hops: list[Hop]) -> Location | None:
-    read = read_at(run, hops[-1]) if hops and hops[-1].changed else None
+    made_there = bool(hops) and any(hops[-1].size_after in out.last for out in hops[-1].row.outputs)  # and not read in
+    read = read_at(run, hops[-1]) if made_there and hops[-1].changed else None
     if read is not None:
         return read
     made = next((hop for hop in reversed(hops) if hop.row.kind == "op"), None)

@@ -238,6 +238,11 @@ def _extra_axis(run: Run) -> Finding | None:
         return None
     recording = ids.label == "input_values"
     source = next((made for made in ancestors(run, ids) if made.kind == ("concat" if recording else "tokenizer")), None)
+    if source is None and not recording:
+        item = ids.last[1:]
+        source = next(
+            (r for r in reversed([*run.of_kind("op")]) if not r.inputs and r.outputs and r.outputs[0].last == item), None
+        )
     return Finding(
         CODE,
         NAME,

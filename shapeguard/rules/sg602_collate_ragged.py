@@ -189,7 +189,10 @@ def _made(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
         built = loader_built(run)
         return _failed_at(run) if built is not None and "collate_fn" in built.source else built
     chosen = next(iter(cuts or turned or changed), None)
-    return (_computed(run, chosen.row) or run.location(chosen.row)) if chosen is not None else None
+    if chosen is None:
+        return None
+    helped = chosen.row.op == "getitem"
+    return _computed(run, chosen.row) or (run.helper_call(chosen.row) if helped else None) or run.location(chosen.row)
 
 
 def _tokenized(run: Run, hops: list[Hop]) -> Location | None:

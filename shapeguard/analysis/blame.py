@@ -19,7 +19,7 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
-from shapeguard.analysis.laid_apart import LAID_APART, not_doubled
+from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
 from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.of_models import (
     beside_a_model,
@@ -375,6 +375,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     one_too_many,
     squeezed_in_vain,
     written_into,
+    both_directions,
     misbuilt,
     never_taken,
     looked_elsewhere,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
+from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.lineage import RECURRENT, follow
+from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.sides import shape_of
+from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.source import given_at
 from shapeguard.analysis.written import written
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row
 
 
 def merged_rows(dispute: Dispute) -> Cause | None:
@@ -63,6 +71,53 @@ def not_doubled(dispute: Dispute) -> Cause | None:
             if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
                 return dispute.blame(1 - index, made, "changed")
     return None
+
+
+def both_directions(dispute: Dispute) -> Cause | None:
+    """Where a recurrent layer's features were counted for one direction, and it runs in both."""
+    run = dispute.run
+    for index, of in enumerate(dispute.both):
+        more = of.size - dispute.both[1 - index].size
+        built = _of_two_ways(run, of) if more > 0 else None
+        if built is not None and built.args.get("hidden_size") == more:
+            place = _told_width(run, built) or _wired_at(run, built, dispute)
+            return dispute.blame(index, place, "built") if place is not None else None
+    return None
+
+
+def _of_two_ways(run: Run, of: Side) -> Row | None:
+    """The recurrent layer of both directions that made a size, or a part of what was put together to it."""
+    last = of.hops[-1] if of.hops else None
+    joined = last is not None and last.row.kind == "concat" and last.changed
+    ways = (
+        [follow(run, part, last.after) for part in last.row.inputs] if last is not None and joined else [list(of.hops)]
+    )
+    for hop in (hop for way in ways for hop in way):
+        built = run.row(hop.row.owner) if hop.row.op in RECURRENT else None
+        if built is not None and built.args.get("bidirectional") is True:
+            return built
+    return None
+
+
+def _told_width(run: Run, built: Row) -> Location | None:
+    """Where the class that has the layer says how wide its output is: by the very name the layer was given for its hidden size."""
+    place, call = run.location(built), call_of(run.expression(built))
+    hidden = given_at(call, "hidden_size", 1) if call is not None else None
+    function = run.sources[place.file].function_at(place.line) if place is not None else None
+    for node in ast.walk(function) if function is not None and isinstance(hidden, ast.Name) else ():
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=told)):
+                if place is not None and isinstance(hidden, ast.Name) and told == hidden.id and "hidden" not in name:
+                    return run.place(place.file, node.lineno, place.function)
+    return None
+
+
+def _wired_at(run: Run, built: Row, dispute: Dispute) -> Location | None:
+    """The line of the constructor that built both the recurrent layer and the one that takes its output, where it built the first."""
+    taker = construct_row(run, dispute.failed)
+    ours, theirs = (run.recording.chains[row.chain].sites if row is not None else () for row in (built, taker))
+    step = len(ours) - calls_in_common(ours, theirs) - 1
+    return run.location(built, step) if taker is not None and 0 < step < len(ours) else None
 
 
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (

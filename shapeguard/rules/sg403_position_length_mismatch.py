@@ -68,6 +68,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.sizing import built_size, located
+from shapeguard.analysis.unread import never_looked_up
 from shapeguard.rules.rotary_turns import spread_out, standing_still, turned_wrongly
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -296,6 +297,7 @@ def _table_finding(run: Run, failed: FailedOp, table: Side) -> Finding:
         run,
         f"The sequence has {length} positions, the table of positions {table.size}.",
         _told_beside(run, failed)
+        or never_looked_up(run, table)
         or _in_library(run, table)
         or resized_to(run, failed, table)
         or dropped_beside(run, failed, table)

@@ -241,7 +241,8 @@ def _extra_axis(run: Run) -> Finding | None:
     if source is None and not recording:
         item = ids.last[1:]
         source = next(
-            (r for r in reversed([*run.of_kind("op")]) if not r.inputs and r.outputs and r.outputs[0].last == item), None
+            (r for r in reversed([*run.of_kind("op")]) if not r.inputs and r.outputs and r.outputs[0].last == item),
+            None,
         )
     return Finding(
         CODE,

@@ -141,7 +141,7 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     along = concat.fits_along
     if along is None:
         return False
-    if _may_be_told(run, concat, along):
+    if _may_be_told(run, concat, along) or _grows(run, concat):
         return True
     if _made_rows(run, concat) or (concat.failed_dim is not None and _wanted_together(run, concat)):
         return False
@@ -161,6 +161,12 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         )
         return keys or rows == along or of_one_batch
     return not is_batch_dim(concat)
+
+
+def _grows(run: Run, concat: FailedConcat) -> bool:
+    """Whether what an object keeps is joined with the next of its kind, ``cat((self.key, key))``: it grows where the two differ."""
+    names = [concat.failed.expression(run, label) for label, _ in concat.others]
+    return len(names) == 2 and names[0].partition(".")[2] == names[1].rpartition(".")[2] != "" and names[0] != names[1]
 
 
 def _made_rows(run: Run, concat: FailedConcat) -> bool:

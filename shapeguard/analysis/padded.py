@@ -63,6 +63,24 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
     return None
 
 
+def past_of_ones(run: Run, row: Row) -> Row | None:
+    """What made a mask of ones for all that is cached, joined with that of the new tokens, where the cached rows are padded."""
+    mask, keys = named(row, "attention_mask"), named(row, "past_key_values.layers[0].keys")
+    joined = run.row(mask.origin) if mask is not None and keys is not None and len(mask.last) == 2 else None
+    first = joined.inputs[0] if joined is not None and joined.kind == "concat" and joined.inputs else None
+    if first is None or keys is None or first.last != (keys.last[0], keys.last[-2]):
+        return None
+    made = run.row(first.origin)
+    filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
+    if made is None or filled is None or made.op not in ("ones", "ones_like", "new_ones", "full"):
+        return None
+    calls = reversed(run.rows[max(0, row.id - _BEFORE) : row.id])
+    before = next(
+        (r for r in calls if r.kind == "forward" and r.owner == row.owner and run.at_one_place(r, filled)), None
+    )
+    return made if before is not None and before.args.get("mask padded") in ("left", "both") else None
+
+
 def open_to_padding(run: Run, row: Row) -> Row | None:
     """What made the mask of scores (batch, 1, query, key) that a call with padded rows is given, if it was made of sizes alone.
 

@@ -68,6 +68,7 @@ from shapeguard.analysis.padded import (
     open_to_padding,
     padded_source,
     padded_waves,
+    past_of_ones,
     pooled_over_padding,
     read_positions,
 )
@@ -110,6 +111,8 @@ def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
             yield _pooled(run, row, pooled)
         if row.id not in started and (made := masked_ends(run, row)) is not None:
             yield _ends(run, row, made)
+        if (ones := past_of_ones(run, row)) is not None:
+            yield _seen_again(run, row, ones)
         if (made := open_to_padding(run, row)) is not None:
             yield _open(run, row, made)
         if (filled := forgotten_mask(run, row)) is not None:
@@ -138,6 +141,19 @@ def _forgotten(run: Run, row: Row, filled: Row) -> Finding:
         fix=Fix(
             "Give every step the mask of all that is cached and new: the prompt's, with a column of ones more each step."
         ),
+    )
+
+
+def _seen_again(run: Run, row: Row, ones: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask of {row.op} has ones for all {ones.outputs[0].last[1]} cached positions, and the rows that were cached are padded on "
+        "the left: the new tokens see the padding.",
+        location=run.location(ones),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "attention_mask"),
+        fix=Fix("Go on with the mask of what is cached: `torch.cat([past_mask, new_mask], dim=1)`."),
     )
 
 

@@ -34,6 +34,7 @@ net(torch.randn(2, 3, 32, 32))
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.causes import cause
@@ -46,6 +47,7 @@ from shapeguard.analysis.refused import Refused, of_channels, refused_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import is_weight, sides
+from shapeguard.analysis.written import parsed, whole_trails
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -59,6 +61,7 @@ _INPUTS = (
     "input_size",
     "feature_size",
 )  # what configs call the channels that come in
+_IMAGES, _COLOURS = 4, (1, 3, 4)
 CODE, NAME = "SG505", "channel-mismatch"
 
 
@@ -186,8 +189,27 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "The layers before have left too little: give them larger inputs or `padding`, a smaller kernel, or fewer layers that shrink." if short else
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
-        location=here(run) if _stands_last(crash) else _configured(run, crash),
+        location=here(run) if _stands_last(crash) else (_laid_out_last(run, crash) if short else None) or _configured(run, crash),
     )  # fmt: skip
+
+
+def _laid_out_last(run: Run, crash: Crash) -> Location | None:
+    """Where a shape was laid out whose last number, slid over by a kernel, is one of channels: ``(height, width, env.shape[2])``."""
+    last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
+    shape = last.row.outputs[0].last if last is not None and last.row.outputs else ()
+    if (
+        last is None
+        or last.row.inputs
+        or len(shape) != _IMAGES
+        or last.after != len(shape) - 1
+        or shape[-1] not in _COLOURS
+    ):
+        return None
+    for trail in whole_trails(run, last.row, crash.suspect.side.size, last.after):
+        laid = [spot for spot in trail[:-1] if spot.line and isinstance(parsed(spot), ast.Tuple)]
+        if laid:
+            return run.at(laid[0])
+    return None
 
 
 def _configured(run: Run, crash: Crash) -> Location | None:

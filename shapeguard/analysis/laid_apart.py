@@ -79,7 +79,7 @@ def both_directions(dispute: Dispute) -> Cause | None:
     for index, of in enumerate(dispute.both):
         more = of.size - dispute.both[1 - index].size
         built = _of_two_ways(run, of) if more > 0 else None
-        if built is not None and built.args.get("hidden_size") == more:
+        if built is not None and built.args.get("hidden_size") == more and not _halved(run, built):
             place = _told_width(run, built) or _wired_at(run, built, dispute)
             return dispute.blame(index, place, "built") if place is not None else None
     return None
@@ -97,6 +97,12 @@ def _of_two_ways(run: Run, of: Side) -> Row | None:
         if built is not None and built.args.get("bidirectional") is True:
             return built
     return None
+
+
+def _halved(run: Run, built: Row) -> bool:
+    """Whether the layer was given half a width, ``width // 2``: both directions were counted."""
+    call = call_of(run.expression(built))
+    return isinstance(given_at(call, "hidden_size", 1) if call is not None else None, ast.BinOp)
 
 
 def _told_width(run: Run, built: Row) -> Location | None:

@@ -182,7 +182,7 @@ def parsed(spot: Spot) -> ast.expr | None:
 def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is written."""
     sites = run.chain(row)
-    for argument in _arguments(run, row, dim) if sites else ():
+    for argument in _arguments(run, row, dim, size) if sites else ():
         if isinstance(argument, ast.Constant) and argument.value == size:
             yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
         elif not isinstance(argument, ast.Constant):
@@ -307,7 +307,15 @@ def _computes(spot: Spot) -> bool:
     return isinstance(parsed(spot), ast.BinOp)
 
 
-def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
+def _likely_first(row: Row, node: ast.Call, size: int) -> list[ast.expr]:
+    """A call's arguments, that of a layer's parameter which is known to have been given this number before the others."""
+    named = [(keyword.arg or "", keyword.value) for keyword in node.keywords]
+    names = list(row.args) if row.kind == "construct" else []
+    placed = [(names[place] if place < len(names) else "", given) for place, given in enumerate(node.args)]
+    return [given for _, given in sorted([*placed, *named], key=lambda item: row.args.get(item[0]) != size)]
+
+
+def _arguments(run: Run, row: Row, dim: int | None, size: int = 0) -> Iterator[ast.expr]:
     """The argument expressions of the call a row stands for, literals of nested tuples opened.
 
     ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
@@ -325,7 +333,7 @@ def _arguments(run: Run, row: Row, dim: int | None) -> Iterator[ast.expr]:
     if f"size[{dim}]" in row.args and dim is not None and dim < len(node.args):
         yield node.args[dim]
         return
-    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+    for argument in _likely_first(row, node, size):
         if isinstance(argument, ast.Tuple | ast.List):
             yield from argument.elts
         elif whole and isinstance(argument, ast.Name | ast.Attribute):

@@ -33,6 +33,7 @@ torch.zeros(3, 3).scatter_(1, known.unsqueeze(1), 1.0)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -55,6 +56,7 @@ from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
 _FEW = 4  # ops behind an index among which it was counted out
+_OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)")
 CODE, NAME = "SG504", "index-out-of-range"
 _FINDING = frozenset({"nonzero", "argwhere", "where"})
 _TAKING = frozenset({"getitem", "index_select", "masked_select"})
@@ -74,6 +76,7 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
     index, size = crash.clash.sizes
+    index = _named_by_torch(run, size) or index
     counted = _counted(run, crash) if index == size else None
     handed = handed_on(run) if index < 0 else None  # no table is large enough for it
     table_stated = crash.suspect.how in ("written", "built", "changed") and not (
@@ -100,8 +103,14 @@ def check(run: Run) -> Iterator[Finding]:
         or (None if table_stated else _computed(run, crash)),
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
         if "mbedding" in crash.failed.op and index == size
-        else None,
+        else Mismatch("index", (index, size), crash.clash.dim),
     )  # fmt: skip
+
+
+def _named_by_torch(run: Run, size: int) -> int | None:
+    """The index that the exception names, the first outside; the clash has the largest there is."""
+    said = _OUTSIDE.search(run.failure.exception.message) if run.failure is not None else None
+    return int(said[1]) if said is not None and int(said[2]) == size else None
 
 
 def _no_outcome(run: Run, found: RefusedValue) -> Finding:

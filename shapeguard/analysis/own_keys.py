@@ -59,3 +59,43 @@ def _test_for_kept(run: Run, joined: Row) -> Location | None:
             case ast.Compare(left=ast.Attribute(), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
                 return run.place(place.file, node.lineno, place.function)
     return None
+
+
+class Refilled(NamedTuple):
+    """The attention that failed, positions left in the buffer of keys, positions that are new, and where the texts come one by one."""
+
+    row: Row
+    kept: int
+    new: int
+    location: Location | None
+
+
+@per_run
+def refilled(run: Run) -> Refilled | None:
+    """A text that begins in a buffer of keys which still holds the one before: its mask is that of an empty one.
+
+    An earlier text began at the same place with as many keys as queries, and the keys have grown since, up to where this one begins.
+    """
+    failed = failed_op(run)
+    row = failed.row if failed is not None and family(failed.op) == "attention" else None
+    by_label = {tensor.label: tensor.last for tensor in row.inputs} if row is not None else {}
+    query, key, mask = (by_label.get(label, ()) for label in ("query", "key", "attn_mask"))
+    if row is None or len(query) < 3 or len(key) != len(query) or not mask or mask[-1] != query[-2] or query[-2] < 2:
+        return None
+    new, kept = query[-2], key[-2] - query[-2]
+    before = [r for r in run.rows[: row.id] if r.op == row.op and run.at_one_place(r, row) and not r.error]
+    lengths = [[t.last[-2] for t in r.inputs if t.label in ("query", "key")] for r in before]
+    began = any(queries == keys > 1 for queries, keys in (pair for pair in lengths if len(pair) == 2))
+    if kept < 1 or not began or lengths[-1][-1] != kept:
+        return None
+    return Refilled(row, kept, new, _one_by_one(run))
+
+
+def _one_by_one(run: Run) -> Location | None:
+    """The outermost loop's statement that was running: it hands over one text after the other."""
+    for frame in run.frames:
+        function = run.sources[frame.file].function_at(frame.line) if frame.user else None
+        for node in ast.walk(function) if function is not None else ():
+            if isinstance(node, ast.For) and node.lineno < frame.line <= (node.end_lineno or node.lineno):
+                return run.statement_of(frame)
+    return None

@@ -64,7 +64,7 @@ from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.handed_out import HandedOut, handed_out, made_at, shared_default
 from shapeguard.analysis.kept import Kept, kept_operand
-from shapeguard.analysis.own_keys import LeftKeys, left_keys
+from shapeguard.analysis.own_keys import LeftKeys, Refilled, left_keys, refilled
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -79,6 +79,8 @@ def check(run: Run) -> Iterator[Finding]:
     left = left_keys(run)
     if left is not None:
         yield _left(run, left)
+    if (again := refilled(run)) is not None:
+        yield _refilled(run, again)
     failed = failed_op(run)
     kept = kept_operand(run, failed) if failed is not None and family(failed.op) == "attention" else None
     if failed is not None and kept is not None and kept.label in ("key", "value"):
@@ -221,6 +223,21 @@ def _left(run: Run, left: LeftKeys) -> Finding:
         operands=tuple(run.tensor(tensor) for tensor in left.joined.inputs),
         mismatch=Mismatch("dim", (left.new, left.new + left.kept), 2),
         fix=Fix("Let go of the kept keys where a new text begins, before its first call."),
+    )
+
+
+def _refilled(run: Run, again: Refilled) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"A text of {again.new} positions begins behind {again.kept} that the text before has left in the buffer of keys; its mask is that "
+        "of an empty one.",
+        location=again.location or run.failed_at,
+        failed_at=run.failed_at,
+        operands=tuple(map(run.tensor, again.row.inputs)),
+        mismatch=Mismatch("dim", (again.new + again.kept, again.new), 2),
+        fix=Fix("Empty the buffers, or lay out new ones, before each text."),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, read_off, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly, made_elsewhere
 from shapeguard.analysis.dispute import Dispute, dispute_of
@@ -36,6 +36,7 @@ from shapeguard.analysis.of_models import (
 from shapeguard.analysis.one_for_all import one_for_all
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.parting import (
+    callers_part,
     extra_change,
     only_changed_way,
     parted,
@@ -44,6 +45,7 @@ from shapeguard.analysis.parting import (
 from shapeguard.analysis.returned import returned_early
 from shapeguard.analysis.rounding import (
     enlarged_inexactly,
+    is_uneven,
     left_small,
     not_enlarged,
     rescaled,
@@ -195,21 +197,19 @@ def _alike(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], in
         return None
     if extra_change(run, *both) is not None:
         return None
-    uneven = [found for found in causes if _is_uneven(found.side)]
+    if causes[0].location == causes[1].location:
+        ends = [side.hops[-1].row for side in both]
+        if (called := callers_part(run, ends[index], ends[1 - index])) is not None:
+            return called  # one helper made both, called twice
+    uneven = [found for found in causes if is_uneven(found.side)]
     return uneven[0].location if len(uneven) == 1 else taken_at(run, failed, both[index].label)
-
-
-def _is_uneven(of: Side) -> bool:
-    """Whether a map was made larger to a size that is no multiple of what it was, where the other's is one."""
-    last = of.hops[-1] if of.hops else None
-    before = last.size_before if last is not None else None
-    return before is not None and 1 < before < of.size and of.size % before != 0
 
 
 def _to_blame(run: Run, failed: FailedOp, both: list[Side], causes: list[Cause], reckoned: int | None) -> int:
     """Index of the side to blame; ``reckoned`` is a layer whose width was reckoned where it was built."""
     changed = departed(run, failed, both)
-    if changed is not None and causes[changed].how in ("data", "changed") and causes[1 - changed].how == "written":
+    stated = changed is not None and causes[1 - changed].how == "written" and not read_off(run, causes[1 - changed])
+    if changed is not None and causes[changed].how in ("data", "changed") and stated:
         return 1 - changed  # the data may come in other sizes; the number in the code did not follow
     if changed is not None and causes[changed].how == "data" and _told_number(causes[1 - changed]):
         return 1 - changed

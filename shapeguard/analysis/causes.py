@@ -293,6 +293,13 @@ def _stands_at(run: Run, row: Row, place: Spot, sites: Sequence[int] | None) -> 
     return any((site := run.recording.sites[number]).line == place.line and site.file == place.file for number in ours)
 
 
+def read_off(run: Run, found: Cause) -> bool:
+    """Whether a number is none of the code's, and only read off another tensor: ``arange(k.size(2))``."""
+    last = found.side.hops[-1] if found.side.hops else None
+    trails = list(whole_trails(run, last.row, found.side.size, last.after)) if last is not None else []
+    return bool(trails) and all(trail and trail[-1].kind == "data" for trail in trails)
+
+
 def read_through(run: Run, of: Side) -> Side:
     """The side with its life before the tensor whose size an op was told."""
     last = of.hops[-1] if of.hops else None

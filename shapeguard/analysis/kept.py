@@ -99,7 +99,25 @@ def _guard(run: Run, made: Row) -> Location | None:
                 test = _test_for_none(run, frame.file, site.line, frame.line)
                 if test is not None:
                     return run.place(frame.file, test.lineno, frame.function)
-    return _laid_out_once(run, made)
+    return _returned_as_kept(run, made) or _laid_out_once(run, made)
+
+
+def _returned_as_kept(run: Run, made: Row) -> Location | None:
+    """The test that returns what an attribute keeps, ``if self.bias is not None ...: return``, before the line that makes it anew."""
+    site = next(iter(run.chain(made)), None)
+    source = run.sources[site.file] if site is not None else None
+    match source.statement(site.line) if source is not None and site is not None else None:
+        case ast.Assign(targets=[ast.Attribute() as kept]):
+            function = source.function_at(site.line) if source is not None and site is not None else None
+        case _:
+            return None
+    if site is None:
+        return None
+    for node in ast.walk(function) if function is not None else ():
+        returns = isinstance(node, ast.If) and node.lineno < site.line and isinstance(node.body[-1], ast.Return)
+        if returns and isinstance(node, ast.If) and f"{ast.unparse(kept)} is not None" in ast.unparse(node.test):
+            return run.place(site.file, node.lineno, site.function)
+    return None
 
 
 def _laid_out_once(run: Run, made: Row) -> Location | None:

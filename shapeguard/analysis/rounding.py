@@ -14,6 +14,7 @@ from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
@@ -183,3 +184,10 @@ def _rounds(run: Run, row: Row) -> bool:
             if whole and by and all(a % b for a in whole for b in by if b):
                 return True
     return False
+
+
+def is_uneven(of: Side) -> bool:
+    """Whether a map was made larger to a size that is no multiple of what it was, where the other's is one."""
+    last = of.hops[-1] if of.hops else None
+    before = last.size_before if last is not None else None
+    return before is not None and 1 < before < of.size and of.size % before != 0

@@ -103,8 +103,8 @@ def check(run: Run) -> Iterator[Finding]:
     default = shared_default(run)
     if default is not None:
         yield _default(run, *default)
-    for row in run.of_kind("generate"):
-        if too_long(row) and goes_on(run, row):
+    for row in sorted(run.of_kind("generate"), key=lambda call: not call.error):
+        if too_long(row) and not row.error and goes_on(run, row):
             continue  # a turn fed alone: the cache is its own
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)

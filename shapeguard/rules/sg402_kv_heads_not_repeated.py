@@ -56,6 +56,7 @@ from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
+_TURNING = frozenset({"mT", "transpose", "swapaxes", "permute"})  # before a product with queries
 CODE, NAME = "SG402", "kv-heads-not-repeated"
 _GROUPS = re.compile(r"^self\.num_key_value_groups$")
 _KERNELS = frozenset({"scaled_dot_product_attention", "sdpa_attention_forward", "eager_attention_forward"})
@@ -117,10 +118,13 @@ def check(run: Run) -> Iterator[Finding]:
 def _tiled_keys(run: Run) -> Iterator[Row]:
     """Keys whose heads were repeated as a whole, a b a b, before an attention with as many query heads."""
     for row in run.rows:
-        if row.op != "scaled_dot_product_attention" or len(row.inputs) < 2 or row.error:
+        if row.op not in ("scaled_dot_product_attention", "matmul") or len(row.inputs) < 2 or row.error:
             continue
         query, key = (tensor.last for tensor in row.inputs[:2])
         made = run.row(row.inputs[1].origin)
+        if row.op == "matmul" and len(key) == 4:
+            made = run.row(made.inputs[0].origin) if made is not None and made.op in _TURNING and made.inputs else None
+            key = made.outputs[0].last if made is not None and made.outputs else ()
         before = made.inputs[0].last if made is not None and made.inputs else ()
         if made is None or made.op not in ("repeat", "tile") or len(query) != 4 or len(before) != 4 or len(key) != 4:
             continue

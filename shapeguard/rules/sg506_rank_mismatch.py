@@ -43,6 +43,7 @@ from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.columns import meetings
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel, stacked
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.failed import failed_op
@@ -97,6 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or not (channel or crash.clash.kind == "rank") or crash.family in ("concat", "loss", "state_dict"):
         return
     line = (_sample(run, crash) if channel else None) or _squeezed(run, crash) or _wrong_layer(run, crash)
+    line = line or _of_no_entries(run, crash) or _deepened(run, crash)
     line = line or (None if _bare_index(crash) else _handed_in(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
@@ -111,6 +113,24 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _of_no_entries(run: Run, crash: Crash) -> Location | None:
+    """Where a tensor was made of an empty list: it has one dim, whatever its entries would have had."""
+    for label in (crash.clash.right, crash.clash.left):
+        value = crash.failed.operands.get(label)
+        for row in ancestors(run, value) if value is not None else ():
+            if row.op in FROM_OUTSIDE and not row.inputs and row.outputs and row.outputs[0].last == (0,):
+                return run.location(row)
+    return None
+
+
+def _deepened(run: Run, crash: Crash) -> Location | None:
+    """Where a recurrent layer's state was given a dim too many."""
+    value = crash.failed.operands.get(crash.clash.right) if crash.family == "rnn" else None
+    changed = rank_changes(run, value) if value is not None else []
+    deeper = (hop.row for hop in changed if (hop.size_before or 0) < hop.size_after)
+    return next((place for row in deeper if (place := run.location(row)) is not None), None)
 
 
 def _sample(run: Run, crash: Crash) -> Location | None:

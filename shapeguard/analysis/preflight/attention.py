@@ -20,7 +20,7 @@ def fused_maps(pipeline: Pipeline) -> Iterator[Problem]:
         yield _problem(
             f"Attention weights are asked for, and {model.attention} never forms them.",
             '`attn_implementation="eager"` where the model is loaded.',
-            ("output_attentions", "attn_implementation"),
+            ("attn_implementation",),
         )
 
 

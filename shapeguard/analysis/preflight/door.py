@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from shapeguard.analysis.models import config_of
 from shapeguard.analysis.preflight import examine
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
@@ -20,7 +21,12 @@ def at_the_door(run: Run, said: Collection[str] = ()) -> Iterator[Finding]:
             continue
 
         def locate(fields: tuple[str, ...], row: Row = row) -> Location | None:
-            return (setting_written(run, row, fields) if fields else None) or run.location(row)
+            told = setting_written(run, row, fields) if fields else None
+            if told is None and "attn_implementation" in fields:  # chosen, or left to its default, where the model is made
+                built = run.row(row.owner)
+                made = config_of(run, built) or built
+                told = run.location(made) if made is not None else None
+            return told or run.location(row)
 
         for finding in examine(pipeline, locate):
             if finding.severity != Severity.NOTE and finding.code not in said:

@@ -45,6 +45,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.heads import configs
+from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings import set_at
 from shapeguard.values.findings import Finding, Fix, Location, OperandView, Severity
@@ -109,6 +110,7 @@ def _no_maps(run: Run) -> Finding | None:
         return None
     fused = any(row.op in _KERNELS for row in run.of_kind("attention"))
     read = re.search(r"\battentions\b", run.statement_of(frame).source + frame.expression) is not None
+    read = read or any(finding.code == CODE for finding in at_the_door(run))  # of a generation that was asked for them
     asked = set_at(run, "output_attentions") is not None
     nothing = empty or "NoneType" in failure.exception.message or (failure.exception.type == "IndexError" and read)
     if not fused or not nothing or not (asked or read):

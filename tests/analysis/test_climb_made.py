@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.climb import chain_of_frames, climb, written_at
+from shapeguard.analysis.climb import Spot, chain_of_frames, climb, written_at
+from shapeguard.analysis.filling import where_filled
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import ExceptionInfo
 from shapeguard.values.recording import Failure, FrameInfo, Recording
@@ -107,3 +108,32 @@ def test_a_spot_says_how_far_up_the_chain_it_stands() -> None:
     spots = climb(run.sources, chain_of_frames(run, FRAMES[3]), "mask")
     assert [(spot.line, spot.depth) for spot in spots][:2] == [(17, 0), (26, 1)]
     assert spots[-1].line == 24
+
+
+def test_a_number_bound_with_others_is_told_by_its_own_text() -> None:
+    run = _run(_frame(2, "<module>", "torch.zeros(depth)"), text="width, depth = 64, 2\nx = torch.zeros(depth)\n")
+    spots = climb(run.sources, chain_of_frames(run, run.frames[0]), "depth")
+    assert [(spot.line, spot.node_text) for spot in spots] == [(2, "depth"), (1, "2")]
+
+
+FILLED = """\
+class Labels:
+    def __init__(self):
+        self.vocab = {}
+
+    def fill(self, rows):
+        for row in rows:
+            self.vocab.setdefault(row, len(self.vocab))
+
+
+labels = Labels()
+labels.fill(shard)
+"""
+
+
+def test_an_empty_container_leads_to_what_another_method_filled_it_with() -> None:
+    run = _run(_frame(11, "<module>", "labels.fill(shard)"), text=FILLED)
+    found = where_filled(run, Spot("s.py", 3, "Labels.__init__", "{}", "attribute"))
+    assert found is not None
+    assert (found.line, found.node_text) == (11, "shard")
+    assert where_filled(run, Spot("s.py", 10, "<module>", "Labels()", "assign")) is None

@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, StaticCache
+from transformers.models.llama import modeling_llama
 
 import shapeguard
 from shapeguard.capture import steady
+from shapeguard.capture.wrappers.builtin import StandIn
 from shapeguard.values.recording import Row
 
 
@@ -242,3 +244,26 @@ def test_modes_and_flags_are_back_after_an_error(passed: list[int]) -> None:
         torch.ones(3).clamp(min=2)
     assert passed[0] >= 2
     assert "clamp" in {row.op for row in guard.recording.rows}
+
+
+def test_torchs_own_functions_are_in_place_while_a_step_is_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = ((torch, "cat"), (torch.nn.functional, "scaled_dot_product_attention"))
+    builtin = [vars(owner)[name] for owner, name in places]
+    seen: list[bool] = []
+    rotate = modeling_llama.apply_rotary_pos_emb
+
+    def rotated(*args: Any, **kwargs: Any) -> Any:
+        seen.append([vars(owner)[name] for owner, name in places] == builtin and not _ours(places))
+        return rotate(*args, **kwargs)
+
+    monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", rotated)
+    with shapeguard.guard("user"):
+        by_hand()
+        assert _ours(places)
+    assert not seen[0]
+    assert seen[-1]
+    assert not _ours(places)
+
+
+def _ours(places: tuple[tuple[Any, str], ...]) -> bool:
+    return any(isinstance(vars(owner)[name], StandIn) for owner, name in places)

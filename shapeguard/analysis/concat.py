@@ -147,7 +147,7 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         return False
     if are_pieces(run, concat):
         # (batch, heads, length, head_dim), made call by call
-        keys = len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH
+        keys = len(concat.shapes[0]) == _KEYS_RANK and along == _KEYS_LENGTH and not _of_several_texts(run, concat)
         rows = batch_dim(run, concat)
         frame = run.user_frame
         listed = frame is not None and "[" not in frame.expression  # collected, and not written side by side
@@ -161,6 +161,15 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         )
         return keys or rows == along or of_one_batch
     return not is_batch_dim(concat)
+
+
+def _of_several_texts(run: Run, concat: FailedConcat) -> bool:
+    """Whether the operands are the keys of caches that were each filled from nothing: rows for a batch, and no parts of one text."""
+    made = [run.row(value.origin) for _, value in concat.others]
+    return all(
+        row is not None and row.kind == "cache" and all(tensor.label != "past keys" for tensor in row.inputs)
+        for row in made
+    )
 
 
 def _grows(run: Run, concat: FailedConcat) -> bool:

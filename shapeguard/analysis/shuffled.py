@@ -89,6 +89,18 @@ def folded_classes(run: Run) -> Iterator[Turned]:
             yield Turned(row, before, after)
 
 
+def channels_as_last(run: Run) -> Iterator[Turned]:
+    """Maps (batch, channels, height, width) viewed as (batch, height * width, channels): a place holds entries of one channel."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape") or row.error or not row.inputs or not row.outputs:
+            continue
+        before, after = row.inputs[0].last, row.outputs[0].last
+        if len(before) != 4 or len(after) != 3 or after != (before[0], before[2] * before[3], before[1]):
+            continue
+        if 1 not in after[1:] and before[1] not in (after[1], before[3]):  # else it may be rows of features
+            yield Turned(row, before[1:], after[1:])
+
+
 def _over_classes(row: Row) -> bool:
     """Whether an op takes the last of two dims for the classes."""
     return row.op in CLASS_LOSSES or (row.op in ("softmax", "log_softmax") and row.args.get("dim") in (1, -1))

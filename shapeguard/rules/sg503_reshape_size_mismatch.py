@@ -62,6 +62,7 @@ from shapeguard.analysis.semantics import family, output_shape
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.shuffled import (
     Turned,
+    channels_as_last,
     folded_classes,
     split_apart,
     turned_views,
@@ -83,7 +84,7 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if run.failure is None:
         told = [view.row.id for view in (*viewed_for_layers(run), *unfolded_heads(run))]  # a question of the layout
-        views = (*turned_views(run), *split_apart(run), *folded_classes(run))
+        views = (*turned_views(run), *split_apart(run), *folded_classes(run), *channels_as_last(run))
         yield from once(_turned(run, view) for view in views if view.row.id not in told)
     elif crash is None:
         yield from _memory(run)

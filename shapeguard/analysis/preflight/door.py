@@ -22,7 +22,9 @@ def at_the_door(run: Run, said: Collection[str] = ()) -> Iterator[Finding]:
 
         def locate(fields: tuple[str, ...], row: Row = row) -> Location | None:
             told = setting_written(run, row, fields) if fields else None
-            if told is None and "attn_implementation" in fields:  # chosen, or left to its default, where the model is made
+            if (
+                told is None and "attn_implementation" in fields
+            ):  # chosen, or left to its default, where the model is made
                 built = run.row(row.owner)
                 made = config_of(run, built) or built
                 told = run.location(made) if made is not None else None

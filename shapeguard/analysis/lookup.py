@@ -212,6 +212,20 @@ def fill_of(run: Run, index: NamedValue | TensorArg, value: int) -> Row | None:
     return None
 
 
+def overwritten(run: Run, index: NamedValue | TensorArg, value: int) -> Row | None:
+    """The write in place that put this value among the indices, perhaps through another name for the same tensor."""
+    for row in reversed(run.rows) if index.origin is not None else ():
+        if (
+            row.op in _FILLS
+            and row.inputs
+            and row.inputs[0].origin == index.origin
+            and value in _numbers(row)
+            and not row.outputs
+        ):
+            return row
+    return None
+
+
 _FILLS = frozenset(
     {"masked_fill", "masked_fill_", "full", "full_like", "new_full", "pad", "pad_sequence", "fill_", "where", "setitem"}
 )

@@ -61,7 +61,7 @@ from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_at
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, tokenizer_behind
+from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, overwritten, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
@@ -193,6 +193,8 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     fill = fill_of(run, given_ids(run, lookup.ids), lookup.odd)
     if fill is not None:
         return _filled(run, fill, lookup.odd)
+    if lookup.odd < 0 and (over := overwritten(run, given_ids(run, lookup.ids), lookup.odd)) is not None:
+        return run.location(over)
     if lookup.odd < 0 and (cast := _narrowed(run, lookup.rows)) is not None:
         return run.location(cast)
     if lookup.odd < 0 and (fed_at := made_at(run, lookup.ids)) is not None:

@@ -52,8 +52,21 @@ def _spot(run: Run, sites: list[Site], call: ast.Call, field: str, value: int) -
             and _says(last, field, value)
         ]
         if told:
-            return _common(told)
+            return _reckoned(told[0], value) or _common(told)
     return None
+
+
+def _reckoned(spots: tuple[Spot, ...], value: int) -> Spot | None:
+    """Where a setting was reckoned from another number, ``length or n_positions // 2``; None where it is written as it is."""
+    last = spots[-1].node_text
+    if not last.isdecimal() or int(last) == value:
+        return None
+    computed = (s for s in spots[1:-1] if s.line and any(isinstance(n, ast.BinOp) for n in ast.walk(_tree(s))))
+    return next(computed, None)
+
+
+def _tree(spot: Spot) -> ast.AST:
+    return parsed_text(spot.node_text) or ast.Pass()
 
 
 def _common(told: list[tuple[Spot, ...]]) -> Spot:

@@ -18,6 +18,8 @@ from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
+_PARTS = 16  # rows beside a container's construction in which its parts are looked for
+
 
 def merged_rows(dispute: Dispute) -> Cause | None:
     """The side whose rows a view multiplied with another dim, where the other of a loss has as many rows as they were."""
@@ -70,6 +72,46 @@ def not_doubled(dispute: Dispute) -> Cause | None:
             text, made = dispute.failed.expression(run, other.label), run.location(kept)
             if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
                 return dispute.blame(1 - index, made, "changed")
+    return None
+
+
+def doubled_half(dispute: Dispute) -> Cause | None:
+    """Where an odd number was decided of which every second was counted and the count doubled: there is one more of those."""
+    run = dispute.run
+    for index, of in enumerate(dispute.both):
+        last, other = of.hops[-1] if of.hops else None, dispute.both[1 - index]
+        twice = last is not None and last.row.kind == "concat" and len({t.last for t in last.row.inputs}) == 1
+        if last is None or not twice or last.source is None or last.before is None or of.size != other.size + 1:
+            continue
+        counted = next((hop.row for hop in follow(run, last.source, last.before) if hop.row.op == "arange"), None)
+        if (
+            counted is not None
+            and counted.args.get("step") == len(last.row.inputs)
+            and counted.args.get("end") == other.size
+        ):
+            return dispute.blame(index, written(run, counted, other.size) or run.location(counted), "written")
+    return None
+
+
+def pool_floors(dispute: Dispute) -> Cause | None:
+    """Where the pooling of a shortcut was built that leaves the rest of an odd size out, where a convolution beside it rounds up."""
+    run = dispute.run
+    for index, of in enumerate(dispute.both):
+        last, beside = (side.hops[-1] if side.hops else None for side in (of, dispute.both[1 - index]))
+        if last is None or beside is None or last.size_before is None or last.size_before != beside.size_before:
+            continue
+        if (of.size, beside.size_after) != (last.size_before // 2, last.size_before - last.size_before // 2):
+            continue
+        built = run.row(last.row.owner)
+        way = run.recording.chains[built.chain].sites if built is not None else ()
+        for part in run.rows[max(0, built.id - _PARTS) : built.id + _PARTS] if built is not None else ():
+            inside = (
+                part.kind == "construct"
+                and "Pool" in part.op
+                and run.recording.chains[part.chain].sites[-len(way) :] == way
+            )
+            if inside and last.size_before % 2 and of.size + 1 == beside.size_after:
+                return dispute.blame(index, run.location(part), "built")
     return None
 
 
@@ -127,6 +169,8 @@ def _wired_at(run: Run, built: Row, dispute: Dispute) -> Location | None:
 
 
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
+    doubled_half,
+    pool_floors,
     not_doubled,
     merged_rows,
     padded_elsewhere,

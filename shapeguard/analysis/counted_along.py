@@ -146,3 +146,41 @@ def _keeps(run: Run, row: Row, lookup: Row) -> bool:
     grown = next((hop.row for hop in follow(run, key, len(key.last) - 2) if hop.row.kind == "concat"), None)
     sizes = [tensor.last[-2] for tensor in grown.inputs] if grown is not None else []
     return sizes == [key.last[-2] - 1, 1]
+
+
+class FromZero(NamedTuple):
+    """The count of one query from 0, the difference to its keys' positions, and how many keys there are by then."""
+
+    counted: Row
+    difference: Row
+    keys: int
+
+
+def relative_from_zero(run: Run) -> Iterator[FromZero]:
+    """Distances of one query, counted from 0, to keys counted from 0, of which all but the last are kept from earlier steps."""
+    places: dict[tuple[int, ...], list[FromZero]] = {}
+    grown = {
+        row.outputs[0].last[2]
+        for row in run.of_kind("concat")
+        if not row.error and len(row.inputs) == 2 and len(row.outputs[0].last) == 4 and row.inputs[1].last[2:3] == (1,)
+    }
+    for row in run.of_kind("op"):
+        if row.op not in ("sub", "rsub") or row.error or len(row.inputs) != 2:
+            continue
+        one, other = (_counted(run, tensor) for tensor in row.inputs)
+        if one is None or other is None:
+            continue
+        query, keys = (one, other) if one.outputs[0].last == (1,) else (other, one)
+        count = keys.outputs[0].last[0]
+        if query.outputs[0].last == (1,) and query.args.get("start") == 1 and count in grown and count > _STEPS:
+            places.setdefault(run.recording.chains[row.chain].sites[:1], []).append(FromZero(query, row, count))
+    yield from (found[-1] for found in places.values() if len({one.keys for one in found}) > 1)
+
+
+def _counted(run: Run, tensor: TensorArg) -> Row | None:
+    """The ``arange(n)`` behind a tensor that only got other dims since."""
+    row = run.row(tensor.origin)
+    while row is not None and row.op in _PASSING | {"getitem", "float"} and row.inputs:
+        row = run.row(row.inputs[0].origin)
+    plain = row is not None and row.op == "arange" and row.args.get("end") is None and bool(row.outputs)
+    return row if plain else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.counted_along import Restarted, restarted, turned_alike
+from shapeguard.analysis.counted_along import FromZero, Restarted, relative_from_zero, restarted, turned_alike
 from shapeguard.analysis.rotary import ByHeads, Spread, by_heads, merged_keys
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
@@ -75,6 +75,9 @@ def standing_still(run: Run, code: str, name: str) -> Iterator[Finding]:
             "Begin where the cache ends: `torch.arange(past, past + new)`.",
         )  # fmt: skip
         return
+    for relative in relative_from_zero(run):
+        yield _relative(run, relative, code, name)
+        return
     for found in turned_alike(run):
         yield _standing(
             run, found, code, name,
@@ -82,6 +85,20 @@ def standing_still(run: Run, code: str, name: str) -> Iterator[Finding]:
             "Make the angles of each step from how many positions are cached, or keep them by the position, not by the length alone.",
         )  # fmt: skip
         return
+
+
+def _relative(run: Run, found: FromZero, code: str, name: str) -> Finding:
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"The query of each step is counted from position 0, and its {found.keys} keys, {found.keys - 1} of them kept from earlier steps, "
+        "from 0 as well: it is taken for the first token, whatever stands before it.",
+        location=run.location(found.counted),
+        operands=tuple(map(run.tensor, found.difference.inputs)),
+        mismatch=Mismatch("count", (found.keys, 1)),
+        fix=Fix("Count the queries from the end of what is kept: `torch.arange(k_len - q_len, k_len)`."),
+    )
 
 
 def _standing(run: Run, found: Restarted, code: str, name: str, said: str, where: str, fix: str) -> Finding:

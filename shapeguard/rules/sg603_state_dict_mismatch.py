@@ -164,6 +164,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         + (f" (dim {dim})." if dim is not None else " dimensions."),
         location=_cut_at(run, name, dim)
         or _not_resized(run, sizes[0])
+        or _replaced(run, name, saved)
         or (shorter_setting(run, sizes[0] - sizes[1]) if dim is not None else None)
         or _computed_at(run, built, sizes[1])
         or (
@@ -205,6 +206,16 @@ def _not_resized(run: Run, saved: int) -> Location | None:
         for step, site in enumerate(run.chain(row)):
             if frame is not None and (site.file, site.function) == (frame.file, frame.function):
                 return run.location(row, step)
+    return None
+
+
+def _replaced(run: Run, name: str, saved: tuple[int, ...]) -> Location | None:
+    """Where the program put a table of the saved shape in the place of the model's own, ``emb.position_embeddings = ...``."""
+    layer = name.rpartition(".")[0].rpartition(".")[2]
+    for row in reversed([*run.of_kind("op")]) if layer else ():
+        place = run.location(row) if row.outputs and row.outputs[0].last == saved else None
+        if place is not None and re.search(rf"\.{re.escape(layer)} = ", place.source):
+            return place
     return None
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.run import Run, calls_in_common
@@ -72,6 +74,23 @@ def not_doubled(dispute: Dispute) -> Cause | None:
             text, made = dispute.failed.expression(run, other.label), run.location(kept)
             if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
                 return dispute.blame(1 - index, made, "changed")
+    return None
+
+
+def counted_weights(dispute: Dispute) -> Cause | None:
+    """Where a loss's weights of classes were reckoned outside of torch: of the classes that were met, it may be."""
+    run = dispute.run
+    for index, of in enumerate(dispute.both) if family(dispute.failed.op) == "loss" else ():
+        made = of.hops[-1].row if of.label == "weight" and of.hops else None
+        call = (
+            call_of(run.expression(made)) if made is not None and made.op in FROM_OUTSIDE and not made.inputs else None
+        )
+        if made is None or call is None or not call.args or not isinstance(call.args[0], ast.Name):
+            continue
+        for trail in climbs(run.sources, run.chain(made), call.args[0], whole=True):
+            spot = next((spot for spot in trail.spots if spot.kind == "assign" and spot.line), None)
+            if spot is not None:
+                return dispute.blame(index, run.at(spot), "changed")
     return None
 
 
@@ -169,6 +188,7 @@ def _wired_at(run: Run, built: Row, dispute: Dispute) -> Location | None:
 
 
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
+    counted_weights,
     doubled_half,
     pool_floors,
     not_doubled,

@@ -28,17 +28,17 @@ def audio_read(meta, seek_time, duration):
 
 
 class AudioDataset(Dataset):
-    def __init__(self, library, segment_duration, sample_rate, seed=0):
-        self.library = library
+    def __init__(self, clips, segment_duration, sample_rate, seed=0):
+        self.clips = clips
         self.segment_duration = segment_duration
         self.sample_rate = sample_rate
         self.rng = random.Random(seed)
 
     def __len__(self):
-        return len(self.library)
+        return len(self.clips)
 
     def __getitem__(self, index):
-        meta = self.library[index]
+        meta = self.clips[index]
         total = meta["wav"].size(1) / meta["sample_rate"]
         seek = self.rng.uniform(0, total - self.segment_duration)
         wav, rate = audio_read(meta, seek, self.segment_duration)

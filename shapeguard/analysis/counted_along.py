@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.graph import ancestors, past, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
@@ -179,8 +179,6 @@ def relative_from_zero(run: Run) -> Iterator[FromZero]:
 
 def _counted(run: Run, tensor: TensorArg) -> Row | None:
     """The ``arange(n)`` behind a tensor that only got other dims since."""
-    row = run.row(tensor.origin)
-    while row is not None and row.op in _PASSING | {"getitem", "float"} and row.inputs:
-        row = run.row(row.inputs[0].origin)
+    row = past(run, tensor.origin, lambda made: made.op in _PASSING | {"getitem", "float"})
     plain = row is not None and row.op == "arange" and row.args.get("end") is None and bool(row.outputs)
     return row if plain else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -23,6 +23,20 @@ def _users(run: Run) -> dict[int, list[Row]]:
             if origin is not None:
                 table.setdefault(origin, []).append(row)
     return table
+
+
+def past(run: Run, origin: int | None, hands_on: Callable[[Row], bool]) -> Row | None:
+    """The nearest row, going by first operands, that does not only hand its operand on.
+
+    None where they lead round: a row that a loop was folded into may be its own origin.
+    """
+    row, seen = run.row(origin), set[int]()
+    while row is not None and row.inputs and hands_on(row):
+        if row.id in seen:
+            return None
+        seen.add(row.id)
+        row = run.row(row.inputs[0].origin)
+    return row
 
 
 def ancestors(run: Run, tensor: TensorArg | NamedValue) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 _LAYING_OUT = frozenset({"empty_like", "zeros_like", "new_zeros", "new_empty", "zeros", "empty"})
+_TOGETHER = 8  # concatenations one in the other, seen through
 
 
 class Kept(NamedTuple):
@@ -78,8 +79,11 @@ def _outlived(run: Run, failed: FailedOp, label: str, dim: int | None) -> Kept |
     other, along = (clash.right, clash.right_dim) if label == clash.left else (clash.left, clash.left_dim)
     beside = failed.operands.get(other)
     hops = follow(run, beside, along) if beside is not None and along == 0 else []
-    while hops and hops[-1].row.kind == "concat" and hops[-1].source is not None and hops[-1].before is not None:
-        if not (before := follow(run, hops[-1].source, hops[-1].before)):
+    for _ in range(_TOGETHER):  # bounded: a concatenation that grows in a loop is folded into one row, its own source
+        last = hops[-1] if hops else None
+        if last is None or last.row.kind != "concat" or last.source is None or last.before is None:
+            break
+        if not (before := follow(run, last.source, last.before)):
             break
         hops = before  # put together here of what had come in
     where, frame = run.location(made), run.user_frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.graph import past
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -22,9 +23,7 @@ def folded_heads(run: Run) -> Iterator[Row]:
 
 def _views(run: Run, origin: int | None) -> Iterator[Row]:
     """The view behind a tensor, past what only turns or scales it."""
-    row = run.row(origin)
-    while row is not None and row.op in _MOVES and row.inputs:
-        row = run.row(row.inputs[0].origin)
+    row = past(run, origin, lambda made: made.op in _MOVES)
     if row is not None and row.op in ("view", "reshape") and row.inputs and row.outputs and _folds(row):
         yield row
 

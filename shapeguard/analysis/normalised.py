@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.descent import Use, uses
-from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.graph import ancestors, past, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import CLASS_LOSSES, family
@@ -225,9 +225,7 @@ def _needed(run: Run, use: Use, names: dict[int, frozenset[int]]) -> frozenset[i
 
 def _is_logits(run: Run, tensor: TensorArg) -> bool:
     """Whether a tensor is what a transformers model returned, scaled at most: (batch, seq, vocabulary)."""
-    made = run.row(tensor.origin)
-    while made is not None and made.op in SOFTMAX | _STOPPING | {"mul", "float", "to"} and made.inputs:
-        made = run.row(made.inputs[0].origin)
+    made = past(run, tensor.origin, lambda row: row.op in SOFTMAX | _STOPPING | {"mul", "float", "to"})
     return made is not None and made.kind == "forward"
 
 

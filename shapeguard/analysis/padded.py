@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapeguard.analysis.batch import inputs_of, made_by, padding_of
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.graph import ancestors, past, users_of
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
@@ -202,9 +202,7 @@ def padded_waves(run: Run, row: Row) -> Row | None:
     by_layer = config is not None and config.args.get("feat_extract_norm") == "layer"
     if waves is None or named(row, "attention_mask") is not None or not by_layer or waves.last[0] < 2:
         return None
-    joined = run.row(waves.origin)
-    while joined is not None and joined.op in _KEEPING and joined.inputs:
-        joined = run.row(joined.inputs[0].origin)
+    joined = past(run, waves.origin, lambda made: made.op in _KEEPING)
     if joined is None or (joined.kind != "concat" and joined.op != "pad_sequence"):
         return None
     if joined.op == "pad_sequence":

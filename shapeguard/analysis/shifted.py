@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.graph import past
 from shapeguard.analysis.padded import read_positions
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
@@ -36,8 +37,6 @@ def shifted_calls(run: Run) -> Iterator[Shifted]:
 
 def _counts_columns(run: Run, positions: TensorArg, columns: int) -> bool:
     """Whether position ids are the same 0, 1, 2, ... for every row: an ``arange`` of all columns, repeated."""
-    row = run.row(positions.origin)
-    while row is not None and row.op in _REPEATING and row.inputs:
-        row = run.row(row.inputs[0].origin)
+    row = past(run, positions.origin, lambda made: made.op in _REPEATING)
     bounds = [row.args.get(name) for name in ("start", "end", "step")] if row is not None and row.op == "arange" else []
     return bounds in ([columns, None, None], [0, columns, None])

@@ -74,7 +74,9 @@ def unshifted(run: Run) -> Iterator[Unshifted]:
 
 def _before(run: Run, tensor: TensorArg, ops: frozenset[str]) -> TensorArg:
     """The tensor of which these ops made this one, as many entries in another layout."""
-    while (made := run.row(tensor.origin)) is not None and made.op in ops:
+    seen = set[int]()  # a row that a loop was folded into may be its own origin
+    while (made := run.row(tensor.origin)) is not None and made.op in ops and made.id not in seen:
+        seen.add(made.id)
         source = next((given for given in made.inputs if prod(given.last) == prod(tensor.last)), None)
         if source is None:
             break

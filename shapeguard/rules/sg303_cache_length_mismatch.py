@@ -63,7 +63,7 @@ from shapeguard.analysis.cached_calls import (
 from shapeguard.analysis.caches import given_cache, lengths, named
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.corner import Corner, corners, kept_keys
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import ancestors, past
 from shapeguard.analysis.handed_out import copied_along
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
@@ -284,10 +284,7 @@ def _grown(run: Run, ids: TensorArg, first: tuple[int, int], new: int) -> bool:
 
 def _past_slices(run: Run, ids: TensorArg) -> Row | None:
     """What made the ids, past slices that took all of them (``ids[:, -block:]`` of fewer than a block)."""
-    row = run.row(ids.origin)
-    while row is not None and row.op == "getitem" and row.inputs and row.inputs[0].last == row.outputs[0].last:
-        row = run.row(row.inputs[0].origin)
-    return row
+    return past(run, ids.origin, lambda row: row.op == "getitem" and row.inputs[0].last == row.outputs[0].last)
 
 
 def _rejected(run: Run, row: Row) -> Finding | None:

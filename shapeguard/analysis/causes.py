@@ -18,7 +18,7 @@ from shapeguard.analysis.built import built_at
 from shapeguard.analysis.climb import Spot, attribute_set, chain_of_frames, climbs
 from shapeguard.analysis.contents import brought_in, made_at, mask_of, of_call
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.lineage import Hop, follow, steps
+from shapeguard.analysis.lineage import RECURRENT, Hop, follow, steps
 from shapeguard.analysis.loading import collated_at
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.parting import callers_part
@@ -35,7 +35,7 @@ How = Literal["counted", "changed", "written", "built", "data", "here"]
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
-CELLS = frozenset({"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"})
+CELLS = RECURRENT | {"LSTMCell", "GRUCell", "RNNCell"}
 REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 _OF_LAYERS = frozenset(
     {"in_features", "out_features", "in_channels", "out_channels", "embedding_dim", "num_embeddings", "num_features"}

@@ -46,7 +46,7 @@ def argument_made(run: Run, row: Row, name: str) -> Location | None:
         return None
     found = climbs(run.sources, sites, given, whole=True)
     spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("use", "outside", "parameter")]
-    return run.place(spots[-1].file, spots[-1].line, spots[-1].function) if spots else None
+    return run.at(spots[-1]) if spots else None
 
 
 def _argument(node: ast.Call, name: str) -> ast.expr | None:

@@ -124,7 +124,7 @@ def made_outside(run: Run, row: Row, padded: bool = False) -> Location | None:
     spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("outside", "parameter", "use")]
     if not spots or (spots[-1].function == sites[0].function and not _calls(spots[-1])):
         return None
-    return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
+    return run.at(spots[-1])
 
 
 def first_entry(node: ast.expr, padded: bool = False) -> ast.expr:

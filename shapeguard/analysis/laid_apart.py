@@ -119,7 +119,8 @@ def pool_floors(dispute: Dispute) -> Cause | None:
         last, beside = (side.hops[-1] if side.hops else None for side in (of, dispute.both[1 - index]))
         if last is None or beside is None or last.size_before is None or last.size_before != beside.size_before:
             continue
-        if (of.size, beside.size_after) != (last.size_before // 2, last.size_before - last.size_before // 2):
+        halved = (last.size_before // 2, last.size_before - last.size_before // 2)
+        if last.size_before % 2 == 0 or (of.size, beside.size_after) != halved:
             continue
         built = run.row(last.row.owner)
         way = run.recording.chains[built.chain].sites if built is not None else ()
@@ -129,7 +130,7 @@ def pool_floors(dispute: Dispute) -> Cause | None:
                 and "Pool" in part.op
                 and run.recording.chains[part.chain].sites[-len(way) :] == way
             )
-            if inside and last.size_before % 2 and of.size + 1 == beside.size_after:
+            if inside:
                 return dispute.blame(index, run.location(part), "built")
     return None
 
@@ -162,14 +163,18 @@ def _of_two_ways(run: Run, of: Side) -> Row | None:
 
 def _halved(run: Run, built: Row) -> bool:
     """Whether the layer was given half a width, ``width // 2``: both directions were counted."""
+    return isinstance(_hidden(run, built), ast.BinOp)
+
+
+def _hidden(run: Run, built: Row) -> ast.expr | None:
+    """The expression a recurrent layer was given for its hidden size."""
     call = call_of(run.expression(built))
-    return isinstance(given_at(call, "hidden_size", 1) if call is not None else None, ast.BinOp)
+    return given_at(call, "hidden_size", 1) if call is not None else None
 
 
 def _told_width(run: Run, built: Row) -> Location | None:
     """Where the class that has the layer says how wide its output is: by the very name the layer was given for its hidden size."""
-    place, call = run.location(built), call_of(run.expression(built))
-    hidden = given_at(call, "hidden_size", 1) if call is not None else None
+    place, hidden = run.location(built), _hidden(run, built)
     function = run.sources[place.file].function_at(place.line) if place is not None else None
     for node in ast.walk(function) if function is not None and isinstance(hidden, ast.Name) else ():
         match node:

@@ -69,7 +69,7 @@ def loader_built(run: Run) -> Location | None:
         if not spots and len(known) > 1 and isinstance(parsed_text(known[-1].node_text), ast.Call):
             spots = [known[-1]]  # built where it was handed over
         if spots:
-            return run.place(spots[-1].file, spots[-1].line, spots[-1].function)
+            return run.at(spots[-1])
     return None
 
 

@@ -151,7 +151,7 @@ def _rows_made(run: Run, frame: FrameInfo) -> Location | None:
         return None
     found = climbs(run.sources, chain_of_frames(run, frame), rows.generators[0].iter, whole=True)
     spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("use", "outside", "parameter")]
-    return run.place(spots[-1].file, spots[-1].line, spots[-1].function) if spots else None
+    return run.at(spots[-1]) if spots else None
 
 
 def _tokenized_here(run: Run) -> Location | None:

@@ -251,7 +251,7 @@ def _told(run: Run, laid: Row, times: int, dim: int) -> Location | None:
     spots = [
         spot for way in ways for spot in way if place is not None and spot.function == place.function and spot.line
     ]
-    return run.place(spots[-1].file, spots[-1].line, spots[-1].function) if spots else None
+    return run.at(spots[-1]) if spots else None
 
 
 def _undivided(run: Run, failed: FailedOp, many: int, few: int) -> Finding | None:

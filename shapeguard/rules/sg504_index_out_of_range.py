@@ -38,6 +38,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from shapeguard.analysis.built import construct_row
+from shapeguard.analysis.causes import read_off
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
@@ -51,7 +52,6 @@ from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.written import whole_trails
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
@@ -308,8 +308,7 @@ def _read_off(run: Run, crash: Crash) -> bool:
     last = crash.suspect.side.hops[-1] if crash.suspect.side.hops else None
     if last is None or crash.suspect.how != "written" or last.row.kind == "construct" or crash.clash.dim != 0:
         return False
-    trails = list(whole_trails(run, last.row, crash.suspect.side.size, last.after))
-    return bool(trails) and all(trail and trail[-1].kind == "data" for trail in trails)
+    return read_off(run, crash.suspect)
 
 
 def _computed(run: Run, crash: Crash) -> Location | None:

@@ -242,7 +242,7 @@ def _computed_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None
     if apart is not None and made is not None and made.function != apart.function:
         made = None  # what builds both models made it, for the one as for the other
     counted = counted or made or apart
-    return counted or run.place(computed[-1].file, computed[-1].line, computed[-1].function)
+    return counted or run.at(computed[-1])
 
 
 def _told_at(run: Run, shape: tuple[int, ...], size: int) -> Location | None:

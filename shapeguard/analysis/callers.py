@@ -25,11 +25,10 @@ _LIKE = frozenset({"new_zeros", "new_ones", "new_full", "new_empty"})
 def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cause:
     """The cause at the call that differs, where one line made both sizes in two calls of its function."""
     if found.how == other.how == "built" and found.location == other.location and found.side.hops and other.side.hops:
-        if not _constructed_there(run, found):
+        if not _constructed_there(run, found) or _branches(run, found.side, other.side):
             return found  # one line chose both
-        return found._replace(
-            location=_meeting(run, found.side, other.side), how="here"
-        )  # two models that one line makes
+        # Two models that one line makes:
+        return found._replace(location=_meeting(run, found.side, other.side), how="here")
     if _of_one_batch(found, other) and failed.row is not None and (call := run.helper_call(failed.row)) is not None:
         return found._replace(location=call, how="here")  # it was given two that are no pair
     joined = failed.row is not None and failed.row.kind == "concat"
@@ -75,6 +74,15 @@ def _one_line(run: Run, apart: Location, other: Cause, row: Row) -> bool:
     """Whether the call that made the other side stands in the same statement as the one that made this."""
     last = other.side.hops[-1].row if other.side.hops else None
     return last is not None and callers_part(run, last, row) == apart
+
+
+def _branches(run: Run, ours: Side, theirs: Side) -> bool:
+    """Whether two layers were given one size, and each made another of it: branches whose kernels are not padded alike."""
+    ends = ours.hops[-1], theirs.hops[-1]
+    given = {tensor.origin for hop in ends for tensor in hop.row.inputs[:1]}
+    layers = [run.row(hop.row.owner) for hop in ends if hop.changed]
+    kernels = len(layers) == 2 and all(layer is not None and "kernel_size" in layer.args for layer in layers)
+    return kernels and ends[0].size_before == ends[1].size_before and len(given) == 1
 
 
 def _constructed_there(run: Run, found: Cause) -> bool:

@@ -1,11 +1,13 @@
 """SG109 padded-chat-template
 
-A chat template's text is tokenized in a way that breaks it: every row begins with two start tokens.
+A chat template's text is tokenized in a way that breaks it: every row begins with two start tokens, or the ids are looked for in
+the wrong place.
 
 ## What it is
 
 A chat template writes the special tokens itself, the start token among them. Tokenizing its text as plain text adds the start
-token once more.
+token once more. From transformers 5 on ``apply_chat_template`` gives everything that the tokenizer made, a dictionary, where it used to
+give the ids.
 
 ## Why it goes wrong
 
@@ -55,6 +57,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.encodings import WholeEncoding, given_whole, is_template, listed
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Severity
 from shapeguard.values.recording import Row
@@ -63,7 +66,13 @@ CODE, NAME = "SG109", "padded-chat-template"
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A tokenizer call whose rows begin with the start token twice; certain where a template of the same tokenizer was rendered before."""
+    """A tokenizer call whose rows begin with the start token twice; certain where a template of the same tokenizer was rendered before.
+
+    So is a template's whole result where its ids are wanted.
+    """
+    whole = given_whole(run)
+    if whole is not None and is_template(whole.made):
+        yield _of_whole(run, whole)
     for row in run.of_kind("tokenizer"):
         doubled = row.args.get("double bos")
         if isinstance(doubled, int) and doubled:
@@ -73,11 +82,25 @@ def check(run: Run) -> Iterator[Finding]:
 def _rendered_before(run: Run, row: Row) -> bool:
     """Whether a chat template was rendered to text, not to ids, before this call."""
     return any(
-        other.op.endswith(".apply_chat_template")
-        and other.owner == row.owner
-        and other.first_at <= row.last_at
-        and not other.outputs
+        is_template(other) and other.owner == row.owner and other.first_at <= row.last_at and not other.outputs
         for other in run.of_kind("tokenizer")
+    )
+
+
+def _of_whole(run: Run, whole: WholeEncoding) -> Finding:
+    name = whole.value.expression
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{name}` is the whole result of the chat template, a dictionary of {listed(whole.made)}, and its ids are wanted here.",
+        location=run.location(whole.made),
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in whole.made.outputs),
+        fix=Fix(
+            f"Hand the ids and their mask on together: `generate(**{name})`; or ask for the ids alone: "
+            "`apply_chat_template(..., return_dict=False)`."
+        ),
     )
 
 

@@ -46,6 +46,7 @@ from shapeguard.analysis.columns import meetings
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel, stacked
 from shapeguard.analysis.departures import unbatched_call
+from shapeguard.analysis.encodings import WholeEncoding, given_whole, is_template, listed
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import (
@@ -72,6 +73,10 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed op, other than a concatenation or a loss, whose operand has the wrong number of dimensions."""
     if any(found.ends_in == "crash" for found in meetings(run)):
         return  # a table of all pairs, where a value a row was meant
+    if (whole := given_whole(run)) is not None:
+        if not is_template(whole.made):
+            yield _of_encoding(run, whole)
+        return
     extra = _extra_axis(run)
     if extra is not None:
         yield extra
@@ -113,6 +118,23 @@ def check(run: Run) -> Iterator[Finding]:
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _of_encoding(run: Run, whole: WholeEncoding) -> Finding:
+    """A tokenizer's whole result where its ids are wanted."""
+    name = whole.value.expression
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{name}` is the tokenizer's whole result, a dictionary of {listed(whole.made)}, and a tensor is wanted here.",
+        location=here(run),
+        failed_at=run.failed_at,
+        operands=tuple(run.tensor(tensor) for tensor in whole.made.outputs),
+        fix=Fix(
+            f"Hand its tensors on by their names, the mask with the ids: `(**{name})`; or take the ids: `{name}.input_ids`."
+        ),
+    )
 
 
 def _of_no_entries(run: Run, crash: Crash) -> Location | None:

@@ -64,6 +64,7 @@ _EXPECTED = {
     "embeddings_normalised_over_the_batch": ("SG509", "F.normalize(proj(views), dim=0)"),
     "encoder_takes_length_first": ("SG405", "TransformerEncoderLayer("),
     "encoder_without_a_padding_mask": ("SG103", "self.encoder(self.emb(ids))"),
+    "encoding_handed_over_whole": ("SG506", "print(model(batch)"),
     "ends_hidden_by_the_collator": ("SG103", 'return {"input_ids": ids, "attention_mask": (ids != EOS)'),
     "ends_of_turns_masked": ("SG103", "mask = ids.ne(PAD).long()"),
     "evaluation_drops_the_last": ("SG205", "settings = dict(batch_size=8, drop_last=True, num_worker"),
@@ -186,6 +187,8 @@ _EXPECTED = {
     "targets_flattened_in_another_order": ("SG601", "tgt.t().reshape(-1)"),
     "targets_of_fewer_rows": ("SG601", "targets = "),
     "teacher_rounded_up": ("SG601", "config = Qwen2Config("),
+    "template_joined_to_the_history": ("SG109", "turn = tokenizer.apply_chat_template("),
+    "template_taken_for_its_ids": ("SG109", "prompt = tokenizer.apply_chat_template("),
     "tokens_dropped_without_positions": ("SG403", "cos_sin = self.core.rotary_emb(h, positions)"),
     "transformer_takes_length_first": ("SG405", "nn.Transformer("),
     "triplets_mined_unevenly": ("SG502", "pos.append(random.choice(same))"),
@@ -218,7 +221,7 @@ def test_every_program_is_asked() -> None:
 def test_the_cause_and_the_line_are_named(name: str) -> None:
     program = _FOLDER / f"{name}.py"
     guard = shapeguard.guard()
-    with suppress(RuntimeError, ValueError, AssertionError, IndexError), guard:
+    with suppress(RuntimeError, ValueError, AssertionError, IndexError, TypeError, AttributeError), guard:
         exec(compile(program.read_text(), str(program), "exec"), {"__name__": "__main__"})
     code, text = _EXPECTED[name]
     first = guard.report.findings[0]

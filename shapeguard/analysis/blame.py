@@ -19,6 +19,7 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
+from shapeguard.analysis.graph import with_itself
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
 from shapeguard.analysis.misbuilt import misbuilt
 from shapeguard.analysis.of_models import (
@@ -311,11 +312,7 @@ def _within(found: Cause, owner: str) -> bool:
 def _told_number(found: Cause) -> bool:
     """Whether an op multiplied a size by a number it was given: what the data did not bring, the code did."""
     last = found.side.hops[-1] if found.side.hops else None
-    if found.how != "changed" or last is None:
-        return False
-    origins = {tensor.origin for tensor in last.row.inputs}
-    with_itself = last.row.kind == "concat" and len(last.row.inputs) > 1 and len(origins) == 1 and None not in origins
-    return last.row.op in REPEATING or with_itself
+    return found.how == "changed" and last is not None and (last.row.op in REPEATING or with_itself(last.row))
 
 
 def _loaded(run: Run, of: Side) -> bool:

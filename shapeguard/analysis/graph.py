@@ -50,3 +50,9 @@ def ancestors(run: Run, tensor: TensorArg | NamedValue) -> Iterator[Row]:
         seen.add(row.id)
         yield row
         waiting += [origin for source in row.inputs for origin in (source.origin, source.first_origin)]
+
+
+def with_itself(row: Row) -> bool:
+    """Whether a row joins a tensor with itself: ``cat([states, states])``."""
+    origins = {tensor.origin for tensor in row.inputs}
+    return row.kind == "concat" and len(row.inputs) > 1 and len(origins) == 1 and None not in origins

@@ -10,6 +10,7 @@ from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.graph import with_itself
 from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
@@ -67,10 +68,9 @@ def not_doubled(dispute: Dispute) -> Cause | None:
     for index, found in enumerate(causes):
         ours, other = found.side, causes[1 - index].side
         last, kept = (ours.hops[-1] if ours.hops else None), (other.hops[0].row if other.hops else None)
-        if last is None or kept is None or last.row.kind != "concat" or not ours.dim == other.dim == 0:
+        if last is None or kept is None or not ours.dim == other.dim == 0:
             continue
-        itself = len(last.row.inputs) > 1 and len({part.origin for part in last.row.inputs} - {None}) == 1
-        if itself and last.size_before == other.size:
+        if with_itself(last.row) and last.size_before == other.size:
             text, made = dispute.failed.expression(run, other.label), run.location(kept)
             if text.startswith("self.") and text.replace(".", "_").isidentifier() and made is not None:
                 return dispute.blame(1 - index, made, "changed")

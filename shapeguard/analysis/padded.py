@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from shapeguard.analysis.batch import inputs_of, made_by, padding_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.graph import ancestors, past, users_of
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 
 _BEFORE = 512  # rows before a call among which that is looked for which filled its cache
 _OF_SIZES = frozenset({"zeros", "ones", "full", "arange", "eye", "empty"})
@@ -71,14 +73,23 @@ def past_of_ones(run: Run, row: Row) -> Row | None:
     if first is None or keys is None or first.last != (keys.last[0], keys.last[-2]):
         return None
     made = run.row(first.origin)
-    filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
-    if made is None or filled is None or made.op not in ("ones", "ones_like", "new_ones", "full"):
+    if made is None or made.op not in ("ones", "ones_like", "new_ones", "full"):
         return None
-    calls = reversed(run.rows[max(0, row.id - _BEFORE) : row.id])
-    before = next(
-        (r for r in calls if r.kind == "forward" and r.owner == row.owner and run.at_one_place(r, filled)), None
-    )
+    before = next(_filling(run, row, keys), None)
     return made if before is not None and before.args.get("mask padded") in ("left", "both") else None
+
+
+def _filling(run: Run, row: Row, keys: TensorArg) -> Iterator[Row]:
+    """The calls of the same model at the place that filled the cache of a call, latest first."""
+    filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
+    for other in reversed(run.rows[max(0, row.id - _BEFORE) : row.id]):
+        if (
+            filled is not None
+            and other.kind == "forward"
+            and other.owner == row.owner
+            and run.at_one_place(filled, other)
+        ):
+            yield other
 
 
 def open_to_padding(run: Run, row: Row) -> Row | None:
@@ -111,18 +122,10 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
         or row.args.get("encoder-decoder") is True
     ):
         return None
-    filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
-    for other in reversed(run.rows[max(0, row.id - _BEFORE) : row.id]):
-        if filled is None or not run.at_one_place(filled, other):
-            continue
-        first = inputs_of(other) if other.kind == "forward" and other.owner == row.owner else None
-        if (
-            first is None
-            or first.last[:1] != ids.last[:1]
-            or named(other, "past_key_values.layers[0].keys") is not None
-        ):
-            continue
-        return other if other.args.get("mask padded") in _SIDES else None
+    for other in _filling(run, row, keys):
+        first, past = inputs_of(other), named(other, "past_key_values.layers[0].keys")
+        if first is not None and first.last[:1] == ids.last[:1] and past is None:
+            return other if other.args.get("mask padded") in _SIDES else None
     return None
 
 

@@ -40,8 +40,9 @@ def warmed() -> Iterator[Warm]:
         yield process
 
 
-# What the C++ runtime says when gloo's threads outlive the interpreter of a rank that has done its work: a race of
-# torch's own, which meets bare runs on a busy machine as well (1 of 20).
+# What the C++ runtime says when gloo's thread lets go of the last piece of work (and of a Python object in it) while the
+# interpreter of a rank that is done comes to its end: a race of torch's own, which bare runs of a replicated model lose as
+# often on a busy machine (about 1 in 12).
 _RACE_AT_EXIT = "terminate called without an active exception"
 
 

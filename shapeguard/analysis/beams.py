@@ -23,24 +23,27 @@ _NEAR = 10  # rows between a call's ids and the op that put them in order
 
 
 class Unordered(NamedTuple):
-    """The op that put the rows in order, the calls that went on with them, and the cached keys in the order of before."""
+    """The op that put the rows in order, the calls that went on with them, and the cached keys in the order of before.
+
+    A recurrent state has no keys.
+    """
 
     picked: Row
     call: Row
     ids: TensorArg
-    keys: TensorArg
+    keys: TensorArg | None
 
 
 def unordered(run: Run) -> Iterator[Unordered]:
     """Calls on a cache whose ids were put in the order of the chosen beams, where nothing ever did so with the cache."""
     for call in run.of_kind("forward"):
         keys, ids = given_cache(call), named(call, "decoder_input_ids", "input_ids")
-        if keys is None or ids is None or call.error or len(keys.last) != 4 or ids.last[:1] != keys.last[:1]:
+        if ids is None or call.error or not (_is_recurrent(call, ids) if keys is None else _fit(keys, ids)):
             continue
         behind = list(islice(ancestors(run, ids), _NEAR))
         picked = next((row for row in behind if _puts_in_order(run, row, ids.last[0])), None)
-        picked = picked or _of_one_choice(run, behind, ids.last[0]) or _by_score(run, behind, call)
-        if picked is not None and not _cache_follows(run):
+        picked = picked or _of_one_choice(run, behind, ids.last[0], call) or _by_score(run, behind, call)
+        if picked is not None and not _cache_follows(run, picked, call):
             yield Unordered(picked, call, ids, keys)
             return
 
@@ -74,11 +77,25 @@ def never_ordered(run: Run) -> Location | None:
     return None
 
 
-def _of_one_choice(run: Run, behind: list[Row], rows: int) -> Row | None:
+def _fit(keys: TensorArg, ids: TensorArg) -> bool:
+    """Whether a cache holds keys (batch, kv_heads, past, head_dim) of as many rows as there are ids for."""
+    return len(keys.last) == 4 and ids.last[:1] == keys.last[:1]
+
+
+def _is_recurrent(call: Row, ids: TensorArg) -> bool:
+    """Whether a call goes on from a recurrent model's state (``cache_params``), a token for each row."""
+    return isinstance(call.args.get("cache_params"), str) and ids.last[1:] == (1,)
+
+
+def _of_one_choice(run: Run, behind: list[Row], rows: int, call: Row) -> Row | None:
     """The op that put what was written so far in the order of the chosen beams, where the new ids come from that choice."""
     chosen = {row.id for row in behind if row.op in _CHOOSING}
-    for row in run.rows if chosen else ():
-        if _puts_in_order(run, row, rows) and chosen & {step.id for step in ancestors(run, row.inputs[1])}:
+    for row in reversed(run.rows) if chosen else ():
+        if (
+            row.first_at < call.last_at
+            and _puts_in_order(run, row, rows)
+            and chosen & {step.id for step in ancestors(run, row.inputs[1])}
+        ):
             return _reordering(run, row) or row
     return None
 
@@ -154,9 +171,11 @@ def _puts_in_order(run: Run, row: Row, rows: int) -> bool:
     return bool(behind & _CHOOSING) and bool(behind & _PARENTS)
 
 
-def _cache_follows(run: Run) -> bool:
-    """Whether anything in the run picks rows of a cache."""
+def _cache_follows(run: Run, picked: Row, call: Row) -> bool:
+    """Whether anything picks rows of a cache between the op that put the rows in order and the calls that went on with them."""
     for row in run.rows:
+        if row.last_at < picked.first_at or row.first_at > call.last_at:
+            continue
         if row.kind == "cache" and row.op.endswith(tuple(f".{name}" for name in _ORDERING)):
             return True
         if row.op in _PICKING and len(row.inputs) > 1 and len(row.inputs[0].last) == 4:

@@ -21,7 +21,7 @@ from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.graph import with_itself
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
-from shapeguard.analysis.misbuilt import misbuilt
+from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
 from shapeguard.analysis.of_models import (
     beside_a_model,
     counted_tokens,
@@ -374,6 +374,7 @@ _TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     written_into,
     both_directions,
     misbuilt,
+    fed_by_its_twin,
     never_taken,
     looked_elsewhere,
     grown_back,

@@ -159,8 +159,15 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
             and rows == concat.dim
             and not apart  # rows that were cut apart are put together again
         )
-        return keys or rows == along or of_one_batch
+        return keys or rows == along or of_one_batch or _cut_along(run, concat, along)
     return not is_batch_dim(concat)
+
+
+def _cut_along(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether each operand was made of one piece of what was cut along a dim: what comes of the pieces belongs together there."""
+    return all(
+        any(hop.row.op in CUTTING for hop in follow(run, value, along)[1:]) for _, value in concat.others
+    ) and not any(hop.row.op in CUTTING for _, value in concat.others for hop in follow(run, value, concat.dim))
 
 
 def _of_several_texts(run: Run, concat: FailedConcat) -> bool:

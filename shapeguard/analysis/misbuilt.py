@@ -11,6 +11,7 @@ from shapeguard.values.recording import Row
 
 _GIVEN = ("in_channels", "in_features", "num_features", "input_size")
 _MADE = ("out_channels", "out_features", "hidden_size")
+_WITHIN = 2  # calls, the building one and the one around it, that may stand in the loop
 _NEAR = 8  # constructions before the failing layer's among which the layer before it is looked for
 
 
@@ -37,6 +38,21 @@ def misbuilt(dispute: Dispute) -> Cause | None:
     if any(_numbers(first, _MADE) == _numbers(second, _GIVEN) for first, second in blocks):
         return None
     place = run.location(layer, step)
+    return dispute.blame(index, place, "built") if place is not None else None
+
+
+def fed_by_its_twin(dispute: Dispute) -> Cause | None:
+    """The line in a loop that builds every layer for the first one's input, where a layer is given what its twin made."""
+    run, failed, both = dispute.run, dispute.failed, dispute.both
+    weights = [is_weight(of) for of in both]
+    layer = construct_row(run, failed)
+    if weights.count(True) != 1 or layer is None or layer.count < 2:
+        return None
+    index = weights.index(True)
+    if both[index].size not in _numbers(layer, _GIVEN) or both[1 - index].size not in _numbers(layer, _MADE):
+        return None
+    places = (run.location(layer, step) for step in range(_WITHIN))
+    place = next((place for place in places if place is not None and run.sources[place.file].repeats(place.line)), None)
     return dispute.blame(index, place, "built") if place is not None else None
 
 

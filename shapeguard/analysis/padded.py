@@ -133,8 +133,12 @@ def masked_ends(run: Run, row: Row) -> Row | None:
     """What made a mask that has holes where rows end a turn: it hides the padding by its id, and that is the end's id too."""
     ids, mask = inputs_of(row), named(row, "attention_mask")
     config = config_of(run, run.row(row.owner)) if row.kind == "forward" else row
-    pad, ends = (config.args.get(name) if config is not None else None for name in ("pad_token_id", "eos_token_id"))
-    made = made_by(run, mask)
+    made, source = made_by(run, mask), made_by(run, ids)
+    tokenizer = source if source is not None and source.kind == "tokenizer" else None
+    pad, ends = (
+        next((value for told in (config, tokenizer) if told and (value := told.args.get(name)) is not None), None)
+        for name in ("pad_token_id", "eos_token_id")
+    )
     if row.args.get("mask padded") != "holes" or pad is None or pad not in (ends if isinstance(ends, list) else [ends]):
         return None
     compared = (

@@ -100,6 +100,15 @@ class SourceFile:
         classes = [n for n in nodes if isinstance(n, ast.ClassDef) and n.lineno <= line <= (n.end_lineno or n.lineno)]
         return max(classes, key=lambda node: node.lineno, default=None)
 
+    def repeats(self, line: int) -> bool:
+        """Whether a loop, or a comprehension, of its function goes through this line more than once."""
+        for node in ast.walk(self.function_at(line) or ast.Module([], [])):
+            if isinstance(node, ast.For | ast.While) and node.lineno < line <= (node.end_lineno or 0):
+                return True
+            if isinstance(node, ast.ListComp | ast.GeneratorExp) and node.lineno <= line <= (node.end_lineno or 0):
+                return True
+        return False
+
     def first_line(self, line: int) -> int:
         """First line of the innermost statement that covers this line; a decorator is one, and a line of a text is one."""
         if line in self._texts:

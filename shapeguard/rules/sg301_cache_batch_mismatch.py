@@ -272,16 +272,15 @@ def _tiled(run: Run, repeated: Row, ids: TensorArg) -> Finding:
 
 
 def _unordered(run: Run, found: Unordered) -> Finding:
-    rows = found.ids.last[0]
+    kept = [run.tensor(found.keys, "the cache's keys", CACHE_DIMS)] if found.keys is not None else []
     return Finding(
         CODE,
         NAME,
         Severity.ERROR,
-        f"The {rows} rows of the search are put in the order of the chosen beams, and the cache is not: each row goes on with the "
-        "keys and values of another beam.",
+        f"The {found.ids.last[0]} rows of the search are put in the order of the chosen beams, and the cache is not: each row goes on with the "
+        f"{'state' if found.keys is None else 'keys and values'} of another beam.",
         location=never_ordered(run) or run.location(found.picked),
-        operands=(run.tensor(found.ids, "", ("batch", "seq")), run.tensor(found.keys, "the cache's keys", CACHE_DIMS)),
-        mismatch=None,
+        operands=(run.tensor(found.ids, "", ("batch", "seq")), *kept),
         fix=Fix("Put the cache in the same order, before the next call: `cache.reorder_cache(rows)`."),
     )
 

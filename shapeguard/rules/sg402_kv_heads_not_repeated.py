@@ -47,6 +47,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.heads import configs, entry_frame, kv_heads, query_heads
 from shapeguard.analysis.layout import split_off
 from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.ranks import handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
@@ -340,10 +341,17 @@ def _keys_taken(run: Run, failed: FailedOp) -> Location | None:
     if found is None or frame is None or failed.op not in ("matmul", "einsum"):
         return None
     fewer = found.right if found.sizes[1] < found.sizes[0] else found.left
-    node = parsed_text(failed.expression(run, fewer))
-    while isinstance(node, ast.Call | ast.Attribute):  # k of ``k.transpose(-1, -2)``
+    text = failed.expression(run, fewer)
+    value = failed.operands.get(fewer)
+    for hop in follow(run, value, found.dim or 0) if value is not None else ():
+        place = run.location(hop.row)  # a part of the keys, cut out here
+        if place is None or place.function != frame.function or hop.changed or hop.row.op != "getitem":
+            break
+        text = run.expression(hop.row)
+    node = parsed_text(text)
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):  # k of ``k.transpose(-1, -2)``
         node = node.func if isinstance(node, ast.Call) else node.value
-    return named_at(run, frame, node.id) if isinstance(node, ast.Name) else None
+    return (named_at(run, frame, node.id) or handed_in(run, frame, node.id)) if isinstance(node, ast.Name) else None
 
 
 def _shape(value: TensorArg | NamedValue) -> tuple[int, ...]:

@@ -60,6 +60,7 @@ from shapeguard.analysis.models import built_model, config_of, limit_in
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.of_models import told_beside_default
 from shapeguard.analysis.overrun import outgrown
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
 from shapeguard.analysis.resized import dropped_beside, resized_to
@@ -216,6 +217,9 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
     hops = follow(run, positions, len(positions.last) - 1)
     grown = any(hop.changed and hop.row.kind == "concat" for hop in follow(run, ids, 1))
     made = run.birth(positions.origin) if grown else run.location(hops[-1].row) if hops else None
+    beside = run.row(ids.origin)
+    if hops and beside is not None:
+        made = callers_part(run, hops[-1].row, beside) or made  # one helper made both
     return _finding(
         run,
         f"{got} positions are given for {length} tokens.",

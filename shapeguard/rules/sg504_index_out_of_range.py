@@ -51,10 +51,12 @@ from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 
+_COUNTING_OUT = frozenset({"arange", "randperm"})
 _FEW = 4  # ops behind an index among which it was counted out
 _OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)")
 CODE, NAME = "SG504", "index-out-of-range"
@@ -95,6 +97,8 @@ def check(run: Run) -> Iterator[Finding]:
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)
+        or _drawn_for_more(run, crash)
+        or _weights_too_few(run, crash)
         or _taken_out(run, crash)
         or _found_elsewhere(run, crash)
         or (_from_one(run, crash) or _one_past(run, crash) or _counted_list(run, crash) if index == size else None)
@@ -202,6 +206,28 @@ def _counted_on(run: Run, crash: Crash) -> Location | None:
         whole = counted is not None and counted.op == "arange" and counted.outputs[0].last == (crash.clash.sizes[1],)
         if whole and row.op in ("add", "add_", "iadd") and type(row.args.get("other")) is int:
             return run.location(row)
+    return None
+
+
+def _drawn_for_more(run: Run, crash: Crash) -> Location | None:
+    """Where the positions of more rows were counted out than the data brought: an order drawn for a full batch, say."""
+    index = crash.failed.operands.get(crash.clash.left)
+    behind = list(islice(ancestors(run, index), _FEW)) if index is not None else []
+    row = next((row for row in behind if row.op in _COUNTING_OUT), None)
+    told = row is not None and not row.inputs and row.outputs[0].last[0] > crash.clash.sizes[1]
+    return run.location(row) if row is not None and told and crash.suspect.how == "data" else None
+
+
+def _weights_too_few(run: Run, crash: Crash) -> Location | None:
+    """Where a weight for each class was written down, for fewer classes than the labels of the data have."""
+    table = crash.failed.operands.get(crash.clash.right)
+    if table is None or shape_of(table) != (crash.clash.sizes[1],) or not table.dtype.startswith(("float", "bfloat")):
+        return None
+    hops = follow(run, table, 0)
+    made = hops[-1].row if hops else None
+    match parsed_text(run.expression(made)) if made is not None and made.op in FROM_OUTSIDE else None:
+        case ast.Call(args=[ast.List() | ast.Tuple(), *_]) if made is not None:
+            return run.location(made)
     return None
 
 

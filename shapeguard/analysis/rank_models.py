@@ -9,7 +9,7 @@ from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.collectives import ranks
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
-from shapeguard.analysis.source import given_at
+from shapeguard.analysis.source import given_at, unpacked_at
 from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -44,12 +44,14 @@ def built_apart(run: Run) -> BuiltApart | None:
 def chosen_at(run: Run, found: BuiltApart) -> Location | None:
     """Where the rank drew or computed its number, with a call: what is written in the code is the same on all ranks."""
     call = call_of(run.expression(found.row))
-    given = given_at(call, found.name, list(found.row.args).index(found.name)) if call is not None else None
-    for trail in climbs(run.sources, run.chain(found.row), given, value=found.mine) if given is not None else ():
+    place = list(found.row.args).index(found.name)
+    given = (given_at(call, found.name, place) or unpacked_at(call, place)) if call is not None else None
+    trails = climbs(run.sources, run.chain(found.row), given, value=found.mine) if given is not None else []
+    for trail in trails:
         for spot in reversed(trail.spots):
             if spot.kind == "assign" and spot.line and isinstance(parsed(spot), ast.Call):
                 return run.at(spot)
-    return None
+    return next((run.at(spot) for trail in trails for spot in trail.spots[-1:] if spot.kind == "data"), None)
 
 
 def _difference(run: Run, other: Run) -> tuple[Row, str, int, int] | None:

@@ -14,7 +14,7 @@ from shapeguard.analysis.lineage import MAX_STEPS, Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import taken_apart
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, NamedValue, TensorArg
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
 _NEAR = 24  # how many ops back a squeeze still counts
 
@@ -23,6 +23,12 @@ _CHANGERS = frozenset(
     {"squeeze", "squeeze_", "unsqueeze", "unsqueeze_", "getitem", "select", "flatten", "view", "reshape", "unbind", "argmax",
      "argmin", "sum", "mean", "max", "min", "amax", "amin", "any", "all", "prod", "norm", "diagonal", "chunk", "stack"}
 )  # fmt: skip
+
+
+def changes_rank(row: Row) -> bool:
+    """Whether an event gave its first operand another number of dims, as it was told to."""
+    told = row.op in _CHANGERS and bool(row.inputs) and bool(row.outputs)
+    return told and len(row.inputs[0].last) != len(row.outputs[0].last)
 
 
 def bare_squeeze(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
@@ -59,7 +65,7 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
         if row is None or not row.inputs or not row.outputs:
             return []
         source, after = row.inputs[0], row.outputs[0].last
-        if row.op in _CHANGERS and len(source.last) != len(after):
+        if changes_rank(row):
             hops.append(Hop(row, source, None, 0, len(source.last), len(after)))
             return hops
         if len(source.last) != len(after):

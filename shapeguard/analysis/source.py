@@ -31,6 +31,14 @@ def given_at(call: ast.Call, name: str, place: int) -> ast.expr | None:
     return before[place] if len(before) > place and not any(isinstance(arg, ast.Starred) for arg in before) else None
 
 
+def unpacked_at(call: ast.Call, place: int) -> ast.expr | None:
+    """What a call gives to the parameter at a place out of a sequence, ``size[0]`` of ``Embedding(*size)``."""
+    for start, arg in enumerate(call.args[: place + 1]):
+        if isinstance(arg, ast.Starred):
+            return ast.Subscript(arg.value, ast.Constant(place - start), ast.Load())
+    return None
+
+
 def parsed_statement(text: str) -> ast.stmt | None:
     """The one statement that a text is; None where it is none, or only its first line."""
     try:

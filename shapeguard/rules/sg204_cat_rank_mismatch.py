@@ -59,7 +59,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _single_numbers(run, concat)
         return
     changed = _changed(run, concat)
-    line = _departed(run, concat) or _against_others(run, concat) or _ones_left(run, concat) or _unchanged(run, concat)
+    line = _departed(run, concat) or _against_others(run, concat) or _given_again(run, concat)
+    line = line or _ones_left(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     alike = len({len(shape) for shape in concat.shapes}) == 1
@@ -126,6 +127,21 @@ def _against_others(run: Run, concat: FailedConcat) -> Location | None:
     if kept is not None:
         return run.location(kept)
     return run.location(changed[-1].row) if changed else run.birth(value.origin)
+
+
+def _given_again(run: Run, concat: FailedConcat) -> Location | None:
+    """Where an operand was given an axis that it had already: as it was before, it fits the other one."""
+    if len(concat.shapes) != 2:
+        return None
+    (_, other), (more, _) = sorted(concat.failed.call.tensors, key=lambda tensor: len(tensor[1]))
+    row = run.row(concat.failed.operands[more].origin)
+    if row is None or row.op not in ("unsqueeze", "unsqueeze_") or not row.inputs:
+        return None
+    before = row.inputs[0].last
+    alike = len(before) == len(other) and all(
+        size == other[dim] for dim, size in enumerate(before) if dim != concat.dim % len(before)
+    )
+    return run.location(row) if alike else None
 
 
 def _ones_left(run: Run, concat: FailedConcat) -> Location | None:

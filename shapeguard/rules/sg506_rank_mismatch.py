@@ -49,6 +49,7 @@ from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.encodings import WholeEncoding, given_whole, is_template, listed
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.rank_departures import rank_departed
 from shapeguard.analysis.ranks import (
     Unpacked,
     asked_for_one,
@@ -104,6 +105,7 @@ def check(run: Run) -> Iterator[Finding]:
         return
     line = (_sample(run, crash) if channel else None) or _squeezed(run, crash) or _wrong_layer(run, crash)
     line = line or _of_no_entries(run, crash) or _deepened(run, crash)
+    line = line or (rank_departed(run, crash.failed.row) if crash.failed.row is not None else None)
     line = line or (None if _bare_index(crash) else _handed_in(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(

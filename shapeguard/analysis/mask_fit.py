@@ -1,4 +1,4 @@
-"""Attention masks against the scores they go on: those that failed, and those that broadcast along a dim nobody meant."""
+"""Attention masks that fit neither the scores they go on nor a broadcast to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from shapeguard.analysis.causes import REPEATING, cause
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.odd_input import entry_of
 from shapeguard.analysis.parting import only_changed_way
@@ -25,8 +24,8 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 _MASKS = ("attention_mask", "attn_mask", "mask", "src_mask", "tgt_mask", "condition")
 _WITH_MASK = ("input_ids", "inputs_embeds", "encoder_outputs.last_hidden_state")  # what the mask of a call belongs to
-_FILLS = frozenset({"masked_fill", "masked_fill_"})
-_ADDS = frozenset({"add", "add_", "iadd"})
+FILLS = frozenset({"masked_fill", "masked_fill_"})
+ADDS = frozenset({"add", "add_", "iadd"})
 _ON_SCORES = frozenset({"div", "truediv", "mul", "add", "tanh", "masked_fill", "sub", "mul_", "div_", "float", "to", "relu", "pow"})  # fmt: skip
 
 
@@ -43,9 +42,6 @@ class BadMask(NamedTuple):
     hops: list[Hop]
     told: str = ""
     fix: str = ""
-
-
-# -- masks that failed -----------------------------------------------------------------------------------------------
 
 
 def failed_masks(run: Run) -> Iterator[BadMask]:
@@ -120,7 +116,8 @@ def _padding_mask(run: Run) -> BadMask | None:
         if mask.origin is None:  # made anew on the way through a library's layers: as it was handed to the outermost
             mask = next((t for r in run.failed_rows for t in r.inputs if _handed_on(t, mask)), mask)
         return BadMask(
-            row, mask, scores, dim, wanted, mask.last[dim], _changed_at(run, mask, dim) or run.birth(mask.origin),
+            row, mask, scores, dim, wanted, mask.last[dim],
+            _changed_at(run, mask, dim) or (None if dim else _multiplied(run, row, mask)) or run.birth(mask.origin),
             follow(run, mask, dim),
             f"it marks {mask.last[dim]} {'positions' if dim else 'rows'} where there are {wanted}",
             "Make the padding mask from the sequence that goes in: what is put in front of it or behind it belongs into the mask.",
@@ -212,7 +209,7 @@ def _by_hand(run: Run) -> BadMask | None:
     failed = failed_op(run)
     if failed is None or failed.row is None or failed.clash is None or failed.clash.kind != "dim":
         return None
-    if failed.op not in _FILLS | _ADDS | {"where", "mul", "mul_", "imul"} or len(failed.row.inputs) < 2:
+    if failed.op not in FILLS | ADDS | {"where", "mul", "mul_", "imul"} or len(failed.row.inputs) < 2:
         return None
     scores, mask = _scores_and_mask(failed)
     dim = failed.clash.left_dim if failed.clash.left == mask.label else failed.clash.right_dim
@@ -291,7 +288,7 @@ def _are_scores(run: Run, tensor: TensorArg | NamedValue) -> bool:
 
 def _is_mask(run: Run, failed: FailedOp, mask: TensorArg) -> bool:
     """Whether an operand is a mask: by its role, or because it holds truth values or was made from some."""
-    if failed.op in _FILLS or mask.label in _MASKS or mask.dtype == "bool":
+    if failed.op in FILLS or mask.label in _MASKS or mask.dtype == "bool":
         return True
     if re.search(r"(^|[^a-zA-Z])mask", failed.expression(run, mask.label)):
         return True
@@ -309,9 +306,23 @@ def _rows_of_padding(run: Run) -> BadMask | None:
     if row is None or ids is None or mask is None or len(mask.last) != 2 or mask.last[0] == ids.last[0]:
         return None
     rows, got = ids.last[0], mask.last[0]
-    many = next((hop.row for hop in follow(run, ids, 0) if hop.changed and hop.row.op in REPEATING), None)
-    place = run.location(many) if many is not None else None  # the one was multiplied, the other did not follow
-    return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, place or _made_at(run, mask, 0), follow(run, mask, 0))
+    place = _times(run, ids, got) or _made_at(run, mask, 0)
+    return BadMask(row, mask, (rows, mask.last[1]), 0, rows, got, place, follow(run, mask, 0))
+
+
+def _multiplied(run: Run, row: Row, mask: TensorArg) -> Location | None:
+    """Where the rows of what an attention looks at were multiplied, which those of the mask did not follow."""
+    keys = (tensor for label in ("key", "memory", "input", "query") if (tensor := named(row, label)) is not None)
+    return next((place for tensor in keys if (place := _times(run, tensor, mask.last[0])) is not None), None)
+
+
+def _times(run: Run, tensor: TensorArg, rows: int) -> Location | None:
+    """Where so many rows of a tensor were repeated, or joined with others of as many."""
+    for hop in follow(run, tensor, 0):
+        joined = hop.row.kind == "concat" and {part.last[:1] for part in hop.row.inputs} == {(rows,)}
+        if hop.changed and (hop.row.op in REPEATING or joined):
+            return run.location(hop.row)
+    return None
 
 
 def _three_dims(run: Run) -> BadMask | None:
@@ -331,68 +342,3 @@ def _three_dims(run: Run) -> BadMask | None:
         "it has a dim for the queries and none for the heads: a model takes (batch, key), or all of (batch, heads, query, key)",
         "Insert the dim of the heads: `mask[:, None]`, (batch, 1, query, key).",
     )  # fmt: skip
-
-
-# -- masks that broadcast by accident ---------------------------------------------------------------------------------
-
-
-def laid_masks(run: Run) -> Iterator[BadMask]:
-    """Masks on the way from a product of queries and keys to its softmax that lie along the queries, or rows along heads."""
-    for row in products(run):
-        if len(row.outputs[0].last) < 3:
-            continue
-        found = next_softmax(run, row)
-        if found is None or not along_last(found[0]):
-            continue
-        masked = [step for step in found[1] if step.op in _FILLS | _ADDS and len(step.inputs) > 1]
-        if len(masked) == 1:
-            bad = _along_queries(run, masked[0]) or _rows_along_heads(run, masked[0])
-            if bad is not None:
-                yield bad
-
-
-def _along_queries(run: Run, step: Row) -> BadMask | None:
-    """A mask (.., query, 1): it says for each query whether it is padding, and hides no key."""
-    scores, mask = step.inputs[0].last, step.inputs[1]
-    if len(mask.last) < 2 or mask.last[-1] != 1 or mask.last[-2] < 2 or mask.last[-2] != scores[-2] or scores[-1] < 2:
-        return None
-    if step.op not in _FILLS and not _from_truth(run, mask):
-        return None
-    hops = follow(run, mask, len(mask.last) - 1)
-    where = run.location(hops[-1].row) if hops else None
-    dim = len(mask.last) - 1
-    return BadMask(
-        step, mask, scores, dim, scores[-1], 1, where, hops,
-        "it lies along the queries and is the same for all keys, so the softmax over the keys still sees every padded one",
-        "Put the keys last: a padding mask (batch, length) becomes (batch, 1, 1, length), `mask[:, None, None, :]`.",
-    )  # fmt: skip
-
-
-def _rows_along_heads(run: Run, step: Row) -> BadMask | None:
-    """A mask with a dim of rows, and fewer dims than the scores: aligned from the right, its rows meet the heads."""
-    scores, mask = step.inputs[0].last, step.inputs[1]
-    rank = len(mask.last)
-    if not 3 <= rank < len(scores) or mask.last[0] < 2 or mask.last[0] != scores[0]:
-        return None
-    placeholder = rank >= 4 and all(size == 1 for size in mask.last[1:-2])
-    from_rows = rank == 3 and mask.dtype == "bool" and _shares_rows(run, step)
-    if not placeholder and not from_rows:
-        return None
-    missing = len(scores) - rank
-    return BadMask(
-        step, mask, scores, 0, scores[0], mask.last[0], run.location(step), follow(run, mask, 0),
-        f"it has {rank} dims and the scores {len(scores)}, so its rows are laid along dim {missing} of the scores, not along the batch",
-        "Insert the missing dim after the batch: `mask.unsqueeze(1)` (or 2), so that batch meets batch.",
-    )  # fmt: skip
-
-
-def _shares_rows(run: Run, step: Row) -> bool:
-    """Whether dim 0 of the mask was born where dim 0 of the scores was: both are the batch."""
-    mine, theirs = follow(run, step.inputs[1], 0), follow(run, step.inputs[0], 0)
-    return bool(mine) and bool(theirs) and mine[-1].row.id == theirs[-1].row.id
-
-
-def _from_truth(run: Run, mask: TensorArg) -> bool:
-    return any(
-        row.op in ("eq", "ne", "masked_fill", "logical_not", "lt", "gt", "ge", "le") for row in ancestors(run, mask)
-    )

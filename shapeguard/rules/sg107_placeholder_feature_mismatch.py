@@ -44,6 +44,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of, made_by
 from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.concat import CUTTING
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
@@ -180,12 +181,16 @@ def _drawn(run: Run) -> Row | None:
 
 
 def _rows_sliced(run: Run) -> Location | None:
-    """The slice that took rows from the ids and not from the images, or the other way round."""
+    """The slice that took rows from the ids and not from the images, or the other way round; the cut of both as if they were as many."""
     call = run.failed_row("forward", "generate")
     by_label = {tensor.label: tensor for tensor in call.inputs} if call is not None else {}
     ids, pixels = by_label.get("input_ids"), by_label.get("pixel_values")
-    if ids is None or pixels is None or ids.last[0] == pixels.last[0]:
+    if ids is None or pixels is None:
         return None
+    if ids.last[0] == pixels.last[0]:
+        cuts = [run.row(tensor.origin) for tensor in (ids, pixels)]
+        whole = [row.inputs[0].last[0] for row in cuts if row is not None and row.op in CUTTING and row.inputs]
+        return run.birth(pixels.origin) if len(whole) == 2 and whole[0] != whole[1] else None
     for tensor, other in ((ids, pixels), (pixels, ids)):
         cut = next((hop for hop in follow(run, tensor, 0) if hop.changed and hop.row.op == "getitem"), None)
         if cut is not None and cut.size_before == other.last[0]:

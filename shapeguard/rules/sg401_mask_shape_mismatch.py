@@ -47,7 +47,8 @@ from shapeguard.analysis.caches import given_cache, named
 from shapeguard.analysis.climb import named_at, written_at
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow, steps
-from shapeguard.analysis.mask_fit import BadMask, failed_masks, laid_masks
+from shapeguard.analysis.mask_fit import BadMask, failed_masks
+from shapeguard.analysis.mask_laid import laid_masks
 from shapeguard.analysis.mask_order import TiledMask, tiled_masks
 from shapeguard.analysis.mask_parts import unlike_parts
 from shapeguard.analysis.odd_input import odd_input

@@ -115,6 +115,23 @@ def picked_apart(run: Run) -> Iterator[Wrong]:
             yield Wrong(row, dim, picks[0], last, False)
 
 
+def summed_across(run: Run) -> Iterator[tuple[Row, Row]]:
+    """(softmax, product) of weights over keys, the padded ones hidden, that a product of values and weights sums over the queries.
+
+    Queries and keys are as many, so that both products can be formed: ``values @ weights`` for ``values @ weights.mT``.
+    """
+    for row, dim in softmaxes(run):
+        shape, other = row.inputs[0].last, len(row.inputs[0].last) - 2
+        hidden = run.row(row.inputs[0].origin)
+        mask = next((t.last for t in hidden.inputs if t.label == "mask"), ()) if hidden is not None else ()
+        if other < 0 or dim != other + 1 or shape[dim] != shape[other] or mask[-2:] != (1, shape[dim]):
+            continue
+        for use in uses(run, row):
+            values = use.row.inputs[0]
+            if use.is_product and use.gone == {other} and use.operand is not values and values.origin != row.id:
+                yield row, use.row
+
+
 def _of_last(pick: Row) -> str | None:
     """What a selection takes of the last dim, where it takes nothing of the others."""
     index = pick.args.get("index")

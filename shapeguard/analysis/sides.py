@@ -68,6 +68,21 @@ def _unfolded(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
             if here is not None and there is not None and differ:
                 dim = differ[0]
                 return _past_fold(run, left, i, here, dim), _past_fold(run, right, j, there, dim)
+    return _past_maps(run, left, right)
+
+
+def _past_maps(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
+    """Both sides followed past the two places where rows and columns of a map became positions: along the rows, where these differ."""
+    ends = [of.hops[-1] if of.hops else None for of in (left, right)]
+    merged = [sorted({dim for _, dim in end.merged}) if end is not None else [] for end in ends]
+    if not all(len(dims) == 2 for dims in merged):
+        return left, right
+    sources = [end.source if end is not None else None for end in ends]
+    for dim, other in zip(*merged, strict=True):
+        here, there = sources
+        if here is not None and there is not None and here.last[dim] != there.last[other]:
+            place = len(left.hops) - 1, len(right.hops) - 1
+            return _past_fold(run, left, place[0], here, dim), _past_fold(run, right, place[1], there, other)
     return left, right
 
 

@@ -304,7 +304,10 @@ def _is_choice(spot: Spot) -> bool:
 
 
 def _computes(spot: Spot) -> bool:
-    return isinstance(parsed(spot), ast.BinOp)
+    """Whether a spot reckons its number: ``side // 8``, and each part of ``(height // 8, width // 8)`` where that is handed over."""
+    node = parsed(spot)
+    parts = node.elts if isinstance(node, ast.Tuple) and spot.kind == "argument" else [node]
+    return bool(parts) and all(isinstance(part, ast.BinOp) for part in parts)
 
 
 def _likely_first(row: Row, node: ast.Call, size: int) -> list[ast.expr]:

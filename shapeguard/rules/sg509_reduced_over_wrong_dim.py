@@ -50,6 +50,7 @@ from shapeguard.analysis.normalised import (
     last_softmax,
     over_one,
     picked_apart,
+    summed_across,
     wrongly_normalised,
 )
 from shapeguard.analysis.run import Run
@@ -74,7 +75,22 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_over_rows(run, row) for row in normalised_over_rows(run)]
     findings += [_spread(run, row) for row in spread_cosines(run)]
     findings += [_mean_of_all(run, row) for row in less_the_mean_of_all(run)]
+    findings += [_across(run, row, product) for row, product in summed_across(run)]
     yield from once(findings)
+
+
+def _across(run: Run, row: Row, product: Row) -> Finding:
+    shape = row.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The weights {format_shape(shape)} sum to one over the keys, the last dim, where the padded ones are hidden; this `{product.op}` "
+        "sums over the queries, the padded ones among them.",
+        location=run.location(product),
+        operands=tuple(run.tensor(tensor) for tensor in product.inputs),
+        fix=Fix("Sum over the keys: `weights @ values`, or `values @ weights.mT` where the values have theirs last."),
+    )
 
 
 def _of_places(run: Run, row: Row, dim: int) -> Finding:

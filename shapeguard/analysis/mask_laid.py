@@ -1,0 +1,74 @@
+"""Masks that broadcast along a dim nobody meant: nothing fails, and the padding is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.layout import along_last, next_softmax, products
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.mask_fit import ADDS, FILLS, BadMask
+from shapeguard.analysis.run import Run
+from shapeguard.values.recording import Row, TensorArg
+
+
+def laid_masks(run: Run) -> Iterator[BadMask]:
+    """Masks on the way from a product of queries and keys to its softmax that lie along the queries, or rows along heads."""
+    for row in products(run):
+        if len(row.outputs[0].last) < 3:
+            continue
+        found = next_softmax(run, row)
+        if found is None or not along_last(found[0]):
+            continue
+        masked = [step for step in found[1] if step.op in FILLS | ADDS and len(step.inputs) > 1]
+        if len(masked) == 1:
+            bad = _along_queries(run, masked[0]) or _rows_along_heads(run, masked[0])
+            if bad is not None:
+                yield bad
+
+
+def _along_queries(run: Run, step: Row) -> BadMask | None:
+    """A mask (.., query, 1): it says for each query whether it is padding, and hides no key."""
+    scores, mask = step.inputs[0].last, step.inputs[1]
+    if len(mask.last) < 2 or mask.last[-1] != 1 or mask.last[-2] < 2 or mask.last[-2] != scores[-2] or scores[-1] < 2:
+        return None
+    if step.op not in FILLS and not _from_truth(run, mask):
+        return None
+    hops = follow(run, mask, len(mask.last) - 1)
+    where = run.location(hops[-1].row) if hops else None
+    dim = len(mask.last) - 1
+    return BadMask(
+        step, mask, scores, dim, scores[-1], 1, where, hops,
+        "it lies along the queries and is the same for all keys, so the softmax over the keys still sees every padded one",
+        "Put the keys last: a padding mask (batch, length) becomes (batch, 1, 1, length), `mask[:, None, None, :]`.",
+    )  # fmt: skip
+
+
+def _rows_along_heads(run: Run, step: Row) -> BadMask | None:
+    """A mask with a dim of rows, and fewer dims than the scores: aligned from the right, its rows meet the heads."""
+    scores, mask = step.inputs[0].last, step.inputs[1]
+    rank = len(mask.last)
+    if not 3 <= rank < len(scores) or mask.last[0] < 2 or mask.last[0] != scores[0]:
+        return None
+    placeholder = rank >= 4 and all(size == 1 for size in mask.last[1:-2])
+    from_rows = rank == 3 and mask.dtype == "bool" and _shares_rows(run, step)
+    if not placeholder and not from_rows:
+        return None
+    missing = len(scores) - rank
+    return BadMask(
+        step, mask, scores, 0, scores[0], mask.last[0], run.location(step), follow(run, mask, 0),
+        f"it has {rank} dims and the scores {len(scores)}, so its rows are laid along dim {missing} of the scores, not along the batch",
+        "Insert the missing dim after the batch: `mask.unsqueeze(1)` (or 2), so that batch meets batch.",
+    )  # fmt: skip
+
+
+def _shares_rows(run: Run, step: Row) -> bool:
+    """Whether dim 0 of the mask was born where dim 0 of the scores was: both are the batch."""
+    mine, theirs = follow(run, step.inputs[1], 0), follow(run, step.inputs[0], 0)
+    return bool(mine) and bool(theirs) and mine[-1].row.id == theirs[-1].row.id
+
+
+def _from_truth(run: Run, mask: TensorArg) -> bool:
+    return any(
+        row.op in ("eq", "ne", "masked_fill", "logical_not", "lt", "gt", "ge", "le") for row in ancestors(run, mask)
+    )

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 
 from shapeguard.analysis.built import by_default, construct_row
-from shapeguard.analysis.callers import at_its_caller
+from shapeguard.analysis.callers import at_its_caller, given_both
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, read_off, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly, made_elsewhere
@@ -92,7 +92,9 @@ def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause
     if dispute is None:
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
     told = next((told for ask in _TELLING if (told := ask(dispute)) is not None), None)
-    return told if told is not None else _weighed(dispute, alone)
+    found = told if told is not None else _weighed(dispute, alone)
+    call = given_both(dispute.run, dispute.failed) if found.how == "here" else None
+    return found if call is None else found._replace(location=call)
 
 
 def settled(dispute: Dispute | None) -> bool:

@@ -63,6 +63,28 @@ def at_its_caller(run: Run, failed: FailedOp, found: Cause, other: Cause) -> Cau
     return found._replace(location=apart) if apart is not None else found
 
 
+def given_both(run: Run, failed: FailedOp) -> Location | None:
+    """The call of the plain function that was given both things which do not fit, and had no part in either."""
+    frame, clash = run.user_frame, failed.clash
+    if frame is None or clash is None or not frame.function.isidentifier() or failed.row is None:
+        return None
+    if failed.row.kind == "concat":
+        return None
+    function = run.sources[frame.file].function_at(frame.line)
+    given = {arg.arg for arg in (*function.args.args, *function.args.kwonlyargs)} if function is not None else set()
+    names = [_root(failed.expression(run, label)) for label in (clash.left, clash.right)]
+    both = names[0] != names[1] and all(name in given for name in names)
+    return run.helper_call(failed.row) if both else None
+
+
+def _root(expression: str) -> str | None:
+    """The name that an expression begins with: ``module`` of ``module.weight.view(-1, 1)``."""
+    node = parsed_text(expression)
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
 def _meeting(run: Run, ours: Side, theirs: Side) -> Location:
     """The first line after both were made that has to do with both; at the latest the failing statement."""
     seen = {run.location(hop.row) for hop in theirs.hops[:-1]}

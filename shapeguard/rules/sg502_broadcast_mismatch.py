@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.callers import given_both
 from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
@@ -153,5 +154,5 @@ def _turned(run: Run, crash: Crash) -> Finding:
         f"so that {both_sizes(crash.clash)} meet: their dimensions are not in the same order.",
         crash.suspect,
         "Bring the dimensions of both into one order (select, transpose or unsqueeze) before this line.",
-        location=here(run),
+        location=given_both(run, crash.failed) or here(run),
     )  # fmt: skip

@@ -124,7 +124,28 @@ def made_outside(run: Run, row: Row, padded: bool = False) -> Location | None:
     spots = [spot for spot in (found[0].spots if found else ()) if spot.kind not in ("outside", "parameter", "use")]
     if not spots or (spots[-1].function == sites[0].function and not _calls(spots[-1])):
         return None
-    return run.at(spots[-1])
+    return _lists_filled(run, spots[-1]) or run.at(spots[-1])
+
+
+def _lists_filled(run: Run, spot: Spot) -> Location | None:
+    """The one line that adds to the lists of a dict which begin empty, ``boxes[image].append(box)``."""
+    match parsed_text(spot.node_text):
+        case (
+            ast.DictComp(value=ast.List(elts=[]))
+            | ast.Call(func=ast.Name(id="defaultdict"), args=[ast.Name(id="list")])
+        ):
+            pass
+        case _:
+            return None
+    source = run.sources[spot.file]
+    statement = source.statement(spot.line)
+    targets = {ast.unparse(target) for target in statement.targets} if isinstance(statement, ast.Assign) else set()
+    lines = []
+    for node in ast.walk(source.tree or ast.Module([], [])):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Subscript(value=owner), attr="append" | "extend")):
+                lines += [node.lineno] if ast.unparse(owner) in targets else []
+    return run.place(spot.file, lines[0], spot.function) if len(lines) == 1 else None
 
 
 def first_entry(node: ast.expr, padded: bool = False) -> ast.expr:

@@ -332,9 +332,9 @@ class _FrameReader:
             return known
         return layer_of(self.recorder, self.torch, value, self.frame.f_locals.get("self"))
 
-    def _extremes(self, value: Any) -> FactValue:
+    def _extremes(self, value: Any, counted: bool = False) -> FactValue:
         """Smallest and largest entry of an integer tensor on the CPU: an index out of range is one of them. Of a mask its true ones."""
-        whole = not value.is_floating_point() and not value.is_complex()
+        whole = counted or (not value.is_floating_point() and not value.is_complex())
         if not whole or value.device.type != "cpu" or not 0 < value.numel() <= _MAX_INDEX or value.is_meta:
             return None
         if value.dtype is self.torch.bool:
@@ -343,13 +343,15 @@ class _FrameReader:
 
     def _extremes_behind(self, node: ast.expr, values: FrameValues) -> FactValue:
         """Extremes of ``labels.unsqueeze(1)``: those of ``labels``, for the call only arranges the same entries."""
+        counted = False  # a float tensor's numbers taken for whole ones, ``boxes[:, 0].long()``
         while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ENTRIES:
+            counted = counted or node.func.attr in ("long", "int")
             node = node.func.value
         for read in (values.__getitem__, values.part):
             with suppress(CannotEval, Exception):
                 value = read(node)
                 if self._is_tensor(value):
-                    return self._extremes(value)
+                    return self._extremes(value, counted)
         return None
 
     # -- locals ----------------------------------------------------------------------------------------------------
@@ -361,11 +363,10 @@ class _FrameReader:
         for name, value in local.items():
             if name.startswith("__") or shown >= _MAX_LOCALS:
                 continue
-            told: list[NamedValue] = []
             with suppress(Exception):  # an object of somebody's may answer to nothing as others do
                 told = list(self._told(name, value))
-            shown += bool(told)
-            yield from told
+                shown += bool(told)
+                yield from told
         code = self.frame.f_code
         owner = local.get(code.co_varnames[0]) if code.co_argcount else None
         if owner is None or attributes(owner) is None:

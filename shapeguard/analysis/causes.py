@@ -212,7 +212,8 @@ def _counts_mask(of: Side) -> bool:
     """Whether a size is how many entries of the operand, a mask, are true, and not its length."""
     shape = shape_of(of.value)
     masks = of.value is not None and of.value.dtype == "bool"
-    return masks and shape is not None and of.dim is not None and shape[of.dim] != of.size
+    seen = any(hop.size_after == of.size for hop in of.hops)  # a factor of its length
+    return masks and shape is not None and of.dim is not None and shape[of.dim] != of.size and not seen
 
 
 def _of_whole_number(run: Run, last: Hop, size: int) -> Location | None:

@@ -10,6 +10,9 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, TensorArg
 
 
+_COUNTING_OUT = frozenset({"arange", "zeros", "ones", "full", "empty", "eye", "linspace"})
+
+
 class Side(NamedTuple):
     """One of the two sizes of a clash: the operand, its dimension, and the events that handed the size on."""
 
@@ -27,7 +30,8 @@ def sides(run: Run, failed: FailedOp) -> list[Side]:
         return []
     pairs = ((clash.left, clash.left_dim, clash.sizes[0]), (clash.right, clash.right_dim, clash.sizes[1]))
     left, right = (side(run, failed, label, dim, size) for label, dim, size in pairs)
-    return list(_unjoined(run, *_unfolded(run, left, right)))
+    left, right = _unfolded(run, left, right)
+    return list(_unjoined(run, _past_product(run, left, right), _past_product(run, right, left)))
 
 
 def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> Side:
@@ -84,6 +88,19 @@ def _past_maps(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
             place = len(left.hops) - 1, len(right.hops) - 1
             return _past_fold(run, left, place[0], here, dim), _past_fold(run, right, place[1], there, other)
     return left, right
+
+
+def _past_product(run: Run, of: Side, other: Side) -> Side:
+    """A side followed past the place where two dims were multiplied that were both counted out: along the factor the other has not."""
+    end = of.hops[-1] if of.hops else None
+    dims = sorted({dim for _, dim in end.merged}) if end is not None else []
+    if end is None or end.source is None or len(dims) != 2 or (other.hops and other.hops[-1].merged):
+        return of
+    fit = [other.size % end.source.last[dim] == 0 < end.source.last[dim] != 1 for dim in dims]
+    ends = [follow(run, end.source, dim)[-1:] for dim in dims]
+    if fit.count(True) != 1 or not all(way and way[0].row.op in _COUNTING_OUT for way in ends):
+        return of
+    return _past_fold(run, of, len(of.hops) - 1, end.source, dims[fit.index(False)])
 
 
 def _unjoined(run: Run, left: Side, right: Side) -> tuple[Side, Side]:

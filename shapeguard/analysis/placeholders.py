@@ -236,16 +236,25 @@ def repeated_at(run: Run) -> Location | None:
 
     None where there is no such statement, or more than one.
     """
+    found = _repetition(run)
+    return reckoned_at(run) or (run.place(found[0], found[1].lineno) if found is not None else None)
+
+
+def reckoned_at(run: Run) -> Location | None:
+    """The return of the user's function that reckons how often a placeholder is repeated."""
+    found = _repetition(run)
+    return _counted_in(run, *found) if found is not None else None
+
+
+def _repetition(run: Run) -> tuple[str, ast.stmt] | None:
+    """(file, statement) of the one repetition of a placeholder in the user's code."""
     found = [
         (file, statement)
         for file in run.recording.sources
         for statement in ast.walk(run.sources[file].tree or ast.Module([], []))
         if isinstance(statement, ast.stmt) and not hasattr(statement, "body") and _repeats_placeholder(statement)
     ]
-    if len(found) != 1:
-        return None
-    file, statement = found[0]
-    return _counted_in(run, file, statement) or run.place(file, statement.lineno)
+    return found[0] if len(found) == 1 else None
 
 
 def _counted_in(run: Run, file: str, statement: ast.stmt) -> Location | None:

@@ -9,7 +9,6 @@ from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, TensorArg
 
-
 _COUNTING_OUT = frozenset({"arange", "zeros", "ones", "full", "empty", "eye", "linspace"})
 
 

@@ -52,6 +52,7 @@ from shapeguard.analysis.placeholders import (
     Placeholders,
     count_written,
     placeholders,
+    reckoned_at,
     repeated_at,
     tokenized,
     was_cut,
@@ -221,7 +222,8 @@ def _cut_by_hand(run: Run, found: Placeholders) -> Location | None:
             return run.location(row)
         if row.op in ("tensor", "as_tensor", "LongTensor"):
             made = run.location(row)
-            return count_written(run, row) or (_list_cut(run, made, 0) if made is not None else None) or made
+            counted = reckoned_at(run) or count_written(run, row)
+            return (_list_cut(run, made, 0) if made is not None else None) or counted or made
     return None
 
 

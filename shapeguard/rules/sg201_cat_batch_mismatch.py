@@ -43,6 +43,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.joined import stacked_beside_joined
 from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.row_order import Mixed, mixed_rows
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import repeated_apart
 from shapeguard.analysis.source import parsed_text
@@ -57,6 +58,8 @@ CODE, NAME = "SG201", "cat-batch-mismatch"
 def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands have other numbers of rows."""
     yield from once(_apart(run, *found) for found in repeated_apart(run))
+    if run.failure is None:
+        yield from once(_mixed(run, found) for found in mixed_rows(run))
     concat = failed_concat(run)
     if concat is None or not is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
@@ -85,6 +88,20 @@ def _apart(run: Run, row: Row, groups: int, members: int) -> Finding:
         fix=Fix(
             f"Repeat each value for its members: `repeat_interleave({members})`, or keep the dim (`keepdim=True`) and broadcast."
         ),
+    )
+
+
+def _mixed(run: Run, found: Mixed) -> Finding:
+    rows, times = found.tiled.rows, found.tiled.times
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.tiled.row.op}` lays the {rows} rows one after the other, {times} times; `{found.call.op}` is given them beside rows "
+        f"that stand {times} times each before the next: most rows meet another one's.",
+        location=run.location(found.tiled.row),
+        operands=(run.tensor(found.whole), run.tensor(found.single)),
+        fix=Fix(f"Repeat each row where it stands: `repeat_interleave({times}, dim=0)`."),
     )
 
 

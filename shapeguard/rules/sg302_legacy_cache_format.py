@@ -42,13 +42,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.caches import FailedUpdate, failed_update
+from shapeguard.analysis.caches import FailedUpdate, failed_update, named
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, written_at
 from shapeguard.analysis.ranks import Unpacked, unpaired_cache
-from shapeguard.analysis.run import NEW_DIMS, Run
+from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
-from shapeguard.values.recording import NamedValue, Row
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG302", "legacy-cache-format"
@@ -66,6 +66,8 @@ def check(run: Run) -> Iterator[Finding]:
     update = failed_update(run)
     if update is not None and len(update.past.last) != len(update.new.last):
         yield _other_layout(run, update)
+    if (uneven := _uneven_layers(run)) is not None:
+        yield _of_uneven_layers(run, *uneven)
     if (whole := unpaired_cache(run)) is not None:
         yield _one_tensor(run, whole)
     missing = _missing_method(run)
@@ -74,6 +76,37 @@ def check(run: Run) -> Iterator[Finding]:
     listed = _unpacked_list(run) if taken is None else None
     if listed is not None:
         yield _layers_unpacked(run, listed)
+
+
+def _uneven_layers(run: Run) -> tuple[Row, TensorArg, TensorArg] | None:
+    """(cache, keys of one layer, keys of another) of a failed attention whose cache was built of layers of other lengths."""
+    failed = run.failed_row("attention")
+    keys = named(failed, "key") if failed is not None else None
+    update = run.row(keys.origin) if keys is not None else None
+    built = run.row(update.owner) if update is not None and update.kind == "cache" else None
+    past = named(update, "past keys") if update is not None else None
+    if built is None or update is None or past is None or built.kind != "construct":
+        return None
+    for row in run.of_kind("cache"):
+        other = named(row, "past keys") if row.owner == built.id and row.op == update.op else None
+        if other is not None and other.origin == past.origin and other.last[-2] != past.last[-2]:
+            return built, other, past
+    return None
+
+
+def _of_uneven_layers(run: Run, built: Row, one: TensorArg, other: TensorArg) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"One layer of the cache holds {one.last[-2]} positions and another one {other.last[-2]}: it was put together of the keys and "
+        "values of different things, those of the decoder and of the encoder, say.",
+        location=run.location(built),
+        failed_at=run.failed_at,
+        operands=(run.tensor(one, "keys of one layer", CACHE_DIMS), run.tensor(other, "keys of another", CACHE_DIMS)),
+        mismatch=Mismatch("dim", (one.last[-2], other.last[-2]), 2),
+        fix=Fix("Take the layers as they were laid out: where each layer gave its own pair and the encoder's, every second pair."),
+    )
 
 
 def _one_tensor(run: Run, whole: Unpacked) -> Finding:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 
 from shapeguard.analysis.built import by_default, construct_row
-from shapeguard.analysis.callers import at_its_caller, given_both
+from shapeguard.analysis.callers import at_its_caller, entered_at, given_both
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, read_off, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly, made_elsewhere
@@ -93,8 +93,9 @@ def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
     told = next((told for ask in _TELLING if (told := ask(dispute)) is not None), None)
     found = told if told is not None else _weighed(dispute, alone)
-    call = given_both(dispute.run, dispute.failed) if found.how == "here" else None
-    return found if call is None else found._replace(location=call)
+    before = (given_both, entered_at) if found.how == "here" else ()
+    place = next((place for ask in before if (place := ask(dispute.run, dispute.failed)) is not None), None)
+    return found if place is None else found._replace(location=place)
 
 
 def settled(dispute: Dispute | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.departures import made_elsewhere
 from shapeguard.analysis.failed import FailedOp
@@ -90,6 +91,19 @@ def _meeting(run: Run, ours: Side, theirs: Side) -> Location:
     seen = {run.location(hop.row) for hop in theirs.hops[:-1]}
     places = (run.location(hop.row) for hop in reversed(ours.hops[:-1]))
     return next((place for place in places if place is not None and place in seen), statement_here(run))
+
+
+def entered_at(run: Run, failed: FailedOp) -> Location | None:
+    """Where another function laid out the entries that are joined, ``cat([t["mask"] for t in targets])``, as they came."""
+    frame = run.user_frame
+    match parsed_text(run.expression(failed.row)) if failed.row is not None and failed.row.kind == "concat" else None:
+        case ast.Call(args=[ast.ListComp(elt=ast.Subscript(slice=ast.Constant()) as entry), *_]) if frame is not None:
+            trails = climbs(run.sources, chain_of_frames(run, frame), entry)
+            spots = trails[0].spots if trails else ()
+            back = next((place for place, spot in enumerate(spots) if spot.kind == "return"), len(spots))
+            laid = spots[back + 1] if back + 1 < len(spots) else None
+            return run.at(laid) if laid is not None and laid.kind == "entry" and laid.line else None
+    return None
 
 
 def _one_line(run: Run, apart: Location, other: Cause, row: Row) -> bool:

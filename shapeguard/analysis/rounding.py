@@ -92,6 +92,21 @@ def enlarged_inexactly(dispute: Dispute) -> Cause | None:
     return None
 
 
+def lost_by_kernel(dispute: Dispute) -> Cause | None:
+    """Where a layer was built that loses places although it takes no steps: unpadded kernels, without which both would agree."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both):
+        wanted = dispute.both[1 - index].size
+        for hop in whole_way(run, side) if side.dim is not None and side.dim > 1 else ():
+            built = run.row(hop.row.owner) if hop.row.kind == "module" and hop.size_before is not None else None
+            before, after = hop.size_before or 1, hop.size_after or 1
+            if built is None or "kernel_size" not in built.args or _stride(built, hop.after - 2) != 1 or before <= after:
+                continue
+            if wanted % before == 0 == side.size % after and wanted // before == side.size // after > 1:
+                return dispute.blame(index, run.location(built), "built")
+    return None
+
+
 def not_enlarged(dispute: Dispute) -> Cause | None:
     """The number that a loss's target is sized by, where layers enlarge the prediction exactly to a multiple of it.
 

@@ -46,6 +46,7 @@ from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part
+from shapeguard.analysis.presets import variant_chosen
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.source import given_at, parsed_text
@@ -266,7 +267,7 @@ def _number(run: Run, row: Row, size: int) -> Location | None:
         given = given_at(call, name, _SIZES[name]) if call is not None else None
         for trail in climbs(run.sources, run.chain(row), given, value=size) if given is not None else ():
             if (spot := decided(list(trail.spots))) is not None:
-                return untold(run, row, trail.spots) or run.at(spot)
+                return untold(run, row, trail.spots) or variant_chosen(run, row, run.at(spot)) or run.at(spot)
     return None
 
 

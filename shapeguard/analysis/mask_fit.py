@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING, cause
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import ancestors
@@ -58,7 +59,8 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
             handed = _handed_in(run, mask) if mask.origin is None and dim == len(mask.last) - 1 else None
             of, along = (handed, 1) if handed is not None else (mask, dim)
             own = handed is not None and handed.label == "attention_mask"
-            place = (_odd_part(run, handed) if own and handed is not None else None) or _made_at(run, of, along)
+            place = (_odd_part(run, handed) if own and handed is not None else None) or _of_one(run, mask, scores, dim)
+            place = place or _made_at(run, of, along)
             if mask.last == (scores[0], scores[-1]) and _heads(row) is not None:
                 fix = "A mask (batch, key) says which tokens are padding: pass it, true at padding, as `key_padding_mask`."
                 place = next(filter(None, (entry_of(run, name, r) for r in run.failed_rows for name in _MASKS)), place)
@@ -80,6 +82,17 @@ def _handed_in(run: Run, mask: TensorArg) -> TensorArg | None:
     given = [named(row, label) for label in ("attention_mask", "decoder_attention_mask")] if row is not None else []
     fits = [handed for handed in given if handed is not None and handed.last == (mask.last[0], mask.last[-1])]
     return fits[0] if len(fits) == 1 and len(mask.last) == 4 and fits[0].origin is not None else None
+
+
+def _of_one(run: Run, mask: TensorArg, scores: tuple[int, ...], dim: int) -> Location | None:
+    """Where the failing function has its mask (rows, 1, query, key) that was made of sizes for one of several in the batch."""
+    frame, rows = run.user_frame, mask.last[0]
+    if frame is None or dim or len(mask.last) != 4 or rows < 2 or scores[0] % rows or scores[0] == rows:
+        return None
+    made = list(ancestors(run, mask))[-1:]
+    named = next((value for value in frame.operands if value.origin == mask.origin), None)
+    counted = bool(made) and not made[0].inputs and made[0].op in ("zeros", "ones", "arange", "full", "empty")
+    return named_at(run, frame, named.expression) if counted and named is not None else None
 
 
 def _odd_part(run: Run, mask: TensorArg) -> Location | None:

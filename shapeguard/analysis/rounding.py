@@ -100,7 +100,12 @@ def lost_by_kernel(dispute: Dispute) -> Cause | None:
         for hop in whole_way(run, side) if side.dim is not None and side.dim > 1 else ():
             built = run.row(hop.row.owner) if hop.row.kind == "module" and hop.size_before is not None else None
             before, after = hop.size_before or 1, hop.size_after or 1
-            if built is None or "kernel_size" not in built.args or _stride(built, hop.after - 2) != 1 or before <= after:
+            if (
+                built is None
+                or "kernel_size" not in built.args
+                or _stride(built, hop.after - 2) != 1
+                or before <= after
+            ):
                 continue
             if wanted % before == 0 == side.size % after and wanted // before == side.size // after > 1:
                 return dispute.blame(index, run.location(built), "built")

@@ -58,12 +58,13 @@ from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_at
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, overwritten, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.parting import callers_part
+from shapeguard.analysis.ranks import handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import parsed_text
@@ -204,10 +205,20 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
         if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):
             own = tokenizer_behind(run, lookup.ids)
             if own is None or own.args.get("vocabulary") != lookup.rows:
-                return here(run)  # the table was made for its own tokenizer: the ids that are fed are another's
+                # The table was made for its own tokenizer: the ids that are fed are another's.
+                return _generated_elsewhere(run, lookup) or here(run)
             return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
+
+
+def _generated_elsewhere(run: Run, lookup: Lookup) -> Location | None:
+    """Where the failing function took over ids that another model had generated."""
+    ids, frame = given_ids(run, lookup.ids), run.user_frame
+    given = next((v for v in frame.operands if v.origin == ids.origin), None) if frame is not None else None
+    if frame is None or given is None or not any(row.kind == "generate" for row in ancestors(run, ids)):
+        return None
+    return named_at(run, frame, given.expression) or handed_in(run, frame, given.expression)
 
 
 def _of_smaller_vocabulary(run: Run, lookup: Lookup) -> Location | None:

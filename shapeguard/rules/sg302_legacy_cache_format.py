@@ -105,7 +105,9 @@ def _of_uneven_layers(run: Run, built: Row, one: TensorArg, other: TensorArg) ->
         failed_at=run.failed_at,
         operands=(run.tensor(one, "keys of one layer", CACHE_DIMS), run.tensor(other, "keys of another", CACHE_DIMS)),
         mismatch=Mismatch("dim", (one.last[-2], other.last[-2]), 2),
-        fix=Fix("Take the layers as they were laid out: where each layer gave its own pair and the encoder's, every second pair."),
+        fix=Fix(
+            "Take the layers as they were laid out: where each layer gave its own pair and the encoder's, every second pair."
+        ),
     )
 
 

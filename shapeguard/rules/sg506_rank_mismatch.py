@@ -333,4 +333,7 @@ def _handed_in(run: Run, crash: Crash) -> Location | None:
     value = crash.failed.operands.get(crash.clash.right) or crash.failed.operands.get(crash.clash.left)
     shape = value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
     named = next((v for v in frame.operands if v.shape == shape), None) if frame is not None and shape else None
+    if named is None and frame is not None and run.inner_frame is not frame:  # in a layer of a container
+        alike = [v for v in frame.operands if v.shape is not None and len(v.shape) == len(shape or ()) and v.origin]
+        named = alike[0] if len(alike) == 1 else None
     return handed_in(run, frame, named.expression) if frame is not None and named is not None else None

@@ -108,6 +108,8 @@ def _by_hand(run: Run, row: Row) -> Location | None:
     made = made_by(run, inputs_of(row))
     if made is not None and made.kind == "loader" and made.inputs:
         made = run.row(made.inputs[0].origin)
+    if made is not None and made.op in ("flip", "fliplr"):
+        return run.location(made)  # it turned the padding to this side
     if made is None or made.op not in _PADDING:
         return None
     return _lists_padded(run, made) or _written_from_the_left(run, made) or run.location(made)

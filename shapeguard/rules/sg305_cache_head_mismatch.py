@@ -62,7 +62,7 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG305", "cache-head-mismatch"
-_KEYS = re.compile(r"\b(k|v|keys?|values?|key_states|value_states)\b")
+_KEYS = re.compile(r"\b(x?k|x?v|keys?|values?|key_states|value_states)\b")
 _WHAT = {1: "kv heads", 3: "head_dim"}
 
 
@@ -75,6 +75,9 @@ class _Odd(NamedTuple):
     counted: int
     dim: int  # of the tensor made by hand
     decided: Location | None = None
+
+
+_WRITING = frozenset({"setitem", "copy_", "index_copy_", "index_copy"})
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -141,7 +144,7 @@ def _beside_cache(run: Run) -> _Odd | None:
 def _own_buffer(run: Run) -> _Odd | None:
     """A write of keys or values into a buffer of the program's own, (..., kv_heads, head_dim), that was laid out for others."""
     failed = failed_op(run)
-    if failed is None or failed.clash is None or failed.clash.kind != "dim" or failed.op not in ("setitem", "copy_"):
+    if failed is None or failed.clash is None or failed.clash.kind != "dim" or failed.op not in _WRITING:
         return None
     both = sides(run, failed)
     buffer = next((of for of in both if of.label == "input" and _laid_out(run, of)), None)

@@ -150,7 +150,9 @@ def _of_no_entries(run: Run, crash: Crash) -> Location | None:
 
 
 def _deepened(run: Run, crash: Crash) -> Location | None:
-    """Where a recurrent layer's state was given a dim too many."""
+    """Where a recurrent layer's state was given a dim too many, or was made alone where a pair is wanted."""
+    if crash.family == "rnn" and crash.clash.left == "hx":
+        return run.birth(crash.failed.operands["hx"].origin)
     value = crash.failed.operands.get(crash.clash.right) if crash.family == "rnn" else None
     changed = rank_changes(run, value) if value is not None else []
     deeper = (hop.row for hop in changed if (hop.size_before or 0) < hop.size_after)

@@ -198,8 +198,23 @@ def _made(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:
 def _tokenized(run: Run, hops: list[Hop]) -> Location | None:
     """The tokenizer call that left a sample as long as its text, where nothing has changed its length since."""
     made = hops[-1].row if hops else None
-    left = made is not None and made.kind == "tokenizer" and not any(hop.changed for hop in hops[:-1])
-    return run.location(made) if left and made is not None else None
+    if made is None or any(hop.changed for hop in hops[:-1]):
+        return None
+    if made.op in FROM_OUTSIDE and not made.inputs:
+        return _of_one_text(run, made)
+    return run.location(made) if made.kind == "tokenizer" else None
+
+
+def _of_one_text(run: Run, made: Row) -> Location | None:
+    """The tokenizer's call that pads a single text to itself, in the function that made a tensor of its list."""
+    calls = run.recording.chains[made.chain].sites[1:]
+    for row in run.of_kind("tokenizer"):
+        alone = row.args.get("texts", 1) == 1 and row.args.get("padding") in (True, "longest")
+        place, ours = run.location(row), run.location(made)
+        same = place is not None and ours is not None and place.function == ours.function
+        if alone and same and run.recording.chains[row.chain].sites[1:] == calls:
+            return place
+    return None
 
 
 def _spared(run: Run, odd: _Odd | None, hops: list[Hop]) -> Location | None:

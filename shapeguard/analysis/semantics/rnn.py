@@ -16,6 +16,7 @@ from shapeguard.analysis.semantics.axes import (
     at_least_rank,
     must_equal,
     must_have_rank,
+    refuse,
     same_rank,
     written,
 )
@@ -33,7 +34,12 @@ def recurrent(call: Bound) -> Axes:
 
 @register("LSTM", params=_LAYER)
 def lstm(call: Bound) -> Axes:
-    return _layered(call, *_states(call))
+    """A single tensor for the pair of states is taken apart along its first dim."""
+    states = _states(call)
+    if len(states) == 1 and states[0].label == "hx" and call.tensor("input").rank == states[0].rank:
+        text = f"a pair of states is wanted and one tensor given, whose entries have {states[0].rank - 1} dims"
+        refuse("rank", Side("hx", None, states[0].rank - 1), Side("input", None, states[0].rank), text)
+    return _layered(call, *states)
 
 
 @register("RNNCell", "GRUCell", "rnn_tanh_cell", "rnn_relu_cell", "gru_cell", params=_CELL)

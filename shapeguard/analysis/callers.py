@@ -73,14 +73,13 @@ def given_both(run: Run, failed: FailedOp) -> Location | None:
         return None
     function = run.sources[frame.file].function_at(frame.line)
     given = {arg.arg for arg in (*function.args.args, *function.args.kwonlyargs)} if function is not None else set()
-    names = [_root(failed.expression(run, label)) for label in (clash.left, clash.right)]
+    names = [root_of(parsed_text(failed.expression(run, label))) for label in (clash.left, clash.right)]
     both = names[0] != names[1] and all(name in given for name in names)
     return run.helper_call(failed.row) if both else None
 
 
-def _root(expression: str) -> str | None:
+def root_of(node: ast.expr | None) -> str | None:
     """The name that an expression begins with: ``module`` of ``module.weight.view(-1, 1)``."""
-    node = parsed_text(expression)
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None

@@ -40,6 +40,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from shapeguard.analysis.blame import suspect
+from shapeguard.analysis.callers import root_of
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE
@@ -193,7 +194,9 @@ def _elements(run: Run, crash: Crash) -> Finding:
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=None if crash.suspect.how == "counted" else _odd_call(run, crash)
+        location=None if crash.suspect.how == "counted" else _not_for_each_row(run, crash)
+        or _told_helper(run, crash)
+        or _odd_call(run, crash)
         or _class_token(run, crash)
         or _came_otherwise(run, crash)
         or _reckoned(run, crash)
@@ -201,6 +204,34 @@ def _elements(run: Run, crash: Crash) -> Finding:
         or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
+
+
+def _not_for_each_row(run: Run, crash: Crash) -> Location | None:
+    """Where a tensor was made that has not so much for each row of another one: the view was told the number of that one's rows."""
+    failed, frame, value = crash.failed, run.user_frame, crash.failed.operands.get("input")
+    node = call_of(run.expression(failed.row)) if failed.row is not None else None
+    if crash.clash.kind != "divides" or failed.row is None or frame is None or value is None or node is None:
+        return None
+    told = [given for given in node.args if not isinstance(given, ast.Constant | ast.UnaryOp)]
+    trails = [climbs(run.sources, run.chain(failed.row), given) for given in told]
+    read = all(found and found[0].spots[-1].kind == "data" for found in trails)
+    own = failed.expression(run, "input")
+    others = not any(own in spot.node_text for found in trails for trail in found[:1] for spot in trail.spots[1:])
+    made = run.row(value.origin)
+    place = run.location(made) if made is not None and told and read and others else None
+    return place if place is not None and place.function != frame.function else None
+
+
+def _told_helper(run: Run, crash: Crash) -> Location | None:
+    """The call of a plain function that was given the tensor and the numbers to lay it out by."""
+    failed, frame = crash.failed, run.user_frame
+    node = call_of(run.expression(failed.row)) if failed.row is not None else None
+    if failed.row is None or frame is None or node is None or not frame.function.isidentifier():
+        return None
+    function = run.sources[frame.file].function_at(frame.line)
+    given = {arg.arg for arg in function.args.args} if function is not None else set()
+    numbers = {part.id for arg in node.args for part in ast.walk(arg) if isinstance(part, ast.Name)}
+    return run.helper_call(failed.row) if len(numbers & given) > 1 and root_of(node) in given else None
 
 
 def _class_token(run: Run, crash: Crash) -> Location | None:

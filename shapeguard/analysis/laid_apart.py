@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from math import prod
 
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.dispute import Dispute
-from shapeguard.analysis.graph import with_itself
+from shapeguard.analysis.graph import ancestors, with_itself
 from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import Side, shape_of
-from shapeguard.analysis.source import given_at
+from shapeguard.analysis.source import given_at, parsed_text
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -192,6 +193,52 @@ def _wired_at(run: Run, built: Row, dispute: Dispute) -> Location | None:
     return run.location(built, step) if taker is not None and 0 < step < len(ours) else None
 
 
+def stored_otherwise(dispute: Dispute) -> Cause | None:
+    """The statement that writes as many entries as there are places, in another shape: (rows, 4, 4) into (rows, 16)."""
+    value, into = (dispute.failed.operands.get(label) for label in ("value", "input"))
+    shapes = [shape_of(one) for one in (value, into)]
+    if dispute.failed.op != "setitem" or None in shapes:
+        return None
+    given, places = shapes[0] or (), (shapes[1] or ())[1:]
+    index = dispute.failed.call.args.get("index")
+    single = isinstance(index, list) and len(index) == 1 and str(index[0]).startswith("int:")
+    return dispute.here(0) if single and given != places and prod(given) == prod(places) > 1 else None
+
+
+def several_parts(dispute: Dispute) -> Cause | None:
+    """Where the code around a model takes a result with several times the channels of what went in: each part is something else."""
+    run, failed, frame = dispute.run, dispute.failed, dispute.run.user_frame
+    if frame is None or frame.function.endswith("forward") or failed.clash is None or failed.clash.kind != "dim":
+        return None
+    for index, found in enumerate(dispute.causes):
+        side, other = found.side, dispute.causes[1 - index].side
+        times = side.size // other.size if other.size > 1 and side.size % other.size == 0 else 0
+        origin = other.value.origin if other.value is not None else None
+        if found.how != "built" or times < 2 or side.value is None or origin is None:
+            continue
+        if any(row.id == origin for row in ancestors(run, side.value)):
+            node = parsed_text(failed.expression(run, side.label))
+            alike = {value.expression for value in frame.locals if value.shape == shape_of(side.value)}
+            names = [p.id for p in ast.walk(node or ast.Pass()) if isinstance(p, ast.Name) and p.id in alike]
+            places = (named_at(run, frame, name) for name in names)
+            made = {run.location(hop.row) for hop in side.hops}
+            place = next((place for place in places if place is not None and place not in made), None)
+            return dispute.blame(index, place, "changed") if place is not None else None
+    return None
+
+
+def ends_before(dispute: Dispute) -> Cause | None:
+    """The table that has fewer rows than a slice of it asks for, ``table[:width]``: the slice ends where the table does."""
+    for index, found in enumerate(dispute.causes):
+        for hop in found.side.hops:
+            told = hop.row.args.get("index")
+            ends = [str(part).rpartition(":")[2] for part in (told if isinstance(told, list) else [told])]
+            held = hop.row.inputs[0].last[0] if hop.row.op == "getitem" and hop.row.inputs else 0
+            if found.how == "built" and held == found.side.size < dispute.both[1 - index].size and ends[0].isdecimal():
+                return dispute.blame(index) if int(ends[0]) == dispute.both[1 - index].size else None
+    return None
+
+
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     counted_weights,
     doubled_half,
@@ -200,4 +247,7 @@ LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     merged_rows,
     padded_elsewhere,
     seed_of_other_size,
+    stored_otherwise,
+    several_parts,
+    ends_before,
 )

@@ -71,6 +71,46 @@ def plain_triangles(run: Run) -> Iterator[Inverted]:
                 yield Inverted(row, mask, made, True)
 
 
+def turned_triangles(run: Run) -> Iterator[Inverted]:
+    """Attentions in which each query looks at what stands behind it and at nothing else: the triangle is the other one's."""
+    for row in run.rows:
+        sdpa = row.op == "scaled_dot_product_attention"
+        for mask in row.inputs if not row.error and (sdpa or row.op in _ATTENDING) else ():
+            named = mask.label.endswith("mask") and "padding" not in mask.label
+            if (
+                not named
+                or mask.dtype != "bool"
+                or len(mask.last) < 2
+                or mask.last[-1] != mask.last[-2]
+                or mask.last[-1] < 2
+            ):
+                continue
+            made, future = _triangle(run, mask)
+            if made is not None and future is sdpa:
+                yield Inverted(row, mask, made, True)
+
+
+def _triangle(run: Run, mask: TensorArg) -> tuple[Row | None, bool | None]:
+    """The row that cut a triangle out of ones, and whether what stands behind each place is true in the mask; else what stands before it."""
+    tensor, turned = mask, False
+    for _ in range(_MAX_STEPS):
+        row = run.row(tensor.origin)
+        if row is None or not row.inputs:
+            return None, None
+        ones = run.row(row.inputs[0].origin)
+        if row.op in ("triu", "tril") and ones is not None and ones.op in ("ones", "ones_like", "new_ones"):
+            diagonal = row.args.get("diagonal", row.args.get("other", 0))
+            if (row.op, diagonal) not in (("triu", 1), ("tril", 0)):
+                return None, None
+            return row, (row.op == "triu") is not turned
+        if _turns(row):
+            turned = not turned
+        elif row.op not in _KEEPING and (row.op, _number(row)) not in (("eq", 1), ("ne", 0)):
+            return None, None
+        tensor = row.inputs[0]
+    return None, None
+
+
 def _wanted(row: Row, mask: TensorArg) -> Marks | None:
     """What a mask of truth values must mark there."""
     if row.op == "scaled_dot_product_attention":

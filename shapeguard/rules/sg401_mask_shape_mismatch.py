@@ -53,7 +53,7 @@ from shapeguard.analysis.mask_order import TiledMask, tiled_masks
 from shapeguard.analysis.mask_parts import unlike_parts
 from shapeguard.analysis.odd_input import odd_input
 from shapeguard.analysis.own_keys import left_keys
-from shapeguard.analysis.polarity import Inverted, plain_triangles
+from shapeguard.analysis.polarity import Inverted, plain_triangles, turned_triangles
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.seq_first import turned_query
@@ -86,6 +86,7 @@ def check(run: Run) -> Iterator[Finding]:
     yield from once(_tiled(run, found) for found in tiled_masks(run))
     yield from once(_other_length(run, *found) for found in _other_lengths(run))
     yield from once(_added(run, found) for found in plain_triangles(run))
+    yield from once(_turned(run, found) for found in turned_triangles(run))
 
 
 def _tiled(run: Run, found: TiledMask) -> Finding:
@@ -99,6 +100,21 @@ def _tiled(run: Run, found: TiledMask) -> Finding:
         location=run.location(found.tiled),
         operands=(run.tensor(found.mask),),
         fix=Fix("Repeat each sample's mask for its heads: `mask.repeat_interleave(heads, dim=0)`."),
+    )
+
+
+def _turned(run: Run, found: Inverted) -> Finding:
+    kernel = found.row.op == "scaled_dot_product_attention"
+    means = "looks where a mask is true" if kernel else "leaves out what is true in a mask"
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.row.op}` {means}, and this triangle {format_shape(found.mask.last)} is the other one's: each position sees the ones "
+        "after it and not itself.",
+        location=run.location(found.made),
+        operands=(run.tensor(found.mask),),
+        fix=Fix("Turn the mask round, `~mask`, or give it up for `is_causal=True`."),
     )
 
 

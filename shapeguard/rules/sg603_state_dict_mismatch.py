@@ -45,6 +45,7 @@ from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.models import config_of
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.presets import variant_chosen
 from shapeguard.analysis.run import Run
@@ -173,6 +174,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
             else None
         )
+        or (_config(run) if len({name.rpartition(".")[0] for name, *_ in found}) > 1 else None)
         or (run.statement_of(user) if user is not None else None),
         failed_at=run.failed_at,
         operands=(OperandView("checkpoint", name, saved), OperandView("model", name, built)),
@@ -182,6 +184,15 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
             "(a new head is trained anyway). `strict=False` alone does not accept other shapes."
         ),
     )
+
+
+def _config(run: Run) -> Location | None:
+    """Where the config was made of the library's model that the failing statement loads into: it is not the checkpoint's own."""
+    frame = run.user_frame
+    loaded = [run.row(value.origin) for value in frame.operands if value.label == "self"] if frame is not None else []
+    loaded += [run.row(value.origin) for value in frame.operands[:1]] if frame is not None else []
+    config = next((found for row in loaded if row is not None and (found := config_of(run, row)) is not None), None)
+    return run.location(config) if config is not None else None
 
 
 def _cut_at(run: Run, name: str, dim: int | None) -> Location | None:

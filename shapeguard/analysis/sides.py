@@ -126,6 +126,8 @@ def _parts(of: Side) -> list[TensorArg]:
     last = of.hops[-1] if of.hops else None
     if last is None or last.row.kind != "concat" or not last.changed or last.size_before is None:
         return []
+    if any(part.origin == last.row.id for part in last.row.inputs):
+        return []  # what a loop puts behind it, round by round
     sizes = [part.last[last.after] for part in last.row.inputs if last.after < len(part.last)]
     return list(last.row.inputs) if len(sizes) == len(last.row.inputs) and sum(sizes) == last.size_after else []
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from shapeguard.analysis.caches import named
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
@@ -219,11 +220,17 @@ def overwritten(run: Run, index: NamedValue | TensorArg, value: int) -> Row | No
             row.op in _FILLS
             and row.inputs
             and row.inputs[0].origin == index.origin
-            and value in _numbers(row)
+            and (value in _numbers(row) or _copies_outside(run, row, value))
             and not row.outputs
         ):
             return row
     return None
+
+
+def _copies_outside(run: Run, row: Row, value: int) -> bool:
+    """Whether a write copies ids from a batch made outside of torch, where a value below 0 stands in no constant of the run."""
+    given = next((tensor for tensor in row.inputs[1:] if tensor.label == "value"), None)
+    return value < 0 and given is not None and any(behind.op in FROM_OUTSIDE for behind in ancestors(run, given))
 
 
 _FILLS = frozenset(

@@ -45,7 +45,7 @@ from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection, without_stride
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, cut_short, here, operands_text
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG502", "broadcast-mismatch"
@@ -99,13 +99,30 @@ def check(run: Run) -> Iterator[Finding]:
         or condition_of_shortcut(run, crash.failed)
         or (here(run) if lacks_projection(run, crash.failed) else None)
     )
+    put_in = _put_in_between(run, crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)} in dim {crash.clash.dim}.",
         crash.suspect,
         _FIX_SHORTCUT if shortcut is not None else _FIX,
-        location=shortcut,
+        location=shortcut or put_in,
     )  # fmt: skip
+
+
+def _put_in_between(run: Run, crash: Crash) -> Location | None:
+    """Where a module of the user's, in a library's model, gave each row more positions than it was given ids for.
+
+    The library then takes every position for a row of its own.
+    """
+    call, inner = run.failed_row("generate"), run.inner_frame
+    rows, more = sorted(crash.clash.sizes)
+    if call is None or inner is None or inner.user or rows < 1 or more % rows:
+        return None
+    for row in sorted(run.of_kind("concat"), key=lambda row: -row.last_at):
+        out = row.outputs[0].last if row.outputs else ()
+        if row.first_at < call.last_at and len(out) == 3 and out[:2] == (rows, more // rows) and out[1] > 1:
+            return run.location(row)
+    return None
 
 
 def _of_distribution(run: Run, found: RefusedValue) -> Finding:

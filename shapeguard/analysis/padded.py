@@ -75,11 +75,11 @@ def past_of_ones(run: Run, row: Row) -> Row | None:
     made = run.row(first.origin)
     if made is None or made.op not in ("ones", "ones_like", "new_ones", "full"):
         return None
-    before = next(_filling(run, row, keys), None)
+    before = next(filling(run, row, keys), None)
     return made if before is not None and before.args.get("mask padded") in ("left", "both") else None
 
 
-def _filling(run: Run, row: Row, keys: TensorArg) -> Iterator[Row]:
+def filling(run: Run, row: Row, keys: TensorArg) -> Iterator[Row]:
     """The calls of the same model at the place that filled the cache of a call, latest first."""
     filled = run.row(keys.origin if keys.first_origin is None else keys.first_origin)
     for other in reversed(run.rows[max(0, row.id - _BEFORE) : row.id]):
@@ -122,7 +122,7 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
         or row.args.get("encoder-decoder") is True
     ):
         return None
-    for other in _filling(run, row, keys):
+    for other in filling(run, row, keys):
         first, past = inputs_of(other), named(other, "past_key_values.layers[0].keys")
         if first is not None and first.last[:1] == ids.last[:1] and past is None:
             return other if other.args.get("mask padded") in _SIDES else None

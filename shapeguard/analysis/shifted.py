@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.batch import inputs_of
-from shapeguard.analysis.caches import named
-from shapeguard.analysis.graph import past
-from shapeguard.analysis.padded import read_positions
+from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.graph import ancestors, past
+from shapeguard.analysis.padded import filling, read_positions
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
@@ -33,6 +33,22 @@ def shifted_calls(run: Run) -> Iterator[Shifted]:
         counts = positions is None or _counts_columns(run, positions, ids.last[1])
         if padded and counts and read_positions(run, row):
             yield Shifted(row, positions)
+
+
+def stepped_apart(run: Run) -> Iterator[Shifted]:
+    """Cached steps whose positions are one number for all rows, where those of the padded prompts were counted from their mask."""
+    for row in run.of_kind("forward"):
+        keys, positions = given_cache(row), named(row, "position_ids")
+        if row.error or keys is None or positions is None or len(positions.last) != 2 or positions.last[0] < 2:
+            continue
+        made = past(run, positions.origin, lambda step: step.op in _REPEATING)
+        if made is None or made.inputs or made.op not in ("full", "arange"):
+            continue
+        for prompt in filling(run, row, keys):
+            first = named(prompt, "position_ids")
+            padded = prompt.args.get("mask padded") in ("left", "both")
+            if padded and first is not None and any(step.op == "cumsum" for step in ancestors(run, first)):
+                yield Shifted(row, positions)
 
 
 def _counts_columns(run: Run, positions: TensorArg, columns: int) -> bool:

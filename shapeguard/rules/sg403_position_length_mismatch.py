@@ -66,7 +66,7 @@ from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_
 from shapeguard.analysis.resized import dropped_beside, resized_to
 from shapeguard.analysis.rotary import spread
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.shifted import shifted_calls
+from shapeguard.analysis.shifted import shifted_calls, stepped_apart
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.sizing import built_size, located
 from shapeguard.analysis.unread import never_looked_up
@@ -167,7 +167,7 @@ def _counting_padding(run: Run) -> Iterator[Finding]:
     for finding in at_the_door(run):
         if finding.code == CODE:
             yield msgspec.structs.replace(finding, location=_made_at(run, finding.location))
-    found = next(shifted_calls(run), None)
+    found = next(shifted_calls(run), None) or next(stepped_apart(run), None)
     if found is not None:
         ids = named(found.row, "input_ids", "inputs_embeds")
         own = found.positions

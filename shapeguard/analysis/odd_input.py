@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
@@ -145,4 +146,20 @@ def handed_on(run: Run) -> TensorArg | None:
         named = [by_label[value.expression] for value in tensors if value.expression in by_label]
         if frame.function.endswith(".forward") and named:
             return named[0] if len(tensors) == 1 else None
+    return None
+
+
+def for_other_rows(call: Row) -> bool:
+    """Whether a call was given positions for another number of rows than it was given ids for."""
+    ids, positions = named(call, "input_ids", "inputs_embeds"), named(call, "position_ids")
+    return ids is not None and positions is not None and positions.last[0] not in (1, ids.last[0])
+
+
+def kept_from_before(run: Run, tensor: TensorArg, dim: int) -> Location | None:
+    """Where a size was made in another call of the program's than the one that failed: an object has kept it since."""
+    outermost = next((frame for frame in run.frames if frame.user), None)
+    for hop in follow(run, tensor, dim):
+        sites = [site for site in run.chain(hop.row) if outermost is not None and site.file == outermost.file]
+        if sites and outermost is not None and sites[-1].line != outermost.line:
+            return run.location(hop.row) if len(sites) > 1 else None
     return None

@@ -76,6 +76,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, odd_one
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
+from shapeguard.analysis.odd_input import for_other_rows
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
 from shapeguard.rules.clash_finding import clash_finding
@@ -101,8 +102,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_memory(run, *memory)
         return
     call = run.failed_row("forward")
-    if sides is not None and call is not None and begun_again(run, call):
-        pass  # the rows are those of another batch: the cache is stale
+    if sides is not None and call is not None and (begun_again(run, call) or for_other_rows(call)):
+        pass  # the rows are those of another batch: the cache is stale, or the positions are
     elif sides is not None:
         yield _in_cache(run, sides)
     elif cross is not None:

@@ -57,7 +57,7 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.models import built_model, config_of, limit_in
-from shapeguard.analysis.odd_input import odd_input
+from shapeguard.analysis.odd_input import kept_from_before, odd_input
 from shapeguard.analysis.of_models import told_beside_default
 from shapeguard.analysis.overrun import outgrown
 from shapeguard.analysis.parting import callers_part
@@ -242,7 +242,7 @@ def _of_other_rows(run: Run) -> Finding | None:
     return _finding(
         run,
         f"{odd.told}.",
-        odd.location or run.failed_at,
+        kept_from_before(run, odd.odd, 0) or odd.location or run.failed_at,
         (run.tensor(odd.leading), run.tensor(odd.odd, "", ("batch", "seq"))),
         Mismatch("dim", odd.sizes, 0),
         odd.lineage,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
+_FEW = 8  # numbers that are counts, and not a layer's gradient
 _GATHERING = frozenset({"all_gather", "gather", "all_gather_into_tensor"})
 
 
@@ -37,6 +39,25 @@ def repeated_samples(run: Run) -> Repeated | None:
         if gathered and whole is not None and not cut:
             return Repeated(loader, samples, total, whole, _gathered_at(run, loader, gathered[0]))
     return None
+
+
+def counted_twice(run: Run) -> tuple[Row, int, int] | None:
+    """(loader, samples, total): right predictions were counted on the batches of a sampler that repeats samples, and added up over the ranks."""
+    for loader in run.of_kind("loader"):
+        samples, total = loader.args.get("samples"), loader.args.get("padded_to")
+        if not isinstance(samples, int) or not isinstance(total, int) or samples >= total:
+            continue
+        after = [row for row in run.rows if row.last_at > loader.first_at and not row.error]
+        counted = {row.id for row in after if row.op == "eq" and any(r.op == "argmax" for r in _behind(run, row))}
+        added = any(row.op == "sum" and row.inputs[0].origin in counted for row in after if row.inputs)
+        reduced = [row for row in after if row.kind == "collective" and row.op == "all_reduce"]
+        if added and any(prod(tensor.last) <= _FEW for row in reduced for tensor in row.inputs):
+            return loader, samples, total
+    return None
+
+
+def _behind(run: Run, row: Row) -> list[Row]:
+    return [made for tensor in row.inputs if (made := run.row(tensor.origin)) is not None]
 
 
 def _gathered_at(run: Run, loader: Row, gathered: Row) -> Location | None:

@@ -40,13 +40,15 @@ from collections.abc import Iterator
 
 import msgspec
 
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.floored_rounds import Rounds, floored_rounds
 from shapeguard.analysis.leftover import Leftover, leftover
-from shapeguard.analysis.repeated_samples import Repeated, repeated_samples
+from shapeguard.analysis.repeated_samples import Repeated, counted_twice, repeated_samples
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.shards import (
     DroppedRows,
     Short,
@@ -58,7 +60,7 @@ from shapeguard.analysis.shards import (
     uneven_whole,
 )
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
@@ -91,6 +93,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _unequal(run, *pieces)
     if run.failure is None and (repeated := repeated_samples(run)) is not None:
         yield _repeated(run, repeated)
+    elif run.failure is None and (twice := counted_twice(run)) is not None:
+        yield _twice(run, *twice)
     if not _told_better(run):
         yield from _uneven(run)
     yield from _more_steps(run)
@@ -177,6 +181,26 @@ def _unequal(run: Run, row: Row, split: Row, sizes: tuple[int, int]) -> Finding:
         mismatch=Mismatch("dim", sizes),
         fix=Fix("Bring the dim to a multiple of the number of ranks before it is cut: repeat what there are fewer of than ranks, or pad."),
     )  # fmt: skip
+
+
+def _twice(run: Run, loader: Row, samples: int, total: int) -> Finding:
+    built = run.row(loader.owner)
+    return Finding(
+        CODE, NAME, Severity.WARNING,
+        f"The sampler fills {samples} samples up to {total}, so that every rank has as many, and the right answers among all {total} are "
+        "counted and added up: what it repeated counts twice.",
+        location=run.location(loader) if built is None else _sampled(run, built) or run.location(built),
+        fix=Fix("Count each sample once: give each rank its own rows, `range(rank, len(dataset), world)`, or drop what was repeated."),
+    )  # fmt: skip
+
+
+def _sampled(run: Run, built: Row) -> Location | None:
+    """Where the sampler was made that a loader was given by its name."""
+    call = call_of(run.expression(built))
+    given = next((word.value for word in call.keywords if word.arg == "sampler"), None) if call is not None else None
+    trails = climbs(run.sources, run.chain(built), given, whole=True) if given is not None else []
+    made = next((spot for trail in trails for spot in trail.spots if spot.kind == "assign" and spot.line), None)
+    return run.at(made) if made is not None else None
 
 
 def _repeated(run: Run, found: Repeated) -> Finding:

@@ -49,12 +49,17 @@ model.generate(**batch, max_new_tokens=4)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of
+from shapeguard.analysis.caches import named
+from shapeguard.analysis.contents import FROM_OUTSIDE
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.prompts import prompts
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -78,6 +83,32 @@ def check(run: Run) -> Iterator[Finding]:
     cut_row = next((row for row in run.of_kind("tokenizer") if isinstance(row.args.get("cut"), list)), None)
     if emptied is not None and cut_row is not None and cut_row.first_at < emptied.last_at:
         yield _without_answer(run, cut_row, emptied)
+    elif emptied is not None and run.failure is None and (by_hand := _lists_cut(run, emptied)) is not None:
+        yield _cut_by_hand(run, by_hand, emptied)
+
+
+def _lists_cut(run: Run, emptied: Row) -> Row | None:
+    """What made a tensor of the labels of a list that was cut to a length: ``torch.tensor(labels[:max_length])``."""
+    labels = named(emptied, "labels")
+    for row in ancestors(run, labels) if labels is not None else ():
+        match parsed_text(run.expression(row)) if row.op in FROM_OUTSIDE and not row.inputs else None:
+            case ast.Call(args=[ast.Subscript(slice=ast.Slice(lower=None, upper=ast.expr())), *_]):
+                return row
+    return None
+
+
+def _cut_by_hand(run: Run, cut: Row, emptied: Row) -> Finding:
+    labels = named(emptied, "labels")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"All labels of a batch are -100, so its loss is the mean of nothing, `nan`: the lists are cut to {emptied.inputs[0].last[1]} "
+        "tokens, and the answer stands behind the cut.",
+        location=run.location(cut),
+        operands=(run.tensor(labels, "", ("batch", "seq")),) if labels is not None else (),
+        fix=Fix("Cut the prompt instead of the answer, allow more tokens, or leave such examples out."),
+    )
 
 
 def _finding(run: Run, row: Row, cut: list[int]) -> Finding:

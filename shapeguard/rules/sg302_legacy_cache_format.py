@@ -78,8 +78,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _layers_unpacked(run, listed)
 
 
-def _uneven_layers(run: Run) -> tuple[Row, TensorArg, TensorArg] | None:
-    """(cache, keys of one layer, keys of another) of a failed attention whose cache was built of layers of other lengths."""
+def _uneven_layers(run: Run) -> tuple[Row, TensorArg, TensorArg, int] | None:
+    """(cache, keys of one layer, keys of another, new positions) of a failed attention whose cache has layers of other lengths."""
     failed = run.failed_row("attention")
     keys = named(failed, "key") if failed is not None else None
     update = run.row(keys.origin) if keys is not None else None
@@ -90,11 +90,12 @@ def _uneven_layers(run: Run) -> tuple[Row, TensorArg, TensorArg] | None:
     for row in run.of_kind("cache"):
         other = named(row, "past keys") if row.owner == built.id and row.op == update.op else None
         if other is not None and other.origin == past.origin and other.last[-2] != past.last[-2]:
-            return built, other, past
+            new = keys.last[-2] - past.last[-2] if keys is not None else 0
+            return built, other, past, new
     return None
 
 
-def _of_uneven_layers(run: Run, built: Row, one: TensorArg, other: TensorArg) -> Finding:
+def _of_uneven_layers(run: Run, built: Row, one: TensorArg, other: TensorArg, new: int) -> Finding:
     return Finding(
         CODE,
         NAME,
@@ -104,7 +105,7 @@ def _of_uneven_layers(run: Run, built: Row, one: TensorArg, other: TensorArg) ->
         location=run.location(built),
         failed_at=run.failed_at,
         operands=(run.tensor(one, "keys of one layer", CACHE_DIMS), run.tensor(other, "keys of another", CACHE_DIMS)),
-        mismatch=Mismatch("dim", (one.last[-2], other.last[-2]), 2),
+        mismatch=Mismatch("dim", (one.last[-2] + new, other.last[-2] + new), 2),
         fix=Fix(
             "Take the layers as they were laid out: where each layer gave its own pair and the encoder's, every second pair."
         ),

@@ -76,3 +76,13 @@ def lengths(row: Row, first: bool = False) -> tuple[int, int] | None:
         return None
     shapes = (keys.first, ids.first) if first else (keys.last, ids.last)
     return (shapes[0][-2], shapes[1][1]) if len(shapes[0]) > 1 and len(shapes[1]) > 1 else None
+
+
+def kept_by_crop(run: Run) -> tuple[Row, int] | None:
+    """(call, positions to keep) of a failed ``crop`` that was told what it took before transformers 5: how many stay."""
+    row = run.failed_row("cache")
+    told = [value for value in row.args.values() if type(value) is int] if row is not None else []
+    keys = named(row, "past keys") if row is not None else None
+    failed = row is not None and row.op.endswith(".crop") and run.failure is not None
+    within = len(told) == 1 and keys is not None and 0 < told[0] <= keys.last[-2]
+    return (row, told[0]) if failed and within and row is not None else None

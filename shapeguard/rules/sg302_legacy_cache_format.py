@@ -42,7 +42,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.caches import FailedUpdate, failed_update, named
+from shapeguard.analysis.caches import FailedUpdate, failed_update, kept_by_crop, named
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, written_at
 from shapeguard.analysis.ranks import Unpacked, unpaired_cache
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
@@ -70,6 +70,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _of_uneven_layers(run, *uneven)
     if (whole := unpaired_cache(run)) is not None:
         yield _one_tensor(run, whole)
+    if (cropped := kept_by_crop(run)) is not None:
+        yield _of_crop(run, *cropped)
     missing = _missing_method(run)
     if missing is not None and taken is None:
         yield _old_method(run, *missing)
@@ -171,6 +173,20 @@ def _missing_method(run: Run) -> tuple[str, str] | None:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id.endswith("Cache"):
             return node.value.id, node.attr
     return None
+
+
+def _of_crop(run: Run, row: Row, kept: int) -> Finding:
+    keys = named(row, "past keys")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`crop` is told how many positions to keep, {kept}; since transformers 5 it is told how many to remove, as a number below 0.",
+        location=run.location(row),
+        failed_at=run.failed_at,
+        operands=(run.tensor(keys, "the cache's keys", CACHE_DIMS),) if keys is not None else (),
+        fix=Fix("Tell it what is to go: `cache.crop(kept - cache.get_seq_length())`."),
+    )
 
 
 def _old_method(run: Run, cache: str, name: str) -> Finding:

@@ -65,8 +65,9 @@ from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.handed_out import HandedOut, handed_out, made_at, shared_default
 from shapeguard.analysis.kept import Kept, kept_operand
 from shapeguard.analysis.own_keys import LeftKeys, Refilled, left_keys, refilled
-from shapeguard.analysis.run import Run
+from shapeguard.analysis.run import CACHE_DIMS, Run
 from shapeguard.analysis.semantics import family
+from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -97,6 +98,9 @@ def check(run: Run) -> Iterator[Finding]:
         elif (severity := _sibling(run, row)) is not None:
             told.add(row.chain)
             yield _finding(run, row, severity, _before(row))
+    yield from once(
+        _behind(run, row) for row in run.of_kind("forward") if row.args.get("cached beyond") and not row.error
+    )
     shared = handed_out(run)
     if shared is not None and not told:
         yield _shared(run, shared)
@@ -261,6 +265,27 @@ def _before(row: Row) -> tuple[int, int]:
     """Cached positions at the first and at the last of the calls."""
     first, last = lengths(row, first=True), lengths(row)
     return (first[0] if first else 0, last[0] if last else 0)
+
+
+def _behind(run: Run, row: Row) -> Finding:
+    """A prompt of which only what follows the shared part is fed, on a cache that holds more than that part."""
+    told = row.args["cached beyond"]
+    shared, cached = (int(number) for number in told) if isinstance(told, list) else (0, 0)
+    keys = given_cache(row)
+    cuts = [cut for cut in run.of_kind("cache") if cut.op.endswith(".crop") and cut.first_at < row.last_at]
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The first {shared} tokens of the prompt are taken for cached and the rest is fed, but the cache holds {cached} positions: those "
+        f"behind the first {shared} are of an earlier text, and the new tokens look at them.",
+        location=run.location(cuts[-1] if cuts else row),
+        operands=(run.tensor(keys, "the cache's keys", CACHE_DIMS),) if keys is not None else (),
+        mismatch=Mismatch("count", (cached, shared)),
+        fix=Fix(
+            f"Cut the cache to what is shared before the rest is fed: `cache.crop({shared - cached})`; what was generated is in it, too."
+        ),
+    )
 
 
 def _finding(run: Run, row: Row, severity: Severity, cached: tuple[int, int]) -> Finding:

@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.caches import kept_by_crop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings import set_at
 from shapeguard.values.findings import Finding, Fix, Location, Severity
@@ -64,6 +65,8 @@ def check(run: Run) -> Iterator[Finding]:
     ):
         return
     call, method = run.failed_row("generate"), run.failed_row("cache")
+    if kept_by_crop(run) is not None:
+        return  # a question of the way of calling
     if method is not None and method.op.partition(".")[2] in _TAKING_BACK:
         yield _finding(run, method, str(method.args.get("cache") or method.op.partition(".")[0]))
     elif call is not None and method is None and (kind := _kind(call)) and _about_caches(run):

@@ -8,6 +8,9 @@ Imported only after the user's program has imported torch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from types import FrameType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,6 +27,7 @@ class _Text(NamedTuple):
     length: int
 
 
+_NEAREST, _LOCALS, _LONGEST = 4, 24, 100_000  # functions, names in each, tokens of a prompt
 _texts: WeakKeyDictionary[Any, _Text] = WeakKeyDictionary()
 _begun: WeakKeyDictionary[Any, Rows] = WeakKeyDictionary()
 
@@ -80,3 +84,37 @@ def fed_again(cache: Any, ids: Any) -> int | None:
     known = len(begun[0])
     whole = known < len(rows[0]) and known <= (facts.length or 0)
     return known if whole and all(row[:known] == first for first, row in zip(begun, rows, strict=True)) else None
+
+
+def behind_what_is_shared(cache: Any, ids: Any, frame: FrameType) -> list[int] | None:
+    """(shared, cached): how many tokens of a whole prompt are taken for cached, where more than these are in the cache.
+
+    The whole prompt is a list in one of the nearest functions that ends with the ids which are fed, and begins as the cache
+    began: what the cache holds behind the shared tokens is of another prompt.
+    """
+    begun = _begun.get(cache) if type(cache).__name__ == "DynamicCache" else None
+    rows = readable(ids) if begun is not None else None
+    facts = cache_facts(cache)
+    if begun is None or rows is None or facts is None or len(rows) != 1 or len(begun) != 1:
+        return None
+    fed, cached = rows[0], facts.length or 0
+    prompts = [prompt for prompt in _lists(frame) if len(prompt) > len(fed) and prompt[-len(fed) :] == fed]
+    shared = [len(prompt) - len(fed) for prompt in prompts]
+    if cached in shared:
+        return None
+    for prompt, kept in zip(prompts, shared, strict=True):
+        if kept < cached and kept <= len(begun[0]) and prompt[:kept] == begun[0][:kept]:
+            return [kept, cached]
+    return None
+
+
+def _lists(frame: FrameType) -> Iterator[list[int]]:
+    """The lists of ints among the locals of a function and those that called it."""
+    at: FrameType | None = frame
+    for _ in range(_NEAREST):
+        if at is None:
+            return
+        for value in islice(at.f_locals.values(), _LOCALS):
+            if type(value) is list and 1 < len(value) <= _LONGEST and all(type(token) is int for token in value):
+                yield value
+        at = at.f_back

@@ -22,7 +22,7 @@ from shapeguard.capture import quiet
 from shapeguard.capture.chains import chain_of, marked
 from shapeguard.capture.modes import SwitchedOn
 from shapeguard.capture.paths import path_of
-from shapeguard.capture.preflight.kept import fed_again, note_beginning
+from shapeguard.capture.preflight.kept import behind_what_is_shared, fed_again, note_beginning
 from shapeguard.capture.state import Standing, recorders, state
 from shapeguard.capture.steady import step_of
 from shapeguard.capture.trouble import own_trouble
@@ -182,7 +182,7 @@ def _through_the_gate(
         given = _labels(module, args, kwargs)
         if padded:
             return {**given, **_padded_ends(given.get("input"), module.padding_idx)}
-        return {**given, **_padding(module, given)} if kind.model else given
+        return {**given, **_padding(module, given, frame)} if kind.model else given
 
     result = watched(
         functools.partial(original, module),
@@ -205,7 +205,7 @@ def _through_the_gate(
     return result
 
 
-def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
+def _padding(model: Any, given: dict[str, Any], frame: FrameType) -> dict[str, Any]:
     """Padding sides of a prefill: a decoding step of one token tells nothing new."""
     ids, mask = given.get("input_ids"), given.get("attention_mask")
     if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.shape[1] < 2:
@@ -213,13 +213,16 @@ def _padding(model: Any, given: dict[str, Any]) -> dict[str, Any]:
     config = getattr(model, "config", None)
     pads = [getattr(config, "pad_token_id", None)]
     masked = "absent" if mask is None else mask_side(mask)
-    again = fed_again(given.get("past_key_values"), ids)
+    cache = given.get("past_key_values")
+    again = fed_again(cache, ids)
+    beyond = behind_what_is_shared(cache, ids, frame) if again is None and cache is not None else None
     return {
         "ids padded": ids_side(ids, pads),
         "mask padded": masked,
         **({"counts columns": _counts_columns(model)} if masked in ("left", "both") else {}),
         "encoder-decoder": bool(getattr(config, "is_encoder_decoder", False)),
         **({"cached already": again} if again is not None else {}),
+        **({"cached beyond": beyond} if beyond is not None else {}),
         **({"every label ignored": True} if _all_ignored(given.get("labels")) else {}),
     }
 

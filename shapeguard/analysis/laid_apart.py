@@ -16,7 +16,7 @@ from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.settings_written import call_of
-from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import given_at, parsed_text
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
@@ -239,6 +239,62 @@ def ends_before(dispute: Dispute) -> Cause | None:
     return None
 
 
+def iterated_rows(dispute: Dispute) -> Cause | None:
+    """The loop over what a model returned, a tensor where it was taken for a list of them: each round gets one sample."""
+    if family(dispute.failed.op) != "loss":
+        return None
+    for index, found in enumerate(dispute.causes):
+        first = found.side.hops[0].row if found.side.hops else None
+        if first is not None and first.op == "unbind" and found.how == "built" and found.side.dim == 0:
+            return dispute.blame(index, dispute.run.location(first), "changed")
+    return None
+
+
+def cut_unalike(dispute: Dispute) -> Cause | None:
+    """The one line that cut the operands of a concatenation out of one tensor, in pieces of several lengths."""
+    ends = [found.side.hops[-1] if found.side.hops else None for found in dispute.causes]
+    one, other = (end.row if end is not None and end.row.op == "getitem" else None for end in ends)
+    if dispute.failed.row is None or dispute.failed.row.kind != "concat" or one is None or other is None:
+        return None
+    sources = [row.inputs[0] for row in (one, other)]
+    same = sources[0].origin == sources[1].origin and sources[0].last == sources[1].last
+    place = dispute.run.location(one)
+    return dispute.blame(0, place, "changed") if same and place == dispute.run.location(other) else None
+
+
+def fits_another(dispute: Dispute) -> Cause | None:
+    """Where images were handed to a network of other channels, of which another one of the run took the same data as it is."""
+    run = dispute.run
+    if dispute.failed.clash is None or dispute.failed.clash.role != "channel":
+        return None
+    for index, found in enumerate(dispute.causes):
+        side, weight = found.side, dispute.causes[1 - index]
+        known = {hop.row.id for hop in side.hops}
+        taken = (row for row in run.of_kind("module") if not row.error and row.inputs and row.inputs[0].origin in known)
+        place = run.location(side.hops[0].row) if side.hops else None
+        own = run.user_frame is not None and place is not None and place.function == run.user_frame.function
+        if found.how == "data" and weight.how == "built" and is_weight(weight.side) and not own and place is not None:
+            alike = [row for row in taken if len(row.inputs[0].last) > 1 and row.inputs[0].last[1] == side.size]
+            return dispute.blame(index, place, "data") if alike and side.hops[0].row.kind != "loader" else None
+    return None
+
+
+def not_repeated(dispute: Dispute) -> Cause | None:
+    """Where the function that repeated the rows of the one has the other, whose rows it left as they are."""
+    run = dispute.run
+    for index, found in enumerate(dispute.causes):
+        side, other = found.side, dispute.causes[1 - index].side
+        last = side.hops[-1] if side.hops else None
+        place = run.location(last.row) if last is not None and last.row.op == "repeat_interleave" else None
+        if last is None or place is None or last.size_before != other.size or not side.dim == other.dim == 0:
+            continue
+        for hop in other.hops:
+            beside = run.location(hop.row)
+            if beside is not None and beside.function == place.function and hop.row.kind != "loader":
+                return dispute.blame(1 - index, beside, "data")
+    return None
+
+
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     counted_weights,
     doubled_half,
@@ -250,4 +306,8 @@ LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     stored_otherwise,
     several_parts,
     ends_before,
+    iterated_rows,
+    cut_unalike,
+    fits_another,
+    not_repeated,
 )

@@ -55,7 +55,7 @@ from collections.abc import Collection, Iterator
 
 from shapeguard.analysis.batch import Padding, inputs_of, padding_of
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.contents import of_call
+from shapeguard.analysis.contents import loader_of, of_call
 from shapeguard.analysis.final_states import over_padding, steps_of_padding
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.models import built_model, config_of
@@ -375,6 +375,8 @@ def _mask_made(run: Run, row: Row, padding: Padding) -> Location | None:
     """Where a mask of ones was made, when an op of the program's made it."""
     mask = named(row, "attention_mask") if padding.mask == "none" else None
     made = run.row(mask.origin) if mask is not None else None
+    if made is not None and made.kind == "concat" and made.inputs and loader_of(run, made) is not None:
+        made = run.row(made.inputs[0].origin)  # of the samples that a loader stacked
     if made is None or made.kind not in ("op", "concat"):
         return None
     return of_call(run, made) or run.location(made)

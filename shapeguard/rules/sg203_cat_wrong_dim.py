@@ -117,6 +117,10 @@ def _dim_written(run: Run, concat: FailedConcat) -> Location | None:
     if frame is None or given is None:
         return None
     spot = decided(climb(run.sources, chain_of_frames(run, frame), given.expression, value=concat.failed_dim))
+    if spot is not None and spot.kind == "default" and concat.failed.row is not None:
+        return run.helper_call(concat.failed.row) or run.at(
+            spot
+        )  # others may be joined so: this call is to say another
     return run.at(spot) if spot is not None else None
 
 

@@ -153,8 +153,8 @@ def _other_layout(run: Run, update: FailedUpdate) -> Finding:
         Severity.ERROR,
         f"The cache was filled with keys of {len(past.last)} dims, {format_shape(past.last)}; the model works on "
         f"(batch, kv_heads, length, head_dim), here {format_shape(new.last)}.",
-        location=(run.location(built) if built is not None else None)
-        or (run.location(made) if made is not None else None)
+        location=(run.location(made) if made is not None else None)
+        or (run.location(built) if built is not None else None)
         or run.failed_at,
         failed_at=run.failed_at,
         operands=(run.tensor(past, "the cache's keys"), run.tensor(new, "", NEW_DIMS)),

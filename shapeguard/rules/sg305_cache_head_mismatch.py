@@ -208,7 +208,9 @@ def _location(run: Run, hops: list[Hop]) -> Location | None:
     read = read_at(run, hops[-1]) if made_there and hops[-1].changed else None
     if read is not None:
         return read
-    made = next((hop for hop in reversed(hops) if hop.row.kind == "op"), None)
+    made = next(
+        (hop for hop in reversed(hops) if hop.row.kind == "op" or (hop.changed and hop.row.kind == "concat")), None
+    )
     call = run.failed_row("forward", "generate")
     here = run.location(made.row) if made is not None else None
     if here is None and call is not None:

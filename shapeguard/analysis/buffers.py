@@ -74,6 +74,9 @@ def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop
     hops = follow(run, overflow.buffer, overflow.dim)
     if not hops:
         return _grown_under(run, overflow.row) or run.location(overflow.row), hops
+    grower = run.location(hops[-1].row) if hops[-1].row.kind == "concat" else None
+    if grower is not None and (test := _grown_under(run, overflow.row, grower.function.rpartition(".")[2])) is not None:
+        return test, hops
     ways = size_trails(run, hops[-1])
     told = [way for way in ways if way[-1].kind not in ("outside", "parameter", "data", "use")]
     spot = decided(list(told[0])) if told else None
@@ -81,8 +84,8 @@ def laid_out_at(run: Run, overflow: Overflow) -> tuple[Location | None, list[Hop
     return where or run.location(hops[-1].row), hops
 
 
-def _grown_under(run: Run, row: Row) -> Location | None:
-    """The test under which the very method that writes to a buffer makes it longer: it did not hold when it had to."""
+def _grown_under(run: Run, row: Row, grower: str = "") -> Location | None:
+    """The test under which the very method that writes to a buffer makes it longer, or has another one do so: it did not hold."""
     place = run.location(row)
     function = run.sources[place.file].function_at(place.line) if place is not None else None
     node = parsed_text(run.expression(row))
@@ -90,6 +93,9 @@ def _grown_under(run: Run, row: Row) -> Location | None:
     for test in ast.walk(function) if function is not None and written else ():
         for statement in test.body if isinstance(test, ast.If) else ():
             grows = isinstance(statement, ast.Assign) and written in map(ast.unparse, statement.targets)
+            match statement:
+                case ast.Expr(value=ast.Call(func=ast.Attribute(attr=called))):
+                    grows = called == grower
             if grows and place is not None and isinstance(test, ast.If):
                 return run.place(place.file, test.lineno, place.function)
     return None

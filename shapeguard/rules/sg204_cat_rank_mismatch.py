@@ -60,7 +60,7 @@ def check(run: Run) -> Iterator[Finding]:
         return
     changed = _changed(run, concat)
     line = _departed(run, concat) or _against_others(run, concat) or _given_again(run, concat)
-    line = line or _ones_left(run, concat) or _unchanged(run, concat)
+    line = line or _ones_left(run, concat) or _single_kept(run, concat) or _unchanged(run, concat)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     alike = len({len(shape) for shape in concat.shapes}) == 1
@@ -153,6 +153,26 @@ def _ones_left(run: Run, concat: FailedConcat) -> Location | None:
     value = concat.failed.operands[larger[0][0]]
     shrunk = [hop for hop in follow(run, value, len(larger[0][1]) - 1) if hop.changed and hop.row.inputs]
     return run.location(shrunk[0].row) if shrunk else None
+
+
+def _single_kept(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the operand got its name that has one dim more, of size 1: without it, it fits the other one, which never had it."""
+    if len(concat.shapes) != 2 or run.user_frame is None:
+        return None
+    (less, small), (more, large) = sorted(concat.failed.call.tensors, key=lambda tensor: len(tensor[1]))
+    dropped = [
+        large[:dim] + large[dim + 1 :] for dim, size in enumerate(large) if size == 1 and 0 < dim < len(large) - 1
+    ]
+    dim = concat.dim % max(len(small), 1)
+    fits = any(
+        len(shape) == len(small) and all(a == b for n, (a, b) in enumerate(zip(shape, small, strict=True)) if n != dim)
+        for shape in dropped
+    )
+    made = run.row(concat.failed.operands[more].origin)
+    if not fits or rank_changes(run, concat.failed.operands[less]) or (made is not None and made.op == "unsqueeze"):
+        return None
+    expression = concat.failed.expression(run, more)
+    return named_at(run, run.user_frame, expression) if expression.isidentifier() else None
 
 
 def _unchanged(run: Run, concat: FailedConcat) -> Location | None:

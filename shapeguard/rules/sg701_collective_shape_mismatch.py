@@ -182,7 +182,10 @@ def _gathered(run: Run, row: Row, whole: TensorArg, part: TensorArg, world: int)
 def _split(run: Run, row: Row, split: UnevenSplit) -> Finding:
     """Numbers of rows for the ranks that do not add up to the rows there are."""
     told = f"`{row.op}`: `{split.name}` adds up to {split.total} rows, `{split.tensor.label}` has {split.rows}."
-    where = argument_made(run, row, split.name) or run.location(row)
+    cut = next(
+        (hop.row for hop in follow(run, split.tensor, 0) if hop.size_before == split.total != hop.size_after), None
+    )
+    where = (run.location(cut) if cut is not None else None) or argument_made(run, row, split.name) or run.location(row)
     found = _finding(run, row, told, where, (split.total,), (split.rows,), split.tensor)
     return msgspec.structs.replace(
         found, fix=Fix("Count the split sizes from the very rows that are sent, so that they add up to them.")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.mask_fit import ADDS, FILLS, BadMask
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
+
+_PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
+_NEAR = 8  # ops behind a softmax among which its scores were made
 
 
 def laid_masks(run: Run) -> Iterator[BadMask]:
@@ -25,6 +29,30 @@ def laid_masks(run: Run) -> Iterator[BadMask]:
             bad = _along_queries(run, masked[0]) or _rows_along_heads(run, masked[0])
             if bad is not None:
                 yield bad
+
+
+def masked_late(run: Run) -> Iterator[Row]:
+    """Masks that set the weights of padded keys to 0 after the softmax: the others no longer sum to one, the less the more is padded."""
+    for softmax in run.of_kind("op"):
+        if softmax.op != "softmax" or softmax.error or not along_last(softmax) or not softmax.inputs:
+            continue
+        way = list(islice(ancestors(run, softmax.inputs[0]), _NEAR))
+        product = next((place for place, row in enumerate(way) if row.op in _PRODUCTS), None)
+        if product is None or any(row.op in FILLS | ADDS | {"where"} for row in way[:product]):
+            continue  # hidden before it already, or no scores of queries and keys
+        for filled in users_of(run, softmax):
+            mask = next((tensor for tensor in filled.inputs if tensor.label == "mask"), None)
+            keys = mask is not None and mask.last[-2:] == (1, softmax.outputs[0].last[-1]) and mask.last[-1] > 1
+            if filled.op not in FILLS or mask is None or not keys or not _of_padding(run, mask):
+                continue
+            if any(user.op in _PRODUCTS for user in users_of(run, filled)):
+                yield filled
+
+
+def _of_padding(run: Run, mask: TensorArg) -> bool:
+    """Whether a mask tells by lengths, or by an id, which positions hold something."""
+    behind = {row.op for row in ancestors(run, mask)}
+    return bool(behind & {"ne", "eq"}) or ("arange" in behind and bool(behind & {"lt", "le", "gt", "ge"}))
 
 
 def _along_queries(run: Run, step: Row) -> BadMask | None:

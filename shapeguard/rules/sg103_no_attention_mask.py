@@ -58,6 +58,7 @@ from shapeguard.analysis.caches import named
 from shapeguard.analysis.contents import loader_of, of_call
 from shapeguard.analysis.final_states import over_padding, steps_of_padding
 from shapeguard.analysis.generation import generations
+from shapeguard.analysis.mask_laid import masked_late
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.padded import (
     crossed_padding,
@@ -126,6 +127,20 @@ def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
         if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
     yield from (_inverted(run, found) for found in inverted_masks(run))
+    yield from (_late(run, row) for row in masked_late(run))
+
+
+def _late(run: Run, row: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` sets the weights of the padded keys to 0 after the softmax: they have taken their share of it, and what is left for "
+        "the real ones no longer sums to one.",
+        location=run.location(row),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs),
+        fix=Fix('Hide the keys before the softmax: `scores.masked_fill(~mask, float("-inf")).softmax(-1)`.'),
+    )
 
 
 def _forgotten(run: Run, row: Row, filled: Row) -> Finding:

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from shapeguard.analysis.caches import named
 from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.layout import split_off
+from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import written
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
 
 _NEAR = 8  # rows behind a table among which its cosine is looked for
@@ -79,3 +83,16 @@ def merged_keys(run: Run) -> Iterator[Row]:
             continue
         if any(user.kind == "cache" for user in users_of(run, row)):
             yield row
+
+
+def positions_ended(run: Run) -> Location | None:
+    """Where a table of positions got its length that ended before the states did of which a layer was given the cosines and sines."""
+    layer = run.failed_row("module")
+    handed = named(layer, "position_embeddings[0]", "position_embeddings") if layer is not None else None
+    made = run.row(handed.origin) if handed is not None else None
+    positions = named(made, "position_ids") if made is not None else None
+    hops = follow(run, positions, len(positions.last) - 1) if positions is not None else []
+    cut = any(hop.row.op == "getitem" and hop.size_before == hop.size_after for hop in hops)
+    if not hops or not cut or hops[-1].source is not None:
+        return None
+    return written(run, hops[-1].row, hops[-1].size_after, hops[-1].after) or run.location(hops[-1].row)

@@ -212,7 +212,24 @@ def _gathered(run: Run) -> Location | None:
         last = trail.spots[-1]
         if last.kind == "attribute" and last.line and last.function != sites[0].function:
             return run.at(last)
-    return None
+    return _appended(run, node.args[0])
+
+
+def _appended(run: Run, images: ast.expr) -> Location | None:
+    """The one line that puts another image into the list that an object keeps of them."""
+    if not isinstance(images, ast.Attribute):
+        return None
+    found = [
+        (file, node.lineno)
+        for file in run.recording.sources
+        for node in ast.walk(run.sources[file].tree or ast.Module([], []))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("append", "extend")
+        and isinstance(node.func.value, ast.Attribute)
+        and node.func.value.attr == images.attr
+    ]
+    return run.place(*found[0]) if len(found) == 1 else None
 
 
 def _cut_by_hand(run: Run, found: Placeholders) -> Location | None:

@@ -64,7 +64,7 @@ from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
 from shapeguard.analysis.resized import dropped_beside, resized_to
-from shapeguard.analysis.rotary import spread
+from shapeguard.analysis.rotary import positions_ended, spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls, stepped_apart
 from shapeguard.analysis.sides import Side, sides
@@ -137,7 +137,7 @@ def _rotated(run: Run) -> Finding | None:
     return _finding(
         run,
         f"The layer was handed cosines and sines of {table} positions, and its states have {states}.",
-        named_at(run, frame, handed.expression) or run.failed_at,
+        positions_ended(run) or named_at(run, frame, handed.expression) or run.failed_at,
         failed.views(run),
         failed.mismatch(),
         (),

@@ -10,7 +10,7 @@ from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
-from shapeguard.analysis.merged_views import folded_heads
+from shapeguard.analysis.merged_views import folded_heads, heads_first
 from shapeguard.analysis.packed import laid_out_at, mispacked
 from shapeguard.analysis.run import NEW_DIMS, Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
@@ -61,6 +61,7 @@ def fitting_layouts(run: Run) -> Iterator[Layout]:
     yield from (_of_viewed(run, view) for view in viewed_for_layers(run))
     yield from (_of_unfolded(run, view) for view in unfolded_heads(run))
     yield from (_of_folded(run, view) for view in folded_heads(run))
+    yield from (_heads_first(run, view) for view in heads_first(run))
     yield from (_of_states(run, view) for view in mixed_states(run))
     yield from (_of_table(run, table) for table in along_batch(run))
     yield from (_of_heads(run, swapped) for swapped in swapped_heads(run))
@@ -335,6 +336,19 @@ def _of_folded(run: Run, view: Row) -> Layout:
         (before[0], after[0]),
         0,
         "View as (batch, length, heads, head_dim), then `transpose(1, 2)`, and fold the heads after that.",
+    )
+
+
+def _heads_first(run: Run, view: Row) -> Layout:
+    before = view.inputs[0].last
+    return Layout(
+        f"`{view.op}` reads {format_shape(before)}, the heads first, as {format_shape(view.outputs[0].last)}: the order of the entries "
+        "stays, so that each row gets pieces of several rows.",
+        run.location(view),
+        (run.tensor(view.inputs[0], "", ("heads", "batch", "length", "head_dim")),),
+        (before[0], before[1]),
+        0,
+        "Bring the heads behind the positions first: `permute(1, 2, 0, 3).flatten(2)`.",
     )
 
 

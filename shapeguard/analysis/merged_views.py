@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.graph import past
+from shapeguard.analysis.graph import past, users_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row
 
@@ -19,6 +19,28 @@ def folded_heads(run: Run) -> Iterator[Row]:
             views = [next(_views(run, tensor.origin), None) for tensor in row.inputs[:2]]
             if views[0] is not None and views[1] is not None and views[0].id != views[1].id:
                 yield views[0]
+
+
+def heads_first(run: Run) -> Iterator[Row]:
+    """Views of (heads, batch, length, head_dim), what each head gave after the other, as (batch, length, heads * head_dim)."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape") or row.error or not row.inputs or not row.outputs:
+            continue
+        before, after = row.inputs[0].last, row.outputs[0].last
+        if len(before) != 4 or len(after) != 3 or before[0] < 2 or before[1] < 2 or before[0] == before[1]:
+            continue
+        if after == (before[1], before[2], before[0] * before[3]) and _head_by_head(run, row.inputs[0].origin):
+            yield row
+
+
+def _head_by_head(run: Run, origin: int | None) -> bool:
+    """Whether a tensor was stacked of what several rounds of attention gave, or filled with it."""
+    made = run.row(origin)
+    if made is None:
+        return False
+    filled = [user.inputs[1] for user in users_of(run, made) if user.op == "setitem" and len(user.inputs) > 1]
+    parts = list(made.inputs) if made.op == "stack" else filled
+    return any((row := run.row(part.origin)) is not None and row.op in _PRODUCTS for part in parts)
 
 
 def _views(run: Run, origin: int | None) -> Iterator[Row]:

@@ -7,76 +7,25 @@ the one that was written down, else the one built. Where one side was changed on
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 
 from shapeguard.analysis.built import by_default, construct_row
 from shapeguard.analysis.callers import at_its_caller, entered_at, given_both
 from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, read_off, statement_here
 from shapeguard.analysis.contents import loader_of
-from shapeguard.analysis.departures import counted_by_the_data, departed, handed_wrongly, made_elsewhere
+from shapeguard.analysis.departures import departed, made_elsewhere
 from shapeguard.analysis.dispute import Dispute, dispute_of
-from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.frozen import kept_since_built
 from shapeguard.analysis.graph import with_itself
-from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
-from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
-from shapeguard.analysis.of_models import (
-    beside_a_model,
-    counted_tokens,
-    default_beside,
-    default_of_one,
-    made_of_other,
-    not_projected,
-    of_another_model,
-    read_off_another,
-    told_beside_default,
-    worked_out,
-)
-from shapeguard.analysis.one_for_all import one_for_all
-from shapeguard.analysis.packed import left_out
-from shapeguard.analysis.parting import (
-    callers_part,
-    extra_change,
-    only_changed_way,
-    parted,
-    whole_way,
-)
-from shapeguard.analysis.returned import returned_early
-from shapeguard.analysis.rounding import (
-    enlarged_inexactly,
-    is_uneven,
-    left_small,
-    lost_by_kernel,
-    not_enlarged,
-    rescaled,
-    rounded_at,
-    uneven_half,
-    wrong_divisor,
-)
+from shapeguard.analysis.known_mistakes import SETTLING, TELLING
+from shapeguard.analysis.of_models import default_beside, made_of_other
+from shapeguard.analysis.parting import callers_part, extra_change, only_changed_way, parted, whole_way
+from shapeguard.analysis.rounding import is_uneven, rounded_at, uneven_half
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.squeezed import cut_in_vain, squeezed_in_vain
-from shapeguard.analysis.stages import one_too_many
-from shapeguard.analysis.unfollowed import (
-    folded,
-    grown_back,
-    halved_table,
-    multiplied,
-    not_lengthened,
-    not_multiple,
-    not_shifted,
-    not_split,
-    odd_halves,
-    taken_at,
-    uncounted,
-)
-from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.untaken import looked_elsewhere, never_taken
+from shapeguard.analysis.unfollowed import not_lengthened, not_shifted, not_split, taken_at
 from shapeguard.values.findings import Location
 
 _ORDER: tuple[How, ...] = ("counted", "changed", "written", "built", "data", "here")
@@ -92,7 +41,7 @@ def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause
     """The same of a dispute that is at hand; without one it is the failing statement."""
     if dispute is None:
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
-    told = next((told for ask in _TELLING if (told := ask(dispute)) is not None), None)
+    told = next((told for ask in TELLING if (told := ask(dispute)) is not None), None)
     found = told if told is not None else _weighed(dispute, alone)
     before = (given_both, entered_at) if found.how == "here" else ()
     place = next((place for ask in before if (place := ask(dispute.run, dispute.failed)) is not None), None)
@@ -101,7 +50,7 @@ def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause
 
 def settled(dispute: Dispute | None) -> bool:
     """Whether it is known which side is at fault by what was done to it: then it does not count that a size was written down."""
-    return dispute is not None and any(ask(dispute) is not None for ask in _SETTLING)
+    return dispute is not None and any(ask(dispute) is not None for ask in SETTLING)
 
 
 def _weighed(dispute: Dispute, alone: int | None) -> Cause:
@@ -148,36 +97,6 @@ def _rounded(dispute: Dispute, index: int) -> Location | None:
     if rounded is None and dispute.causes[index].how == "changed" and side.hops:
         rounded = uneven_half(run, side.hops[-1])
     return rounded
-
-
-def _replaced(dispute: Dispute) -> Cause | None:
-    """The side that is an attribute which somebody set from outside, where the other is none."""
-    run, failed, both = dispute.run, dispute.failed, dispute.both
-    places = [
-        set_from_outside(run, failed.expression(run, side.label)) or set_from_outside(run, _layer_before(run, side))
-        for side in both
-    ]
-    known = [(index, place) for index, place in enumerate(places) if place is not None]
-    return dispute.blame(*known[0], "here") if len(known) == 1 else None
-
-
-def _layer_before(run: Run, side: Side) -> str:
-    """What the failing statement calls the layer that made an operand: ``self.conv1`` of ``self.bn1(self.conv1(x))``."""
-    row = side.hops[0].row if side.hops else None
-    place, here = run.location(row) if row is not None else None, statement_here(run)
-    match parsed_text(run.expression(row)) if row is not None and row.kind == "module" and place == here else None:
-        case ast.Call(func=ast.Attribute() as callee):
-            return ast.unparse(callee)
-    return ""
-
-
-def _of_one_number(dispute: Dispute) -> Cause | None:
-    """Both sizes were made of a number that is written in one place: not that is wrong, what was made of it."""
-    run, causes = dispute.run, dispute.causes
-    place = causes[0].location
-    ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
-    one = place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
-    return dispute.here(0) if one else None
 
 
 def _made_here(run: Run, side: Side) -> bool:
@@ -342,59 +261,3 @@ def _swapped(both: list[Side]) -> int | None:
             if wanted.size in others and wanted.size > 1:
                 return index
     return None
-
-
-_SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
-    left_out,
-    folded,
-    halved_table,
-    odd_halves,
-    uncounted,
-    squeezed_in_vain,
-    rescaled,
-    enlarged_inexactly,
-    not_doubled,
-)
-# Mistakes that are known by their looks, the surest first.
-_TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
-    _replaced,
-    _of_one_number,
-    filled_apart,
-    returned_early,
-    one_for_all,
-    left_out,
-    folded,
-    uncounted,
-    halved_table,
-    odd_halves,
-    not_multiple,
-    rescaled,
-    enlarged_inexactly,
-    lost_by_kernel,
-    not_enlarged,
-    left_small,
-    wrong_divisor,
-    one_too_many,
-    squeezed_in_vain,
-    written_into,
-    both_directions,
-    misbuilt,
-    fed_by_its_twin,
-    never_taken,
-    looked_elsewhere,
-    grown_back,
-    counted_by_the_data,
-    worked_out,
-    counted_tokens,
-    multiplied,
-    handed_wrongly,
-    fitted_another_model,
-    of_another_model,
-    not_projected,
-    beside_a_model,
-    read_off_another,
-    default_of_one,
-    told_beside_default,
-    cut_in_vain,
-    *LAID_APART,
-)

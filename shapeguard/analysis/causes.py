@@ -343,9 +343,9 @@ def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:
         elsewhere = run.location(row) != run.location(built)
         if not _no_padding(row.args.get("padding")) or (told is None) != elsewhere:
             continue
-        if told is None and node is not None and row.args.get("kernel_size") not in (1, [1, 1]):
-            return run.location(row)  # a helper builds them, and says nothing of padding
         if told is None:
+            if node is not None and row.args.get("kernel_size") not in (1, [1, 1]):
+                return run.location(row)  # a helper builds them, and says nothing of padding
             continue
         spots = [decided(list(trail.spots)) for trail in climbs(run.sources, run.chain(row), told)]
         spot = next((spot for spot in spots if spot is not None and spot.line), None)

@@ -1,0 +1,141 @@
+"""Mistakes that are known by their looks, whichever of two sizes that disagree was changed last."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.departures import counted_by_the_data, handed_wrongly
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.entries import written_into
+from shapeguard.analysis.filled import filled_apart
+from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
+from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
+from shapeguard.analysis.of_models import (
+    beside_a_model,
+    counted_tokens,
+    default_of_one,
+    not_projected,
+    of_another_model,
+    read_off_another,
+    told_beside_default,
+    worked_out,
+)
+from shapeguard.analysis.one_for_all import one_for_all
+from shapeguard.analysis.packed import left_out
+from shapeguard.analysis.returned import returned_early
+from shapeguard.analysis.rounding import (
+    enlarged_inexactly,
+    left_small,
+    lost_by_kernel,
+    not_enlarged,
+    rescaled,
+    wrong_divisor,
+)
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.set_from_outside import set_from_outside
+from shapeguard.analysis.sides import Side
+from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.squeezed import cut_in_vain, squeezed_in_vain
+from shapeguard.analysis.stages import one_too_many
+from shapeguard.analysis.taken_otherwise import TAKEN_OTHERWISE
+from shapeguard.analysis.unfollowed import (
+    folded,
+    grown_back,
+    halved_table,
+    multiplied,
+    not_multiple,
+    odd_halves,
+    uncounted,
+)
+from shapeguard.analysis.unseen import fitted_another_model
+from shapeguard.analysis.untaken import looked_elsewhere, never_taken
+
+
+def _replaced(dispute: Dispute) -> Cause | None:
+    """The side that is an attribute which somebody set from outside, where the other is none."""
+    run, failed, both = dispute.run, dispute.failed, dispute.both
+    places = [
+        set_from_outside(run, failed.expression(run, side.label)) or set_from_outside(run, _layer_before(run, side))
+        for side in both
+    ]
+    known = [(index, place) for index, place in enumerate(places) if place is not None]
+    return dispute.blame(*known[0], "here") if len(known) == 1 else None
+
+
+def _layer_before(run: Run, side: Side) -> str:
+    """What the failing statement calls the layer that made an operand: ``self.conv1`` of ``self.bn1(self.conv1(x))``."""
+    row = side.hops[0].row if side.hops else None
+    place, here = run.location(row) if row is not None else None, statement_here(run)
+    match parsed_text(run.expression(row)) if row is not None and row.kind == "module" and place == here else None:
+        case ast.Call(func=ast.Attribute() as callee):
+            return ast.unparse(callee)
+    return ""
+
+
+def _of_one_number(dispute: Dispute) -> Cause | None:
+    """Both sizes were made of a number that is written in one place: not that is wrong, what was made of it."""
+    run, causes = dispute.run, dispute.causes
+    place = causes[0].location
+    ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
+    one = place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
+    return dispute.here(0) if one else None
+
+
+# By what was done to a side: then it does not count that a size was written down.
+SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
+    left_out,
+    folded,
+    halved_table,
+    odd_halves,
+    uncounted,
+    squeezed_in_vain,
+    rescaled,
+    enlarged_inexactly,
+    not_doubled,
+)
+# Mistakes that are known by their looks, the surest first.
+TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
+    _replaced,
+    _of_one_number,
+    filled_apart,
+    returned_early,
+    one_for_all,
+    left_out,
+    folded,
+    uncounted,
+    halved_table,
+    odd_halves,
+    not_multiple,
+    rescaled,
+    enlarged_inexactly,
+    lost_by_kernel,
+    not_enlarged,
+    left_small,
+    wrong_divisor,
+    one_too_many,
+    squeezed_in_vain,
+    written_into,
+    both_directions,
+    misbuilt,
+    fed_by_its_twin,
+    never_taken,
+    looked_elsewhere,
+    grown_back,
+    counted_by_the_data,
+    worked_out,
+    counted_tokens,
+    multiplied,
+    handed_wrongly,
+    fitted_another_model,
+    of_another_model,
+    not_projected,
+    beside_a_model,
+    read_off_another,
+    default_of_one,
+    told_beside_default,
+    cut_in_vain,
+    *LAID_APART,
+    *TAKEN_OTHERWISE,
+)

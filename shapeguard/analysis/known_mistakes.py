@@ -9,6 +9,7 @@ from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.departures import counted_by_the_data, handed_wrongly
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
+from shapeguard.analysis.factors import other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
@@ -111,6 +112,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     rescaled,
     enlarged_inexactly,
     lost_by_kernel,
+    other_factors,
     not_enlarged,
     left_small,
     wrong_divisor,

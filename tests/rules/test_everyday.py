@@ -197,6 +197,7 @@ _EXPECTED = {
     "turn_given_alone": ("SG303", "answer = self.model.generate("),
     "uneven_halves": ("SG502", "self.half = dim // 2"),
     "unpacked_to_the_longest": ("SG502", "pad_packed_sequence("),
+    "upsampling_of_another_hop": ("SG601", "h = {"),
     "values_not_split": ("SG502", "self.v(kv)"),
     "vectors_in_a_line": ("SG203", "torch.cat([self.states[i]"),
     "view_told_a_full_batch": ("SG507", "h.view(BATCH, -1)"),

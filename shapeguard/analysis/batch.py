@@ -44,8 +44,16 @@ def padding_of(run: Run, row: Row) -> Padding:
     ids = inputs_of(row)
     source = tokenizer_of(run, ids)
     seen = str(row.args.get("ids padded", "?"))
-    told = str(source.args.get("padded", "?")) if source is not None else "?"
+    told = str(source.args.get("padded", "?")) if source is not None else _padded_here(run, ids)
     return Padding(told if told != "?" else seen, str(row.args.get("mask padded", "?")), source)
+
+
+def _padded_here(run: Run, ids: TensorArg | None) -> str:
+    """The side on which the program itself padded rows of several lengths, with ``pad_sequence``; "?" where it did not."""
+    made = made_by(run, ids)
+    if made is None or made.op != "pad_sequence" or len({row.last[:1] for row in made.inputs}) < 2:
+        return "?"
+    return "left" if "left" in made.args.values() else "right"
 
 
 def tokenizer_of(run: Run, tensor: TensorArg | None) -> Row | None:

@@ -47,9 +47,11 @@ def padded_source(run: Run, row: Row) -> str | None:
 
 
 def read_positions(run: Run, row: Row) -> bool:
-    """Whether the user's code goes on with the results of a call, or the model itself took a loss over all positions."""
+    """Whether the user's code goes on with the results of a call, or the model itself took a loss over all positions or one result a row."""
     scored = any(tensor.label == "labels" and len(tensor.last) > 1 for tensor in row.inputs)
-    return scored or any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
+    ids = inputs_of(row)
+    pooled = ids is not None and row.outputs and len(row.outputs[0].last) == 2 and row.outputs[0].last[0] == ids.last[0]
+    return scored or bool(pooled) or any(user.kind in ("op", "concat", "module") for user in users_of(run, row))
 
 
 def pooled_over_padding(run: Run, row: Row) -> Row | None:

@@ -22,7 +22,7 @@ from shapeguard.capture.preflight.model import model_facts, settings_of
 from shapeguard.capture.state import recorders, state
 from shapeguard.capture.trouble import own_trouble
 from shapeguard.capture.wrappers.door import idle, watched
-from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable
+from shapeguard.capture.wrappers.padding import Rows, ids_side, mask_side, readable, readable_mask
 from shapeguard.values.pipeline import BatchFacts, Settings, flat
 
 
@@ -93,7 +93,7 @@ class _Call:
         given = {"input_ids": ids, **{k: v for k, v in kwargs.items() if isinstance(v, torch.Tensor) and k != "inputs"}}
         given["past_key_values"] = kwargs.get("past_key_values")
         pads = [settings.pad_token_id, getattr(config, "pad_token_id", None)]
-        rows, seen = readable(ids), readable(mask)
+        rows, seen = readable(ids), readable_mask(mask)
         return {
             **given,
             **flat(settings, ""),

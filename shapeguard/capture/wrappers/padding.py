@@ -48,8 +48,20 @@ def side(padded: Iterable[Sequence[bool]]) -> str:
 
 def mask_side(mask: Any) -> str:
     """Padding side as a 2-D attention mask tells it; "?" where the mask cannot be read for free."""
-    rows = readable(mask)
+    rows = readable_mask(mask)
     return "?" if rows is None else side([not value for value in row] for row in rows if not all(row))
+
+
+def readable_mask(mask: Any) -> Rows | None:
+    """The rows of a small mask; of floats, on the CPU, where they are 1 and 0 throughout."""
+    if (known := readable(mask)) is not None:
+        return known
+    if type(mask) is not torch.Tensor or not mask.is_cpu or mask.dim() != 2 or not 0 < mask.numel() <= MAX_READ:
+        return None
+    if not mask.is_floating_point():
+        return None
+    rows: list[list[float]] = mask.tolist()
+    return [[int(value) for value in row] for row in rows] if set().union(*rows) <= {0.0, 1.0} else None
 
 
 def ids_side(ids: Any, pad_ids: Iterable[int | None]) -> str:

@@ -120,6 +120,10 @@ def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str
         numbers = [number for number in listed.value if type(number) is int]
         if numbers and len(numbers) == len(listed.value):
             values["index_min"], values["index_max"] = min(numbers), max(numbers)
+    labels = [tensor.label for tensor in inputs] if len(inputs) == len(tensors) else [value.label for value in tensors]
+    for label, value in zip(labels, tensors, strict=True):
+        if isinstance(value.value, list) and len(value.value) == 2:
+            values[f"{label}_max"] = value.value[1]
     masks = [value for value in tensors if value.dtype == "bool" and isinstance(value.value, int)]
     if len(masks) == 1:
         values["mask_count"] = masks[0].value

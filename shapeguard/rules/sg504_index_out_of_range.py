@@ -77,6 +77,9 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if crash is None or crash.clash.kind != "index" or kept_operand(run, crash.failed) is not None:
         return
+    if crash.clash.role == "length":
+        yield _more_steps_told(run, crash)
+        return
     index, size = crash.clash.sizes
     index = _named_by_torch(run, size) or index
     counted = _counted(run, crash) if index == size else None
@@ -108,6 +111,19 @@ def check(run: Run) -> Iterator[Finding]:
         mismatch=Mismatch("index", (index + 1, size), crash.clash.dim)
         if "mbedding" in crash.failed.op and index == size
         else Mismatch("index", (index, size), crash.clash.dim),
+    )  # fmt: skip
+
+
+def _more_steps_told(run: Run, crash: Crash) -> Finding:
+    told, steps = crash.clash.sizes
+    lengths = crash.failed.operands.get(crash.clash.left)
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` is told of a row of {told} steps; the scores have {steps}.",
+        crash.suspect,
+        "Give the lengths that the rows have behind the layers, not those of what went in: reckon them with each layer's "
+        "stride as the sizes are, or let the model return them with its scores.",
+        location=(run.birth(lengths.origin) if lengths is not None else None) or here(run),
     )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ class Call(msgspec.Struct, frozen=True):
     ``tensors``: (label, shape) in positional order. A label is a parameter's name (``input``, ``weight``,
     ``tensors[0]``), its position (``0``, ``args[0]``), or anything else: then order decides.
     ``args``: what is not a tensor, under the parameter's name or position.
-    ``values``: what is known beyond shapes: ``index_max``, ``index_min``, ``mask_count``, ``stride`` (of the input).
+    ``values``: what is known beyond shapes: ``index_max``, ``index_min``, ``mask_count``, ``stride`` (of the input), and
+    the largest number of an operand under its label and ``_max``.
     """
 
     op: str

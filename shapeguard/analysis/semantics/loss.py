@@ -180,9 +180,10 @@ def ctc(call: Bound) -> Axes:
             must_equal(scores.side(1), lengths.side(0) if lengths.rank else Side(lengths.label, None, 1), "batch", 1)
     if targets.rank == 2:
         must_equal(scores.side(1), targets.side(0), "batch", 1)
-    longest = call.value("index_max")
-    if longest is not None and longest > scores.shape[0]:
-        refuse("index", Side("input_lengths", None, longest), scores.side(0), role="length")
+    lengths = call.find("input_lengths")
+    longest = call.value(f"{lengths.label}_max") if lengths is not None else None
+    if lengths is not None and longest is not None and longest > scores.shape[0]:
+        refuse("index", Side(lengths.label, None, longest), scores.side(0), role="length")
     return _reduced(call, [scores.axes[1]])
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import shapeguard
+import shapeguard.reference
 from shapeguard.values.findings import ExceptionInfo, Finding, Fix, Location, Report, Severity
 
 
@@ -33,6 +34,11 @@ except shapeguard.ShapeguardError as error:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = shapeguard.nothing
+
+
+def test_lazy_names_are_listed() -> None:
+    assert {"audit", "safe_cat", "verify"} <= set(dir(shapeguard))
+    assert {"decode_loop", "encode", "safe_cat"} <= set(dir(shapeguard.reference))
 
 
 def test_a_report_is_printed_as_the_answer() -> None:

@@ -49,3 +49,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"shapeguard.reference.{_HOME[name]}"), name)
     raise AttributeError(f"module 'shapeguard.reference' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

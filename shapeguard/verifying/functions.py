@@ -14,7 +14,7 @@ from shapeguard.values.verification import Verification, VerifiedRow
 from shapeguard.verifying.compare import Tolerance, name
 from shapeguard.verifying.function_causes import Trial, cause
 from shapeguard.verifying.outputs import Compared, compared, leaves
-from shapeguard.verifying.reports import crashed, report_of
+from shapeguard.verifying.reports import ROWS_DO_NOT, crashed, report_of
 from shapeguard.verifying.rows import Rows
 from shapeguard.verifying.untouched import untouched
 from shapeguard.verifying.wider import WIDER, Widened, widened
@@ -29,7 +29,7 @@ def verify_function(function: Callable[[Any], Any], rows: Any, tolerance: float 
         try:
             batch = function(given.all())
         except Exception as error:
-            return crashed(title, error, lambda: function(given.all()))
+            return crashed(title, error, lambda: function(given.all()), _raised(function, given))
         trial = Trial(function, given, batch, tolerance)
         dtypes = {leaf.dtype for leaf in leaves(batch) if isinstance(leaf, torch.Tensor)}
         found = [_row(trial, row) for row in range(given.count)]
@@ -47,6 +47,15 @@ def verify_function(function: Callable[[Any], Any], rows: Any, tolerance: float 
             return report_of(verification)
         why, findings, notes = cause(trial, verification)
         return report_of(msgspec.structs.replace(verification, cause=why), findings, notes)
+
+
+def _raised(function: Callable[[Any], Any], given: Rows) -> str:
+    """What a batch that raised says of its rows: a function may take no batch of this kind at all."""
+    try:
+        function(given.alone(0))
+    except Exception:
+        return "the function raises for a row alone as for the batch: is it given what it takes?"
+    return ROWS_DO_NOT
 
 
 def _row(trial: Trial, row: int) -> VerifiedRow:

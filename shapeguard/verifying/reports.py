@@ -68,8 +68,11 @@ def unknown_ids(what: str, greatest: int, rows: int) -> Report:
     return report_of(verification, [finding("SG104", Severity.ERROR, message, fix=fix)])
 
 
-def crashed(what: str, error: Exception, again: Callable[[], Any]) -> Report:
-    """The batch raised where its rows do not: run once more under a guard, which explains it."""
+ROWS_DO_NOT = "the batch raises where its rows do not"
+
+
+def crashed(what: str, error: Exception, again: Callable[[], Any], cause: str = ROWS_DO_NOT) -> Report:
+    """The batch raised: run once more under a guard, which explains it."""
     from shapeguard.frontend import guard
 
     watch = guard("boundary")
@@ -84,7 +87,7 @@ def crashed(what: str, error: Exception, again: Callable[[], Any]) -> Report:
         report,
         outcome="crashed",
         exception=_info(error),
-        verification=Verification(what, passed=False, cause="the batch raises where its rows do not"),
+        verification=Verification(what, passed=False, cause=cause),
     )
 
 

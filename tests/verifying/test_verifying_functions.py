@@ -140,6 +140,11 @@ def test_a_batch_that_raises_is_explained() -> None:
     assert not found(report).passed
 
 
+def test_a_batch_that_raises_is_told_by_whether_a_row_does() -> None:
+    assert found(verify(lambda x: x.reshape(1, 4), ROWS)).cause == "the batch raises where its rows do not"
+    assert "for a row alone as for the batch" in found(verify(torch.relu, ["a", "b"])).cause
+
+
 def test_rounding_of_a_module_is_told_from_a_leak() -> None:
     torch.manual_seed(1)
     module = nn.Sequential(nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 64))

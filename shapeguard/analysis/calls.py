@@ -103,16 +103,21 @@ def _literal(value: NamedValue) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def _extremes(value: NamedValue) -> list[int | str] | None:
+    """The least and the greatest number of an operand of which they were noted."""
+    return value.value if isinstance(value.value, list) and len(value.value) == 2 else None
+
+
 def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str, FactValue]:
     """What is known of the operands beyond their shapes: the first one's strides, the extremes of an index, a mask's true ones."""
     values: dict[str, FactValue] = {}
     tensors = [value for value in frame.operands if value.shape is not None]
     if tensors and tensors[0].stride is not None and (not inputs or inputs[0].last == tensors[0].shape):
         values["stride"] = list(tensors[0].stride)
-    ranged = [value for value in tensors if isinstance(value.value, list) and len(value.value) == 2]
-    index = next((value for value in ranged if value.label.startswith("ind")), ranged[0] if ranged else None)
-    if index is not None and isinstance(index.value, list):
-        values["index_min"], values["index_max"] = index.value
+    ranges = [(value.label, extremes) for value in tensors if (extremes := _extremes(value)) is not None]
+    index = next((extremes for label, extremes in ranges if label.startswith("ind")), ranges[0][1] if ranges else None)
+    if index is not None:
+        values["index_min"], values["index_max"] = index
     listed = next(
         (v for v in frame.operands if v.label.startswith("ind") and v.shape is None and v.type == "list"), None
     )
@@ -122,8 +127,8 @@ def known_values(frame: FrameInfo, inputs: Sequence[TensorArg] = ()) -> dict[str
             values["index_min"], values["index_max"] = min(numbers), max(numbers)
     labels = [tensor.label for tensor in inputs] if len(inputs) == len(tensors) else [value.label for value in tensors]
     for label, value in zip(labels, tensors, strict=True):
-        if isinstance(value.value, list) and len(value.value) == 2:
-            values[f"{label}_max"] = value.value[1]
+        if (extremes := _extremes(value)) is not None:
+            values[f"{label}_max"] = extremes[1]
     masks = [value for value in tensors if value.dtype == "bool" and isinstance(value.value, int)]
     if len(masks) == 1:
         values["mask_count"] = masks[0].value

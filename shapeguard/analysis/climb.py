@@ -50,6 +50,11 @@ def leaves(
     return list(dict.fromkeys(trail.spots[-1] for trail in found))
 
 
+def first_named(trails: Sequence[Trail]) -> Spot | None:
+    """The first spot on the trails, in their order, at which a name got its value."""
+    return next((spot for trail in trails for spot in trail.spots if spot.kind == "assign" and spot.line), None)
+
+
 def climbs(
     sources: Sources,
     chain: Sequence[Site],

@@ -9,6 +9,9 @@ from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 MAX_ANCESTORS = 400
 
+# They make a tensor of nothing but sizes: what it holds tells nothing of the data.
+COUNTING_OUT = frozenset({"arange", "zeros", "ones", "full", "empty", "eye", "linspace"})
+
 
 def users_of(run: Run, row: Row) -> list[Row]:
     """Rows that took a result of this row, as far as the last occurrence of each tells."""
@@ -37,6 +40,11 @@ def past(run: Run, origin: int | None, hands_on: Callable[[Row], bool]) -> Row |
         seen.add(row.id)
         row = run.row(row.inputs[0].origin)
     return row
+
+
+def makers(run: Run, row: Row) -> list[Row]:
+    """The rows that made the operands of a row."""
+    return [made for tensor in row.inputs if (made := run.row(tensor.origin)) is not None]
 
 
 def ancestors(run: Run, tensor: TensorArg | NamedValue) -> Iterator[Row]:

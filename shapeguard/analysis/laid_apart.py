@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, first_named
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import with_itself
@@ -87,10 +87,9 @@ def counted_weights(dispute: Dispute) -> Cause | None:
         )
         if made is None or call is None or not call.args or not isinstance(call.args[0], ast.Name):
             continue
-        for trail in climbs(run.sources, run.chain(made), call.args[0], whole=True):
-            spot = next((spot for spot in trail.spots if spot.kind == "assign" and spot.line), None)
-            if spot is not None:
-                return dispute.blame(index, run.at(spot), "changed")
+        spot = first_named(climbs(run.sources, run.chain(made), call.args[0], whole=True))
+        if spot is not None:
+            return dispute.blame(index, run.at(spot), "changed")
     return None
 
 

@@ -11,7 +11,7 @@ from shapeguard.analysis.causes import REPEATING, cause
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import COUNTING_OUT, ancestors
 from shapeguard.analysis.lineage import Hop, birth, follow
 from shapeguard.analysis.odd_input import entry_of
 from shapeguard.analysis.parting import only_changed_way
@@ -91,7 +91,7 @@ def _of_one(run: Run, mask: TensorArg, scores: tuple[int, ...], dim: int) -> Loc
         return None
     made = list(ancestors(run, mask))[-1:]
     named = next((value for value in frame.operands if value.origin == mask.origin), None)
-    counted = bool(made) and not made[0].inputs and made[0].op in ("zeros", "ones", "arange", "full", "empty")
+    counted = bool(made) and not made[0].inputs and made[0].op in COUNTING_OUT
     return named_at(run, frame, named.expression) if counted and named is not None else None
 
 

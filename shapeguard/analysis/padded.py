@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.batch import inputs_of, made_by, padding_of
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.graph import ancestors, past, users_of
+from shapeguard.analysis.graph import COUNTING_OUT, ancestors, past, users_of
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
 _BEFORE = 512  # rows before a call among which that is looked for which filled its cache
-_OF_SIZES = frozenset({"zeros", "ones", "full", "arange", "eye", "empty"})
 _FEW = 8
 _SIDES = ("left", "right", "both")
 _JOINING = frozenset({"cat", "concat", "concatenate", "hstack"})
@@ -104,7 +103,7 @@ def open_to_padding(run: Run, row: Row) -> Row | None:
     if mask is None or made is None or side not in _SIDES or mask.last[-1] != mask.last[-2]:
         return None
     behind = list(ancestors(run, mask))
-    if any(not past.inputs and past.op not in _OF_SIZES for past in behind) or len(behind) > _FEW:
+    if any(not past.inputs and past.op not in COUNTING_OUT for past in behind) or len(behind) > _FEW:
         return None
     nothing = made.op in ("zeros", "zeros_like", "new_zeros") and mask.dtype != "bool"
     return made if nothing or (side != "right" and made.op in ("triu", "tril", "triu_")) else None
@@ -125,8 +124,8 @@ def forgotten_mask(run: Run, row: Row) -> Row | None:
     ):
         return None
     for other in filling(run, row, keys):
-        first, past = inputs_of(other), named(other, "past_key_values.layers[0].keys")
-        if first is not None and first.last[:1] == ids.last[:1] and past is None:
+        first, held = inputs_of(other), named(other, "past_key_values.layers[0].keys")
+        if first is not None and first.last[:1] == ids.last[:1] and held is None:
             return other if other.args.get("mask padded") in _SIDES else None
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from shapeguard.analysis.graph import makers
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -48,16 +49,12 @@ def counted_twice(run: Run) -> tuple[Row, int, int] | None:
         if not isinstance(samples, int) or not isinstance(total, int) or samples >= total:
             continue
         after = [row for row in run.rows if row.last_at > loader.first_at and not row.error]
-        counted = {row.id for row in after if row.op == "eq" and any(r.op == "argmax" for r in _behind(run, row))}
+        counted = {row.id for row in after if row.op == "eq" and any(made.op == "argmax" for made in makers(run, row))}
         added = any(row.op == "sum" and row.inputs[0].origin in counted for row in after if row.inputs)
         reduced = [row for row in after if row.kind == "collective" and row.op == "all_reduce"]
         if added and any(prod(tensor.last) <= _FEW for row in reduced for tensor in row.inputs):
             return loader, samples, total
     return None
-
-
-def _behind(run: Run, row: Row) -> list[Row]:
-    return [made for tensor in row.inputs if (made := run.row(tensor.origin)) is not None]
 
 
 def _gathered_at(run: Run, loader: Row, gathered: Row) -> Location | None:

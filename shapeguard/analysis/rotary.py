@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.graph import ancestors, users_of
+from shapeguard.analysis.graph import ancestors, makers, users_of
 from shapeguard.analysis.layout import split_off
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
@@ -77,7 +77,7 @@ def merged_keys(run: Run) -> Iterator[Row]:
     if any(tensor.label == "position_ids" for row in run.of_kind("forward") for tensor in row.inputs):
         return  # somebody counts the positions
     for row in run.of_kind("concat"):
-        kept = [made for tensor in row.inputs if (made := run.row(tensor.origin)) is not None and made.kind == "cache"]
+        kept = [made for made in makers(run, row) if made.kind == "cache"]
         begun = [made for made in kept if not any(tensor.label.startswith("past") for tensor in made.inputs)]
         if len(begun) < 2 or len(begun) != len(row.inputs) or row.args.get("dim") not in (2, -2):
             continue

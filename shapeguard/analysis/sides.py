@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import COUNTING_OUT
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, TensorArg
-
-_COUNTING_OUT = frozenset({"arange", "zeros", "ones", "full", "empty", "eye", "linspace"})
 
 
 class Side(NamedTuple):
@@ -97,7 +96,7 @@ def _past_product(run: Run, of: Side, other: Side) -> Side:
         return of
     fit = [other.size % end.source.last[dim] == 0 < end.source.last[dim] != 1 for dim in dims]
     ends = [follow(run, end.source, dim)[-1:] for dim in dims]
-    if fit.count(True) != 1 or not all(way and way[0].row.op in _COUNTING_OUT for way in ends):
+    if fit.count(True) != 1 or not all(way and way[0].row.op in COUNTING_OUT for way in ends):
         return of
     return _past_fold(run, of, len(of.hops) - 1, end.source, dims[fit.index(False)])
 

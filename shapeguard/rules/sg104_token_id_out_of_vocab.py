@@ -58,7 +58,7 @@ from shapeguard.analysis.batch import inputs_of, tokenizer_of
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.climb import climbs, named_at
+from shapeguard.analysis.climb import climbs, first_named, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_at
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, overwritten, tokenizer_behind
@@ -257,10 +257,9 @@ def _beside_checkpoint(run: Run, lookup: Lookup) -> Location | None:
         for part in ast.walk(node or ast.Pass()):
             if not isinstance(part, ast.Subscript) or not isinstance(part.value, ast.Name | ast.Attribute):
                 continue
-            for trail in climbs(run.sources, run.chain(row), part.value, whole=True):
-                made = next((spot for spot in trail.spots if spot.kind == "assign"), None)
-                if made is not None:
-                    return run.at(made)
+            made = first_named(climbs(run.sources, run.chain(row), part.value, whole=True))
+            if made is not None:
+                return run.at(made)
     return None
 
 

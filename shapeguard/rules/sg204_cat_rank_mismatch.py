@@ -137,11 +137,15 @@ def _given_again(run: Run, concat: FailedConcat) -> Location | None:
     row = run.row(concat.failed.operands[more].origin)
     if row is None or row.op not in ("unsqueeze", "unsqueeze_") or not row.inputs:
         return None
-    before = row.inputs[0].last
-    alike = len(before) == len(other) and all(
-        size == other[dim] for dim, size in enumerate(before) if dim != concat.dim % len(before)
-    )
-    return run.location(row) if alike else None
+    return run.location(row) if _fit(row.inputs[0].last, other, concat.dim) else None
+
+
+def _fit(shape: tuple[int, ...], other: tuple[int, ...], dim: int) -> bool:
+    """Whether two shapes can be joined along a dim: all their other sizes are the same."""
+    if len(shape) != len(other):
+        return False
+    along = dim % max(len(shape), 1)
+    return all(a == b for place, (a, b) in enumerate(zip(shape, other, strict=True)) if place != along)
 
 
 def _ones_left(run: Run, concat: FailedConcat) -> Location | None:
@@ -163,11 +167,7 @@ def _single_kept(run: Run, concat: FailedConcat) -> Location | None:
     dropped = [
         large[:dim] + large[dim + 1 :] for dim, size in enumerate(large) if size == 1 and 0 < dim < len(large) - 1
     ]
-    dim = concat.dim % max(len(small), 1)
-    fits = any(
-        len(shape) == len(small) and all(a == b for n, (a, b) in enumerate(zip(shape, small, strict=True)) if n != dim)
-        for shape in dropped
-    )
+    fits = any(_fit(shape, small, concat.dim) for shape in dropped)
     made = run.row(concat.failed.operands[more].origin)
     if not fits or rank_changes(run, concat.failed.operands[less]) or (made is not None and made.op == "unsqueeze"):
         return None

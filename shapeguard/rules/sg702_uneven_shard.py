@@ -40,7 +40,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, first_named
 from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
@@ -199,7 +199,7 @@ def _sampled(run: Run, built: Row) -> Location | None:
     call = call_of(run.expression(built))
     given = next((word.value for word in call.keywords if word.arg == "sampler"), None) if call is not None else None
     trails = climbs(run.sources, run.chain(built), given, whole=True) if given is not None else []
-    made = next((spot for trail in trails for spot in trail.spots if spot.kind == "assign" and spot.line), None)
+    made = first_named(trails)
     return run.at(made) if made is not None else None
 
 

@@ -43,7 +43,8 @@ def blamed(run: Run, dispute: Dispute | None, alone: int | None = None) -> Cause
         return Cause(statement_here(run), "here", Side("", None, None, 0, ()))
     told = next((told for ask in TELLING if (told := ask(dispute)) is not None), None)
     found = told if told is not None else _weighed(dispute, alone)
-    before = (given_both, entered_at) if found.how == "here" else ()
+    asked = found.how == "here" and found.location == statement_here(run)
+    before = (given_both, entered_at) if asked else ()
     place = next((place for ask in before if (place := ask(dispute.run, dispute.failed)) is not None), None)
     return found if place is None else found._replace(location=place)
 

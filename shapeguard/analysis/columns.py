@@ -60,7 +60,7 @@ def meetings(run: Run) -> list[Meeting]:
             pair = _table(run, row)
             if pair is None:
                 continue
-        elif _meant(run, row) or _deliberate(run, *pair):
+        elif not _otherwise_alike(run, row) and (_meant(run, row) or _deliberate(run, *pair)):
             continue
         ends_in = "crash" if row.id in crashed else _ends_in(run, row)
         if ends_in:
@@ -141,6 +141,20 @@ def _meant(run: Run, row: Row) -> bool:
         ):
             return True
     return False
+
+
+def _otherwise_alike(run: Run, row: Row) -> bool:
+    """Whether the same expression was given two tensors of one shape at another time: then no table of pairs is meant."""
+    return any(
+        other.op == row.op
+        and not other.error
+        and len(other.inputs) == 2
+        and len(other.inputs[0].last) > 1
+        and other.inputs[0].last == other.inputs[1].last
+        and other.id != row.id
+        and run.at_one_place(other, row)
+        for other in run.of_kind("op")
+    )
 
 
 def _deliberate(run: Run, column: TensorArg, vector: TensorArg) -> bool:

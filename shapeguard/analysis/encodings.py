@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import ast
 from typing import NamedTuple
 
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, Row
 from shapeguard.values.shapes import format_shape
@@ -24,7 +26,8 @@ class WholeEncoding(NamedTuple):
 def given_whole(run: Run) -> WholeEncoding | None:
     """The tokenizer's result that something failed on because it is not a tensor; None where that is not why."""
     failure = run.failure
-    if failure is None or failure.exception.type not in ("AttributeError", "TypeError"):
+    asked = failure is not None and failure.exception.type in ("AttributeError", "TypeError")
+    if failure is None or not (asked or (run.inner_frame is not None and run.inner_frame.op in FROM_OUTSIDE)):
         return None
     taken = {value.origin for frame in failure.frames[-2:] for value in frame.operands if value.type in _ENCODINGS}
     frame = run.user_frame
@@ -35,6 +38,16 @@ def given_whole(run: Run) -> WholeEncoding | None:
     return None
 
 
+def encoding_name(run: Run, row: Row) -> str:
+    """What the user's line calls the whole result of a tokenizer's call; empty where it keeps a part of it only."""
+    place = run.location(row)
+    match run.sources[place.file].statement(place.line) if place is not None else None:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name() | ast.Attribute() as called)):
+            moved = isinstance(called, ast.Attribute) and called.attr != "to" and isinstance(called.value, ast.Call)
+            return "" if moved else name
+    return ""
+
+
 def is_template(row: Row) -> bool:
     """Whether a tokenizer's call wrote a chat template."""
     return row.op.endswith(".apply_chat_template")
@@ -43,4 +56,4 @@ def is_template(row: Row) -> bool:
 def listed(row: Row) -> str:
     """The tensors of a tokenizer's result with their shapes, in words."""
     tensors = [f"`{tensor.label}` {format_shape(tensor.last)}" for tensor in row.outputs]
-    return " and ".join(tensors) or "tensors"
+    return " and ".join(tensors) or "lists"

@@ -6,15 +6,18 @@ import ast
 from collections.abc import Iterator
 from math import prod
 
+from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, possible_values
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import is_weight
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import written_trails
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, Site
 
 
 def other_factors(dispute: Dispute) -> Cause | None:
@@ -28,6 +31,54 @@ def other_factors(dispute: Dispute) -> Cause | None:
         if place is not None:
             return dispute.blame(index, place, "written")
     return None
+
+
+def odd_factor(dispute: Dispute) -> Cause | None:
+    """Where the one factor of a layer's width was reckoned that is not the size of the dim it stands for.
+
+    ``Linear(channels * steps * width, ...)`` behind a flatten of (batch, 2, 10, 16): of 2 * 9 * 16 it is the 9.
+    """
+    run = dispute.run
+    built = construct_row(run, dispute.failed)
+    for index, side in enumerate(dispute.both):
+        first = dispute.both[1 - index].hops[:1]
+        merged = [tensor.last[dim] for tensor, dim in first[0].merged] if first else []
+        if not is_weight(side) or built is None or len(merged) < 2:
+            continue
+        for trail in written_trails(run, built, side.size):
+            for spot in trail:
+                place = _odd(run, run.chain(built)[max(spot.depth, 0) :], parsed_text(spot.node_text), merged)
+                if place is not None:
+                    return dispute.blame(index, place, "written")
+    return None
+
+
+def _odd(run: Run, chain: list[Site], product: ast.expr | None, sizes: list[int]) -> Location | None:
+    """Where the only factor was reckoned that is none of the sizes, all the others being theirs."""
+    left, odd = list(sizes), []
+    for factor in _multiplied(product):
+        values = possible_values(run.sources, chain, factor)
+        if values is None or len(values) != 1:
+            return None
+        (value,) = values
+        if value in left:
+            left.remove(value)
+        else:
+            odd.append(factor)
+    if len(odd) != 1 or len(left) != 1:
+        return None
+    trails = climbs(run.sources, chain, odd[0])
+    spots = [
+        spot for trail in trails for spot in trail.spots[1:2] if spot.kind in ("assign", "attribute") and spot.line
+    ]
+    return next((run.at(spot) for spot in spots if isinstance(parsed_text(spot.node_text), ast.BinOp)), None)
+
+
+def _multiplied(node: ast.expr | None) -> list[ast.expr]:
+    """The factors of a product; nothing where it is none."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return []
+    return [*(_multiplied(node.left) or [node.left]), *(_multiplied(node.right) or [node.right])]
 
 
 def _enlarges(hop: Hop) -> bool:

@@ -12,9 +12,10 @@ from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.lineage import RECURRENT
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import chosen
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 
 _TRANSFORMERS = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
+_ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
 _VIEWS = frozenset({"view", "reshape"})
 _BETWEEN = frozenset(
     {
@@ -72,12 +73,20 @@ def over_padding(run: Run) -> Iterator[Row]:
     for layer in run.of_kind("module"):
         if layer.error or not layer.inputs or len(layer.inputs[0].last) != 3:
             continue
-        labels = {tensor.label for tensor in layer.inputs}
         built = run.row(layer.owner)
         both_ways = layer.op in RECURRENT and built is not None and built.args.get("bidirectional") is True
-        unmasked = layer.op in _TRANSFORMERS and not any("mask" in label for label in labels)
+        masks = [tensor for tensor in layer.inputs if "mask" in tensor.label]
+        unmasked = layer.op in _TRANSFORMERS and all(hides_nothing(run, mask) is not None for mask in masks)
         if (both_ways or unmasked) and _padded_at_end(run, layer, 1 if _batch_first(run, layer) else 0):
             yield layer
+
+
+def hides_nothing(run: Run, mask: TensorArg) -> Row | None:
+    """What made a mask of zeros, true nowhere, into which nothing was written since."""
+    made = run.row(mask.origin)
+    if made is None or made.op not in _ZEROS or mask.dtype != "bool":
+        return None
+    return None if any(user.op == "setitem" or user.op.endswith("_") for user in users_of(run, made)) else made
 
 
 def _batch_first(run: Run, layer: Row) -> bool:

@@ -9,10 +9,11 @@ from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.departures import counted_by_the_data, handed_wrongly
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
-from shapeguard.analysis.factors import other_factors
+from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
+from shapeguard.analysis.misdirected import given_to_the_other, whole_beside_part
 from shapeguard.analysis.of_models import (
     beside_a_model,
     counted_tokens,
@@ -51,7 +52,7 @@ from shapeguard.analysis.unfollowed import (
     uncounted,
 )
 from shapeguard.analysis.unseen import fitted_another_model
-from shapeguard.analysis.untaken import looked_elsewhere, never_taken
+from shapeguard.analysis.untaken import let_pass, looked_elsewhere, never_taken
 
 
 def _replaced(dispute: Dispute) -> Cause | None:
@@ -108,11 +109,13 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     uncounted,
     halved_table,
     odd_halves,
+    let_pass,
     not_multiple,
     rescaled,
     enlarged_inexactly,
     lost_by_kernel,
     other_factors,
+    odd_factor,
     not_enlarged,
     left_small,
     wrong_divisor,
@@ -122,6 +125,8 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     both_directions,
     misbuilt,
     fed_by_its_twin,
+    given_to_the_other,
+    whole_beside_part,
     never_taken,
     looked_elsewhere,
     grown_back,

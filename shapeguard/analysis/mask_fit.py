@@ -234,6 +234,7 @@ def _by_hand(run: Run) -> BadMask | None:
     decided = cause(run, failed, of)
     where = _made_at(run, mask, dim) if decided.how in ("data", "here") else decided.location
     where = _other_changed(run, failed, of, scores) or where
+    where = _of_the_queries(run, failed.row, mask, scores.last) or where
     wanted, got = next((size for size in failed.clash.sizes if size != of.size), of.size), of.size
     if _lacks_heads(scores.last, mask.last):
         return BadMask(
@@ -256,6 +257,12 @@ def _other_changed(run: Run, failed: FailedOp, mask: Side, scores: TensorArg) ->
     last = other.hops[-1] if other.hops else None
     folded = last is not None and last.changed and family(last.row.op) == "reshape" and len(last.merged) > 1
     return cause(run, failed, other).location if folded or only_changed_way(run, other, mask) == 0 else None
+
+
+def _of_the_queries(run: Run, row: Row, mask: TensorArg, scores: tuple[int, ...]) -> Location | None:
+    """The call that hands an attention across two sequences the mask of the one that asks: it is as long as the queries, not the keys."""
+    across = scores[-2] != scores[-1] and mask.last[-1] == scores[-2] and mask.last[-2:-1] in ((), (1,))
+    return run.location(row, 1) if across and len(scores) == 4 else None
 
 
 def _lacks_heads(scores: tuple[int, ...], mask: tuple[int, ...]) -> bool:

@@ -33,6 +33,27 @@ def heads_first(run: Run) -> Iterator[Row]:
             yield row
 
 
+def places_as_channels(run: Run) -> Iterator[Row]:
+    """Views of what an attention over pixels gave, (.., height * width, channels), as a map (.., channels, height, width)."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape", "unflatten") or row.error or not row.inputs or not row.outputs:
+            continue
+        before, after = row.inputs[0].last, row.outputs[0].last
+        made = past(run, row.inputs[0].origin, lambda made: made.op in ("contiguous", "clone"))
+        if made is None or made.op not in _PRODUCTS or len(before) < 3 or len(after) < 4:
+            continue
+        places, channels = before[-2:]
+        height, width = after[-2:]
+        whole = after[-3] == channels or after[-3] == channels * before[-3]
+        if (
+            whole
+            and height * width == places != channels
+            and min(height, width, channels) > 1
+            and after[0] == before[0]
+        ):
+            yield row
+
+
 def _head_by_head(run: Run, origin: int | None) -> bool:
     """Whether a tensor was stacked of what several rounds of attention gave, or filled with it."""
     made = run.row(origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from shapeguard.values.recording import Row
 _FED = frozenset({"input_ids", "labels", "decoder_input_ids", "inputs_embeds", "decoder_inputs_embeds"})
 _BUILDERS = frozenset({"ones", "zeros", "tril", "triu", "arange", "full", "empty", "randn", "rand", "linspace"})
 _MADE_FROM_LISTS = frozenset({"tensor", "as_tensor", "LongTensor", "cat", "pad_sequence"})
+_RESERVED = 4  # special tokens that a program keeps room for
 
 
 class Overrun(NamedTuple):
@@ -201,3 +203,38 @@ def positions_of(call: Row) -> int | None:
     if new is None or len(new) < 2:
         return None
     return new[1] + (past[2] if past is not None and len(past) == 4 else 0)
+
+
+def room_kept(run: Run, found: Overrun) -> Location | None:
+    """The one place where the program takes a few positions off the limit, for special tokens, where it was a few too long."""
+    over = found.needed - found.allowed
+    if found.limit is None or not 0 < over <= _RESERVED:
+        return None
+    places = {
+        (file, node.lineno)
+        for file in run.recording.sources
+        for tree in [run.sources[file].tree]
+        if tree is not None
+        for names in [_called_alike(tree, found.limit.name)]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and isinstance(node.right, ast.Constant)
+        and node.right.value in range(1, _RESERVED + 1)
+        and ast.unparse(node.left).rpartition(".")[2] in names
+    }
+    return run.place(*places.pop()) if len(places) == 1 else None
+
+
+def _called_alike(tree: ast.Module, field: str) -> set[str]:
+    """What else a field of the config is called in a file: names it is given to, arguments it is handed over as."""
+    names = {field}
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg=str(name), value=ast.Attribute(attr=attr)) if attr == field:
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=ast.Attribute(attr=attr)) if (
+                attr == field
+            ):
+                names.add(name)
+    return names

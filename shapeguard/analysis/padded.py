@@ -149,11 +149,11 @@ def masked_ends(run: Run, row: Row) -> Row | None:
 
 
 def labels_of_padding(run: Run, row: Row) -> Row | None:
-    """What made the labels of a padded and masked batch, where they are its ids as they are: the loss counts the padding too."""
+    """What made the labels of a padded batch, where they are its ids as they are: the loss counts the padding too."""
     padding, ids = padding_of(run, row), inputs_of(row)
     labels = named(row, "labels")
     made = made_by(run, labels)
-    if not padding.padded or padding.mask not in _SIDES or labels is None or ids is None:
+    if not padding.padded or labels is None or ids is None:
         return None
     if made is None or made is not made_by(run, ids) or labels.last != ids.last:
         return None

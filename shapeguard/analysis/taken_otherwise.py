@@ -84,6 +84,22 @@ def cut_unalike(dispute: Dispute) -> Cause | None:
     return dispute.blame(0, place, "changed") if same and place == dispute.run.location(other) else None
 
 
+def complements(dispute: Dispute) -> Cause | None:
+    """The statement in which the part of a tensor up to a place meets the part behind it: they are as long as each other by chance only."""
+    ends = [side.hops[-1].row if side.hops else None for side in dispute.both]
+    one, other = (row if row is not None and row.op == "getitem" and row.inputs else None for row in ends)
+    if one is None or other is None or one.inputs[0].origin != other.inputs[0].origin:
+        return None
+    told = [part if isinstance(part := row.args.get("index"), list) else [part] for row in (one, other)]
+    pairs = [[str(text).partition(":") for text in texts] for texts in zip(*told, strict=False)]
+    meet = any(
+        (first[2] == second[0] != "" and not first[0] and not second[2])
+        or (second[2] == first[0] != "" and not second[0] and not first[2])
+        for first, second in pairs
+    )
+    return dispute.here(0) if meet and family(dispute.failed.op) == "broadcast" else None
+
+
 def fits_another(dispute: Dispute) -> Cause | None:
     """Where images were handed to a network of other channels, of which another one of the run took the same data as it is."""
     run = dispute.run
@@ -123,6 +139,7 @@ TAKEN_OTHERWISE: tuple[Callable[[Dispute], Cause | None], ...] = (
     ends_before,
     iterated_rows,
     cut_unalike,
+    complements,
     fits_another,
     not_repeated,
 )

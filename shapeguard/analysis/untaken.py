@@ -122,6 +122,45 @@ def looked_elsewhere(dispute: Dispute) -> Cause | None:
     return None
 
 
+def let_pass(dispute: Dispute) -> Cause | None:
+    """A test that all of several sizes differ, before a branch that would have brought a side to the other's: one of them was the same.
+
+    ``if h != ht and w != wt: input = interpolate(input, (ht, wt))`` lets pictures through of which only the height differs.
+    """
+    run, frame = dispute.run, dispute.run.user_frame
+    function = run.sources[frame.file].function_at(frame.line) if frame is not None else None
+    if frame is None or function is None:
+        return None
+    known = {value.expression: value.value for value in frame.locals if type(value.value) is int}
+    ways = {site.line for side in dispute.both for hop in side.hops for site in run.chain(hop.row)[:1]}
+    for node in ast.walk(function):
+        if not isinstance(node, ast.If) or node.orelse or node.body[-1].lineno >= frame.line:
+            continue
+        tests = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else []
+        differ = [_differ(part, known) for part in tests]
+        skipped = not ways & set(range(node.lineno, (node.body[-1].end_lineno or node.lineno) + 1))
+        if skipped and True in differ and False in differ and None not in differ and any(map(_remakes, node.body)):
+            return dispute.blame(0, run.place(frame.file, node.lineno, frame.function), "here")
+    return None
+
+
+def _differ(test: ast.expr, known: dict[str, int]) -> bool | None:
+    """Whether ``a != b`` was true, of numbers that are known; None for any other test."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.NotEq()], comparators=[right]):
+            numbers = [known.get(ast.unparse(side)) for side in (left, right)]
+            return None if None in numbers else numbers[0] != numbers[1]
+    return None
+
+
+def _remakes(statement: ast.stmt) -> bool:
+    """Whether a statement makes a name anew of itself, ``x = resize(x, ...)``."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(args=[ast.Name(id=given), *_])):
+            return name == given
+    return False
+
+
 def _sized(node: ast.expr) -> ast.expr | None:
     """The tensor of which an expression is a size."""
     match node:

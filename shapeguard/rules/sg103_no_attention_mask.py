@@ -53,10 +53,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from shapeguard.analysis.batch import Padding, inputs_of, padding_of
+from shapeguard.analysis.batch import Padding, inputs_of, made_by, padding_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.contents import loader_of, of_call
-from shapeguard.analysis.final_states import over_padding, steps_of_padding
+from shapeguard.analysis.encodings import encoding_name
 from shapeguard.analysis.generation import generations
 from shapeguard.analysis.mask_laid import masked_late
 from shapeguard.analysis.models import built_model, config_of
@@ -76,6 +76,7 @@ from shapeguard.analysis.padded import (
 from shapeguard.analysis.polarity import Inverted, inverted_masks
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
+from shapeguard.rules.padded_layers import padded_layers
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -97,10 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
         if row.id not in started and not row.error:
             yield from _scored(run, row)
     yield from once(_beside(run, started))
-    steps = list(once(_last_step(run, row) for row in steps_of_padding(run)))
-    yield from steps
-    if not steps:
-        yield from once(_mixed_in(run, row) for row in over_padding(run))
+    yield from padded_layers(run, CODE, NAME)
 
 
 def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
@@ -202,6 +200,7 @@ def _ends(run: Run, row: Row, made: Row) -> Finding:
 
 
 def _labelled(run: Run, row: Row, copied: Row) -> Finding:
+    mask = "the tokenizer's mask" if padding_of(run, row).unmasked else "the attention mask"
     return Finding(
         CODE,
         NAME,
@@ -210,49 +209,7 @@ def _labelled(run: Run, row: Row, copied: Row) -> Finding:
         "the padding as text to be learnt.",
         location=run.location(copied),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "labels"),
-        fix=Fix("Leave the padding out of the loss: `labels.masked_fill(attention_mask == 0, -100)`."),
-    )
-
-
-def _last_step(run: Run, row: Row) -> Finding:
-    layer = run.row(row.inputs[0].origin)
-    name = layer.op if layer is not None else "layer"
-    return Finding(
-        CODE,
-        NAME,
-        Severity.WARNING,
-        f"The {name} is given rows that are padded at the end and not their lengths: the last step, which is read here, is that "
-        "of padding for all but the longest row, and depends on how long the neighbours are.",
-        location=run.location(layer if layer is not None and row.op == "unbind" else row),
-        operands=(run.tensor(row.inputs[0]),),
-        fix=Fix(
-            "Read each row at its own last step (`lengths - 1`), or pack the rows "
-            "(`pack_padded_sequence(x, lengths, enforce_sorted=False)`)."
-        ),
-    )
-
-
-def _mixed_in(run: Run, row: Row) -> Finding:
-    """A layer of torch's own that lets positions look at each other, the padding among them."""
-    transformer = row.op.startswith("Transformer")
-    return Finding(
-        CODE,
-        NAME,
-        Severity.WARNING,
-        f"The {row.op} is given rows that are padded at the end and "
-        + (
-            "no mask of the padding: every token looks at it."
-            if transformer
-            else "not their lengths: its backward direction begins in the padding."
-        )
-        + " What a row comes to depends on how long its neighbours are.",
-        location=run.location(row),
-        operands=(run.tensor(row.inputs[0]),),
-        fix=Fix(
-            "Tell it which positions are padding: `src_key_padding_mask=ids == pad_id`, (batch, length)."
-            if transformer
-            else "Pack the rows before it: `pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)`."
-        ),
+        fix=Fix(f"Leave the padding out of the loss, by {mask}: `labels.masked_fill(attention_mask == 0, -100)`."),
     )
 
 
@@ -374,7 +331,8 @@ def _pad_is_its_own(run: Run, row: Row) -> bool:
 def _finding(run: Run, row: Row, padding: Padding, certain: bool = True) -> Finding:
     ids = inputs_of(row)
     given = "no attention mask" if padding.mask == "absent" else "an attention mask of ones only"
-    written = "attention_mask=..." if padding.tokenizer is None else 'attention_mask=batch["attention_mask"]'
+    batch = encoding_name(run, padding.tokenizer) if padding.tokenizer is not None else ""
+    written = f'attention_mask={batch}["attention_mask"]' if batch else "attention_mask=..."
     return Finding(
         CODE,
         NAME,
@@ -389,7 +347,7 @@ def _finding(run: Run, row: Row, padding: Padding, certain: bool = True) -> Find
 def _mask_made(run: Run, row: Row, padding: Padding) -> Location | None:
     """Where a mask of ones was made, when an op of the program's made it."""
     mask = named(row, "attention_mask") if padding.mask == "none" else None
-    made = run.row(mask.origin) if mask is not None else None
+    made = made_by(run, mask)
     if made is not None and made.kind == "concat" and made.inputs and loader_of(run, made) is not None:
         made = run.row(made.inputs[0].origin)  # of the samples that a loader stacked
     if made is None or made.kind not in ("op", "concat"):

@@ -61,7 +61,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.feeding import fed, fed_where
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
-from shapeguard.analysis.overrun import Overrun, kept_last, overrun, positions_of
+from shapeguard.analysis.overrun import Overrun, kept_last, overrun, positions_of, room_kept
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import Side
@@ -124,7 +124,7 @@ def _location(run: Run, found: Overrun) -> Location | None:
         return cut
     elif found.limit is not None:
         return run.location(found.limit.config)
-    return _put_together(run, found) or _table(run, found) or _here(run)
+    return room_kept(run, found) or _put_together(run, found) or _table(run, found) or _here(run)
 
 
 def _put_together(run: Run, found: Overrun) -> Location | None:

@@ -98,8 +98,12 @@ def _of_whole(run: Run, whole: WholeEncoding) -> Finding:
         failed_at=run.failed_at,
         operands=tuple(run.tensor(tensor) for tensor in whole.made.outputs),
         fix=Fix(
-            f"Hand the ids and their mask on together: `generate(**{name})`; or ask for the ids alone: "
-            "`apply_chat_template(..., return_dict=False)`."
+            (
+                f"Hand the ids and their mask on together: `generate(**{name})`"
+                if whole.made.outputs
+                else f'Take the ids of it: `{name}["input_ids"]`'
+            )
+            + "; or ask for the ids alone: `apply_chat_template(..., return_dict=False)`."
         ),
     )
 

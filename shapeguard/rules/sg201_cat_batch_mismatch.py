@@ -66,9 +66,10 @@ def check(run: Run) -> Iterator[Finding]:
     if stacked_beside_joined(run, concat.failed) is not None:
         return
     left, right = concat.clash.sizes
+    vectors = all(len(shape) == 1 for shape in concat.shapes)
     yield clash_finding(
         run, concat.failed, CODE, NAME,
-        f"`{concat.failed.op}` along dim {concat.dim} joins {left} rows with {right}.",
+        f"`{concat.failed.op}` along dim {concat.dim} joins {left} {'entries' if vectors else 'rows'} with {right}.",
         odd_one(run, concat),
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
         location=expanded_twice(run) or _single(run, concat),

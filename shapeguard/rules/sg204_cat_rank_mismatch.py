@@ -40,6 +40,7 @@ from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, odd_one
 from shapeguard.analysis.contents import brought_in
 from shapeguard.analysis.departures import passed_before
+from shapeguard.analysis.graph import past
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.ranks import rank_changes
@@ -47,6 +48,8 @@ from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Location
 
+_GIVING = frozenset({"unsqueeze", "unsqueeze_", "view", "reshape", "getitem"})
+_SPREADING = frozenset({"expand", "expand_as", "repeat", "contiguous", "to", "float"})
 CODE, NAME = "SG204", "cat-rank-mismatch"
 
 
@@ -134,10 +137,13 @@ def _given_again(run: Run, concat: FailedConcat) -> Location | None:
     if len(concat.shapes) != 2:
         return None
     (_, other), (more, _) = sorted(concat.failed.call.tensors, key=lambda tensor: len(tensor[1]))
-    row = run.row(concat.failed.operands[more].origin)
-    if row is None or row.op not in ("unsqueeze", "unsqueeze_") or not row.inputs:
+    row = past(run, concat.failed.operands[more].origin, lambda row: row.op in _SPREADING)
+    if row is None or row.op not in _GIVING or not row.inputs:
         return None
-    return run.location(row) if _fit(row.inputs[0].last, other, concat.dim) else None
+    before, spread = row.inputs[0].last, row.id != concat.failed.operands[more].origin
+    if spread and len(before) == len(other):
+        before = tuple(wanted if size == 1 else size for size, wanted in zip(before, other, strict=True))
+    return run.location(row) if _fit(before, other, concat.dim) else None
 
 
 def _fit(shape: tuple[int, ...], other: tuple[int, ...], dim: int) -> bool:

@@ -48,8 +48,11 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.buffers import full_buffer, laid_out_at, overflows
 from shapeguard.analysis.caches import FailedUpdate, failed_update
+from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
+from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
@@ -142,8 +145,21 @@ def _finding(run: Run, update: FailedUpdate, message: str, mismatch: Mismatch, f
 def _location(run: Run, update: Row) -> Location | None:
     """Where the cache was made; where that is not in the user's code, the call that failed."""
     built = run.row(update.owner)
-    here = run.location(built) if built is not None else None
+    here = (_reckoned(run, built) or run.location(built)) if built is not None else None
     return here or run.location(update) or run.failed_at
+
+
+def _reckoned(run: Run, built: Row) -> Location | None:
+    """Where the room was reckoned that a cache was made with under a name, in the function that made it."""
+    call = call_of(run.expression(built))
+    given = (
+        next((word.value for word in call.keywords if word.arg == "max_cache_len"), None) if call is not None else None
+    )
+    if not isinstance(given, ast.Name):
+        return None
+    trails = climbs(run.sources, run.chain(built), given)
+    spot = trails[0].spots[1] if trails and len(trails[0].spots) > 1 else None
+    return run.at(spot) if spot is not None and spot.kind == "assign" and isinstance(parsed(spot), ast.BinOp) else None
 
 
 def _needed(run: Run, update: FailedUpdate) -> int:

@@ -56,6 +56,7 @@ from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
+from shapeguard.analysis.misdirected import whole_beside_part
 from shapeguard.analysis.models import built_model, config_of, limit_in
 from shapeguard.analysis.odd_input import kept_from_before, odd_input
 from shapeguard.analysis.of_models import told_beside_default
@@ -327,7 +328,7 @@ def _counted_in_helper(run: Run, table: Side) -> Location | None:
 
 def _told_beside(run: Run, failed: FailedOp) -> Location | None:
     dispute = dispute_of(run, failed)
-    told = told_beside_default(dispute) if dispute is not None else None
+    told = (told_beside_default(dispute) or whole_beside_part(dispute)) if dispute is not None else None
     return told.location if told is not None else None
 
 

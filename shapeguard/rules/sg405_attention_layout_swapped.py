@@ -47,10 +47,13 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.layouts import Layout, fitting_layouts, refused_layout
+from shapeguard.analysis.merged_views import places_as_channels
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG405", "attention-layout-swapped"
 
@@ -62,6 +65,22 @@ def check(run: Run) -> Iterator[Finding]:
         yield _finding(run, refused, failed=True)
     else:
         yield from once(_finding(run, layout) for layout in fitting_layouts(run))
+        yield from once(_as_channels(run, row) for row in places_as_channels(run))
+
+
+def _as_channels(run: Run, row: Row) -> Finding:
+    before, after = row.inputs[0].last, row.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{row.op}` reads {format_shape(before)}, whose last dims are {before[-2]} places and {before[-1]} channels, as "
+        f"{format_shape(after)}: the numbers stay in their order, so each channel is filled with several places.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        mismatch=Mismatch("dim", (before[-2], before[-1]), len(before) - 2),
+        fix=Fix("Turn the last two dims before the map is laid out: `out.transpose(-2, -1).reshape(...)`."),
+    )
 
 
 def _finding(run: Run, layout: Layout, failed: bool = False) -> Finding:

@@ -135,6 +135,8 @@ def _of_encoding(run: Run, whole: WholeEncoding) -> Finding:
         operands=tuple(run.tensor(tensor) for tensor in whole.made.outputs),
         fix=Fix(
             f"Hand its tensors on by their names, the mask with the ids: `(**{name})`; or take the ids: `{name}.input_ids`."
+            if whole.made.outputs
+            else f"Take the ids of it: `{name}.input_ids`."
         ),
     )
 

@@ -1,0 +1,84 @@
+"""What was handed on where it does not belong: whole, where its partner was cut, or to the one of two models that is built the other way round."""
+
+from __future__ import annotations
+
+import ast
+
+from shapeguard.analysis.built import construct_row
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.sides import is_weight
+from shapeguard.values.findings import Location
+from shapeguard.values.recording import Row, Site
+
+_CUTTING = frozenset({"chunk", "split", "tensor_split", "narrow", "getitem", "unbind"})
+_GIVEN = ("in_channels", "in_features", "num_features", "input_size")
+
+
+def whole_beside_part(dispute: Dispute) -> Cause | None:
+    """The call that hands on a tensor as it is, where a helper cut its partner to the part of this rank, and cut it, too, elsewhere."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both):
+        end, other = (side.hops[-1].row if side.hops else None), dispute.both[1 - index]
+        cut = next((hop.row for hop in other.hops if hop.row.op in _CUTTING and hop.changed), None)
+        if end is None or cut is None or side.size <= other.size or len(run.chain(cut)) < 2:
+            continue
+        elsewhere = any(
+            row.op == cut.op
+            and run.at_one_place(row, cut)
+            and row.inputs
+            and row.inputs[0].origin == end.id
+            and row.outputs
+            and other.size in row.outputs[0].last
+            for row in run.of_kind("op")
+        )
+        caller = run.chain(cut)[1]
+        for frame in reversed(run.frames):
+            if elsewhere and frame.user and (frame.file, frame.function) == (caller.file, caller.function):
+                return dispute.blame(index, run.statement_of(frame), "here")
+    return None
+
+
+def given_to_the_other(dispute: Dispute) -> Cause | None:
+    """The call of a model, where another one was built by the same class of the same numbers in another order, and takes what is given.
+
+    ``net_a = Net(one, three)`` and ``net_b = Net(three, one)``: both are meant, and it is the call that takes the wrong one, or the wrong data.
+    """
+    run = dispute.run
+    layer = construct_row(run, dispute.failed)
+    for index, side in enumerate(dispute.both):
+        wanted = dispute.both[1 - index].size
+        if layer is None or not is_weight(side):
+            continue
+        turned = any(
+            wanted in [other.args.get(name) for name in _GIVEN] and _turned(run, run.chain(layer), run.chain(other))
+            for other in run.of_kind("construct")
+            if other.op == layer.op and other.id != layer.id and run.at_one_place(other, layer)
+        )
+        place = _called_at(run, layer) if turned else None
+        if place is not None:
+            return dispute.blame(1 - index, place, "here")
+    return None
+
+
+def _turned(run: Run, ours: list[Site], theirs: list[Site]) -> bool:
+    """Whether two objects were built in one function by calls with the same arguments in another order."""
+    for site, other in zip(ours[1:], theirs[1:], strict=False):
+        if site.line != other.line or site.col != other.col:
+            calls = [
+                call_of(run.sources[at.file].segment(at.line, at.end_line, at.col, at.end_col)) for at in (site, other)
+            ]
+            given = [[ast.unparse(argument) for argument in call.args] if call is not None else [] for call in calls]
+            return given[0] != given[1] and sorted(given[0]) == sorted(given[1]) and site.function == other.function
+    return False
+
+
+def _called_at(run: Run, layer: Row) -> Location | None:
+    """The call, in the code around the model, that failed: the innermost frame of it that is no module's own."""
+    own = {site.function.partition(".")[0] for site in run.chain(layer)[:1]}
+    for frame in reversed(run.frames):
+        if frame.user and frame.function.partition(".")[0] not in own:
+            return run.statement_of(frame)
+    return None

@@ -1,0 +1,60 @@
+"""Layers of torch's own that are given padded rows and not told of the padding: steps that are padding, and what looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeguard.analysis.final_states import hides_nothing, over_padding, steps_of_padding
+from shapeguard.analysis.run import Run
+from shapeguard.rules.base import once
+from shapeguard.values.findings import Finding, Fix, Severity
+from shapeguard.values.recording import Row
+
+
+def padded_layers(run: Run, code: str, name: str) -> Iterator[Finding]:
+    """Each place once; what mixes the padding in is told only where no step of it is read."""
+    steps = list(once(_last_step(run, row, code, name) for row in steps_of_padding(run)))
+    yield from steps or once(_mixed_in(run, row, code, name) for row in over_padding(run))
+
+
+def _last_step(run: Run, row: Row, code: str, name: str) -> Finding:
+    layer = run.row(row.inputs[0].origin)
+    called = layer.op if layer is not None else "layer"
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"The {called} is given rows that are padded at the end and not their lengths: the last step, which is read here, is that "
+        "of padding for all but the longest row, and depends on how long the neighbours are.",
+        location=run.location(layer if layer is not None and row.op == "unbind" else row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Read each row at its own last step (`lengths - 1`), or pack the rows "
+            "(`pack_padded_sequence(x, lengths, enforce_sorted=False)`)."
+        ),
+    )
+
+
+def _mixed_in(run: Run, row: Row, code: str, name: str) -> Finding:
+    """A layer of torch's own that lets positions look at each other, the padding among them."""
+    transformer = row.op.startswith("Transformer")
+    blank = next((made for t in row.inputs if "mask" in t.label and (made := hides_nothing(run, t)) is not None), None)
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"The {row.op} is given rows that are padded at the end and "
+        + (
+            f"{'no mask of the padding' if blank is None else 'a mask that is true nowhere'}: every token looks at it."
+            if transformer
+            else "not their lengths: its backward direction begins in the padding."
+        )
+        + " What a row comes to depends on how long its neighbours are.",
+        location=run.location(row if blank is None else blank),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Tell it which positions are padding: `src_key_padding_mask=ids == pad_id`, (batch, length)."
+            if transformer
+            else "Pack the rows before it: `pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)`."
+        ),
+    )

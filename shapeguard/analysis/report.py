@@ -39,12 +39,12 @@ def _explain(run: Run) -> Report:
             argv=recording.header.argv,
             level=recording.header.level,
             seconds=round(footer.seconds, 3) if footer else 0.0,
-            events=footer.events if footer else sum(row.count for row in run.rows),
-            rows=len(run.rows),
+            events=footer.events if footer else sum(row.count for row in run.recorded),
+            rows=len(run.recorded),
             notes=(*recording.notes, *notes),
         ),
         steps=tuple(decoding_steps(run)),
-        calls=tuple(_call(run, row) for row in run.rows),
+        calls=tuple(_call(run, row) for row in run.recorded),
     )
 
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from shapeguard.analysis.inlined import inlined
 from shapeguard.analysis.operand_names import operand_texts
+from shapeguard.analysis.own_rows import own_rows
 from shapeguard.analysis.source import Sources, parsed_text
 from shapeguard.values.findings import Location, OperandView
 from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recording, Row, Site, TensorArg
@@ -33,7 +34,8 @@ class Run:
     """What happened, ready to be asked: rows by kind, places as locations, the failure and its operation."""
 
     def __init__(self, recording: Recording) -> None:
-        self.recording = recording = inlined(recording)
+        self.recorded = recording.rows  # all of them; what rules ask are those of the program
+        self.recording = recording = inlined(own_rows(recording))
         self.rows = recording.rows
         self.sources = Sources(recording.sources)
         self.processes: tuple[Run, ...] = (self,)  # the guarded process and its children, this one among them

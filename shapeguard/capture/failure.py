@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -20,14 +20,14 @@ from shapeguard.capture.misfits import attributes, misfits
 from shapeguard.capture.owners import layer_of
 from shapeguard.capture.recorder import Recorder
 from shapeguard.capture.signatures import known_names, parameter
-from shapeguard.capture.usercode import OWN_PACKAGE, user_code
+from shapeguard.capture.tracebacks import frames_of
+from shapeguard.capture.usercode import user_code
 from shapeguard.values.findings import ExceptionInfo, FactValue
 from shapeguard.values.recording import Failure, FrameInfo, NamedValue
 
 _LIBRARY_FRAMES = 4  # innermost library frames looked into; the user's are looked into all
 _MAX_LOCALS = 40
 _MAX_ITEMS = 16
-_MAX_FRAMES = 60
 _MAX_INDEX = 1 << 20  # elements of an index tensor whose extremes are looked up
 _SAME_ENTRIES = frozenset(
     {"unsqueeze", "squeeze", "view", "reshape", "flatten", "unflatten", "long", "int", "to", "cpu", "clone", "detach", "contiguous",
@@ -51,7 +51,7 @@ def _message(error: BaseException) -> str:
 def describe_failure(error: BaseException, recorder: Recorder, thread: str = "") -> Failure:
     """Everything at hand about an exception that left the guarded code."""
     recorder.settle()
-    frames = list(_frames_of(error))
+    frames = list(frames_of(error))
     root = next((own for frame, *_ in frames if (own := _own_module(frame)) is not None), None)
     near = {id(frame) for frame, *_ in frames[-_LIBRARY_FRAMES:]}
     described = []
@@ -73,29 +73,6 @@ def _causes(error: BaseException) -> Iterator[ExceptionInfo]:
         seen.add(id(cause))
         yield exception_info(cause)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-
-
-def _frames_of(error: BaseException) -> list[tuple[FrameType, int, int]]:
-    """The frames of an exception; of one that a library raised from another in its place, down to where that one began."""
-    frames = list(_frames(error.__traceback__))
-    cause = error.__cause__
-    # torch's own errors of shapes; of another kind, as tokenizers raise, the one that was put in its place says more.
-    if not isinstance(cause, IndexError | RuntimeError):
-        return frames
-    inner = list(_frames(cause.__traceback__))
-    caught = next((at for at, (frame, *_) in enumerate(frames) if inner and frame is inner[0][0]), None)
-    return [*frames[:caught], *inner] if caught is not None else frames
-
-
-def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:
-    """Frame, instruction offset and line of every frame that is not ours, outermost first."""
-    found = []
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(OWN_PACKAGE) or user_code.is_user(trace.tb_frame):
-            found.append((trace.tb_frame, trace.tb_lasti, trace.tb_lineno))
-        trace = trace.tb_next
-    half = _MAX_FRAMES // 2
-    yield from found if len(found) <= _MAX_FRAMES else found[:half] + found[-half:]
 
 
 def _torch() -> Any:

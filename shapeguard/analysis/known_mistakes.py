@@ -13,7 +13,7 @@ from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
-from shapeguard.analysis.misdirected import given_to_the_other, whole_beside_part
+from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, whole_beside_part
 from shapeguard.analysis.of_models import (
     beside_a_model,
     counted_tokens,
@@ -127,6 +127,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     fed_by_its_twin,
     given_to_the_other,
     whole_beside_part,
+    of_two_models,
     never_taken,
     looked_elsewhere,
     grown_back,

@@ -41,6 +41,22 @@ def whole_beside_part(dispute: Dispute) -> Cause | None:
     return None
 
 
+def of_two_models(dispute: Dispute) -> Cause | None:
+    """The call that hands the answers of two models on together, from the function that asked them both: a student's and a teacher's."""
+    run = dispute.run
+    ends = [side.hops[-1].row if side.hops else None for side in dispute.both]
+    asked = [row for row in ends if row is not None and row.kind == "forward"]
+    if len(asked) != 2 or asked[0].owner == asked[1].owner or len({run.chain(row)[0].function for row in asked}) != 1:
+        return None
+    if dispute.causes[0].location != dispute.causes[1].location:
+        return None  # each was told its own number
+    site = run.chain(asked[0])[0]
+    for frame in reversed(run.frames):
+        if frame.user and (frame.file, frame.function) == (site.file, site.function):
+            return dispute.blame(0, run.statement_of(frame), "here") if frame is not run.user_frame else None
+    return None
+
+
 def given_to_the_other(dispute: Dispute) -> Cause | None:
     """The call of a model, where another one was built by the same class of the same numbers in another order, and takes what is given.
 

@@ -40,11 +40,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.concat import failed_concat, is_batch_dim, joins_wrong_dim, odd_one
+from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.crash import crash_of
+from shapeguard.analysis.graph import past
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding
-from shapeguard.values.findings import Finding
+from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG202", "cat-feature-mismatch"
 
@@ -62,8 +63,24 @@ def check(run: Run) -> Iterator[Finding]:
         run, concat.failed, CODE, NAME,
         f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}.",
         odd_one(run, concat),
-        f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.",
+        f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data."
+        if (empty := _passed_over(run, concat)) is None
+        else "`cat` passes over an empty tensor of one dim, columns and all: make it with the others' columns, `torch.zeros(0, columns)`.",
+        location=empty,
     )  # fmt: skip
+
+
+def _passed_over(run: Run, concat: FailedConcat) -> Location | None:
+    """Where a tensor (0,) was made that stood for no rows, in the concatenation that made an operand and left its columns out."""
+    for value in concat.failed.operands.values():
+        row = run.row(value.origin)
+        if row is None or row.kind != "concat" or not any(len(tensor.last) > 1 for tensor in row.inputs):
+            continue
+        empty = next((tensor for tensor in row.inputs if tensor.last == (0,)), None)
+        made = past(run, empty.origin, lambda made: made.outputs[0].last == (0,)) if empty is not None else None
+        if made is not None:
+            return run.location(made)
+    return None
 
 
 def _padded_together(run: Run) -> Finding | None:

@@ -43,6 +43,7 @@ model(torch.tensor([[7, 9]]), past_key_values=prefix)
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -57,6 +58,7 @@ from shapeguard.analysis.lineage import Hop, follow, steps
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.written import parsed, whole_trails
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -204,6 +206,8 @@ def _cached(side: Side) -> int | None:
 
 
 def _location(run: Run, hops: list[Hop]) -> Location | None:
+    if hops and (fallback := _fallback(run, hops[-1])) is not None:
+        return fallback
     made_there = bool(hops) and any(hops[-1].size_after in out.last for out in hops[-1].row.outputs)  # and not read in
     read = read_at(run, hops[-1]) if made_there and hops[-1].changed else None
     if read is not None:
@@ -216,6 +220,19 @@ def _location(run: Run, hops: list[Hop]) -> Location | None:
     if here is None and call is not None:
         here = _of_other_model(run, call)
     return here or (run.location(call) if call is not None else None) or run.failed_at
+
+
+def _fallback(run: Run, end: Hop) -> Location | None:
+    """Where a field of a config was asked for with another one in its place, ``getattr(config, "kv_heads", config.heads)``, and is not there."""
+    for trail in whole_trails(run, end.row, end.size_after, end.after):
+        for spot in trail:
+            match parsed(spot):
+                case ast.Call(
+                    func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(asked)), ast.Attribute(attr=instead)]
+                ):
+                    told = run.sources[trail[-1].file].line(trail[-1].line)
+                    return run.at(spot) if instead in told and f"{asked}=" not in told else None
+    return None
 
 
 def _of_other_model(run: Run, call: Row) -> Location | None:

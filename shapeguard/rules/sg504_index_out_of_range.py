@@ -37,6 +37,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from shapeguard.analysis.bound_again import bound_again
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import read_off
 from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, named_at
@@ -97,6 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
         else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
         location=counted
         or (here(run) if _too_many_asked(run, crash) else None)
+        or bound_again(run, crash.failed)
         or _default_head(run, crash)
         or _not_ignored(run, crash)
         or _counted_on(run, crash)

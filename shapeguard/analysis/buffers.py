@@ -38,8 +38,24 @@ def overflows(run: Run) -> Iterator[Overflow]:
             parts = ([":"] * (len(row.inputs[0].last) - len(parts) + 1)) + parts[parts.index("...") + 1 :]
         for dim, part in enumerate(parts):
             ends = _ends(part)
-            if ends is not None and dim < len(row.inputs[0].last) and ends[1] > row.inputs[0].last[dim] and ends[0] > 0:
+            if (
+                ends is not None
+                and dim < len(row.inputs[0].last)
+                and ends[1] > row.inputs[0].last[dim]
+                and (ends[0] > 0 or _moves_on(run, row, dim))
+            ):
                 yield Overflow(row, row.inputs[0], dim, row.inputs[0].last[dim], ends[1])
+
+
+def _moves_on(run: Run, row: Row, dim: int) -> bool:
+    """Whether the same statement also writes further on: at other times what it writes follows what was written before."""
+    for other in run.of_kind("op"):
+        index = other.args.get("index")
+        part = index[dim] if isinstance(index, list) and dim < len(index) else None
+        ends = _ends(part) if other.op == row.op and run.at_one_place(other, row) else None
+        if ends is not None and ends[0] > 0:
+            return True
+    return False
 
 
 def full_buffer(run: Run) -> Overflow | None:

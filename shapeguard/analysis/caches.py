@@ -45,6 +45,12 @@ def heads_behind(update: FailedUpdate) -> bool:
     return len(past) == len(new) == 4 and past[1] != new[1] == past[2] and past[3] == new[3]
 
 
+def rows_behind(update: FailedUpdate) -> bool:
+    """Whether they have their positions before their rows, (length, batch, kv_heads, head_dim), by what comes in."""
+    past, new = update.past.last, update.new.last
+    return len(past) == len(new) == 4 and past[0] != new[0] == past[1] and past[2:] == new[1::2]
+
+
 def features_turned(update: FailedUpdate) -> bool:
     """Whether the keys that a cache holds have their features before their positions, and its values do not."""
     past, new, values = update.past.last, update.new.last, named(update.row, "past values")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from shapeguard.analysis.caches import FailedUpdate, failed_update, features_turned, heads_behind
+from shapeguard.analysis.cache_layouts import Layout, of_cache
 from shapeguard.analysis.counted_along import AlongBatch, along_batch
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.merged_views import folded_heads, heads_first
 from shapeguard.analysis.packed import laid_out_at, mispacked
-from shapeguard.analysis.run import NEW_DIMS, Run
+from shapeguard.analysis.run import Run
 from shapeguard.analysis.seq_first import MOVES, SeqFirst, chosen, moved_to, swapped_calls, turned_query
 from shapeguard.analysis.shuffled import Turned, unfolded_heads, viewed_for_layers
-from shapeguard.values.findings import Location, OperandView
+from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
@@ -31,17 +30,6 @@ _CROSSED = {
 }
 
 
-class Layout(NamedTuple):
-    """Dimensions in the wrong order: what is said of them, where, the operands, the two sizes that changed places, the repair."""
-
-    text: str
-    location: Location | None
-    operands: tuple[OperandView, ...]
-    sizes: tuple[int, int]
-    dim: int | None
-    fix: str
-
-
 def refused_layout(run: Run) -> Layout | None:
     """The order that a failed call did not take."""
     return (
@@ -51,7 +39,7 @@ def refused_layout(run: Run) -> Layout | None:
         or _packed(run)
         or _cut_to_batch(run)
         or _state(run)
-        or _of_cache(run)
+        or of_cache(run)
     )
 
 
@@ -213,43 +201,6 @@ def _cut_to_batch(run: Run) -> Layout | None:
                 "Cut the table to the length, `x.shape[1]`, and lay it along it: (1, length, 1, features).",
             )
     return None
-
-
-def _of_cache(run: Run) -> Layout | None:
-    """A cache that was filled by hand with positions before heads."""
-    update = failed_update(run)
-    if update is not None and features_turned(update):
-        return _of_keys(run, update)
-    if update is None or not heads_behind(update):
-        return None
-    past, new = update.past.last, update.new.last
-    hops = follow(run, update.past, 1)
-    made = next((hop.row for hop in reversed(hops) if hop.row.kind == "op"), None)
-    return Layout(
-        f"The cache holds keys {format_shape(past)}, with the positions before the heads; the model's are "
-        f"{format_shape(new, NEW_DIMS)}.",
-        (run.location(made) if made is not None else None) or run.birth(update.past.origin),
-        (run.tensor(update.past), run.tensor(update.new, "", NEW_DIMS)),
-        (past[1], new[1]),
-        1,
-        "Fill a cache with (batch, kv_heads, length, head_dim): `.transpose(1, 2)` of (batch, length, kv_heads, head_dim).",
-    )
-
-
-def _of_keys(run: Run, update: FailedUpdate) -> Layout:
-    """A cache whose keys lie turned beside its values."""
-    past = update.past.last
-    hops = follow(run, update.past, 3)
-    made = next((hop.row for hop in hops if hop.row.op in MOVES), None)
-    return Layout(
-        f"The cache holds keys {format_shape(past)}, with the features before the positions, and values "
-        f"{format_shape((*past[:2], past[3], past[2]))}.",
-        (run.location(made) if made is not None else None) or run.birth(update.past.origin),
-        (run.tensor(update.past), run.tensor(update.new, "", NEW_DIMS)),
-        (past[3], past[2]),
-        3,
-        "Turn the keys back before they are put into a cache: (batch, kv_heads, length, head_dim).",
-    )
 
 
 def _failing(run: Run, row: Row) -> Location | None:

@@ -206,24 +206,31 @@ def positions_of(call: Row) -> int | None:
 
 
 def room_kept(run: Run, found: Overrun) -> Location | None:
-    """The one place where the program takes a few positions off the limit, for special tokens, where it was a few too long."""
-    over = found.needed - found.allowed
-    if found.limit is None or not 0 < over <= _RESERVED:
+    """The one place where the program itself minds the limit, and a sequence came through that is longer.
+
+    It takes a few positions off for special tokens, where that was a few too long; or it compares something with the limit.
+    """
+    if found.limit is None:
         return None
-    places = {
-        (file, node.lineno)
-        for file in run.recording.sources
-        for tree in [run.sources[file].tree]
-        if tree is not None
-        for names in [_called_alike(tree, found.limit.name)]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Sub)
-        and isinstance(node.right, ast.Constant)
-        and node.right.value in range(1, _RESERVED + 1)
-        and ast.unparse(node.left).rpartition(".")[2] in names
-    }
+    few = 0 < found.needed - found.allowed <= _RESERVED
+    taken: set[tuple[str, int]] = set()
+    compared: set[tuple[str, int]] = set()
+    for file in run.recording.sources:
+        tree = run.sources[file].tree
+        names = _called_alike(tree, found.limit.name) if tree is not None else set()
+        for node in ast.walk(tree or ast.Module([], [])):
+            match node:
+                case ast.BinOp(left=left, op=ast.Sub(), right=ast.Constant(value=int(few_off))):
+                    if few and 0 < few_off <= _RESERVED and _last_name(left) in names:
+                        taken.add((file, node.lineno))
+                case ast.Compare(comparators=[right]) if _last_name(right) in names:
+                    compared.add((file, node.lineno))
+    places = taken or compared
     return run.place(*places.pop()) if len(places) == 1 else None
+
+
+def _last_name(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _called_alike(tree: ast.Module, field: str) -> set[str]:

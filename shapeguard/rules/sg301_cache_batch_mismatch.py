@@ -71,7 +71,7 @@ from shapeguard.analysis.cache_rows import (
     trims,
 )
 from shapeguard.analysis.cached_calls import begun_again
-from shapeguard.analysis.caches import failed_update
+from shapeguard.analysis.caches import failed_update, rows_behind
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, odd_one
 from shapeguard.analysis.failed import failed_op
@@ -306,7 +306,7 @@ def _trimmed(run: Run, trim: Trim) -> Finding:
 def _sides(run: Run) -> _Sides | None:
     """The cached and the new rows of the failed call, where they differ."""
     update = failed_update(run)
-    if update is not None and update.is_static:
+    if update is not None and (update.is_static or rows_behind(update)):
         return None
     for row in run.failed_rows:
         by_label = {tensor.label: tensor for tensor in row.inputs}

@@ -267,19 +267,18 @@ def _table(run: Run, failed: FailedOp) -> Side | None:
         if value is None or beside is None or not _at_length(_shape(value), _shape(beside), dim):
             continue
         if failed.op in _ADDING and (_is_table(_shape(value), _shape(beside), value) or _counts(run, value)):
-            return _of_clash(run, failed, label)
+            return next(side for side in sides(run, failed) if side.label == label)
         if failed.op in _ROTATING and any(row.op in _WAVES for row in ancestors(run, value)):
-            return _of_clash(run, failed, label)
+            return next(side for side in sides(run, failed) if side.label == label)
     return None
-
-
-def _of_clash(run: Run, failed: FailedOp, label: str) -> Side:
-    return next(side for side in sides(run, failed) if side.label == label)
 
 
 def _at_length(table: tuple[int, ...], states: tuple[int, ...], dim: int) -> bool:
     """Whether the clash is in the dim before the features, of states (batch, ..., length, features)."""
-    return len(states) >= 3 and len(table) >= 2 and dim % len(table) == len(table) - 2 and table[-1] == states[-1]
+    if len(states) < 3 or len(table) < 2 or table[-1] != states[-1]:
+        return False
+    beside_heads = len(states) == 4 and len(table) > 2 and table[-2] == 1 and dim % len(table) == len(table) - 3
+    return beside_heads or dim % len(table) == len(table) - 2
 
 
 def _is_table(table: tuple[int, ...], states: tuple[int, ...], value: TensorArg | NamedValue) -> bool:

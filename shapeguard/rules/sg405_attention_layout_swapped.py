@@ -45,8 +45,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.cache_layouts import Layout
 from shapeguard.analysis.departures import passed_before
-from shapeguard.analysis.layouts import Layout, fitting_layouts, refused_layout
+from shapeguard.analysis.layouts import fitting_layouts, refused_layout
 from shapeguard.analysis.merged_views import places_as_channels
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run

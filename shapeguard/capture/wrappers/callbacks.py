@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType, MethodType
 from typing import Any
 
 from shapeguard.capture.modes import ModeOff, SwitchedOn
@@ -34,12 +35,28 @@ def wrap_list_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if state.now.inside is None or is_compiling() or not any(map(is_users, list.__iter__(self))):
+        if state.now.inside is None or is_compiling() or not _has_users(self):
             return original(self, *args, **kwargs)
         with SwitchedOn():
             return original(self, *args, **kwargs)
 
     return __call__
+
+
+_kinds: dict[tuple[type, ...], bool] = {}  # whether lists of objects of these classes have one of the user's
+_MAX_KINDS = 256
+_FUNCTIONS = frozenset({FunctionType, MethodType})  # their class says nothing of whose they are
+
+
+def _has_users(callbacks: list[Any]) -> bool:
+    """Whether a list holds a callable of the user's; of objects, their classes tell it, and are asked once."""
+    kinds = tuple(map(type, list.__iter__(callbacks)))
+    known = _kinds.get(kinds)
+    if known is None:
+        known = any(map(is_users, list.__iter__(callbacks)))
+        if len(_kinds) < _MAX_KINDS and not _FUNCTIONS.intersection(kinds):
+            _kinds[kinds] = known
+    return known
 
 
 def is_users(callback: Any) -> bool:

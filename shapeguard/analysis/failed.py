@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from shapeguard.analysis.semantics import Call, Clash, clash, family, known
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Mismatch, OperandView
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
+
+_OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for dimension \d+ with size \d+")
 
 
 class FailedOp(NamedTuple):
@@ -92,7 +95,7 @@ def _candidates(run: Run) -> Iterable[FailedOp]:
     yield from (loss for frame in reversed(run.frames) if (loss := _from_loss(frame)) is not None)
     for frame in reversed(run.frames):
         if frame.op and any(value.shape is not None for value in frame.operands) and known(frame.op):
-            yield _from_frame(frame)
+            yield _from_frame(run, frame)
         if (inner := _from_layer(run, frame)) is not None:
             yield inner
         if frame.user:
@@ -154,7 +157,13 @@ def _from_loss(frame: FrameInfo) -> FailedOp | None:
     return FailedOp(frame.function, call, clash(frame.function, call), operands, {}, None, frame)
 
 
-def _from_frame(frame: FrameInfo) -> FailedOp:
+def _from_frame(run: Run, frame: FrameInfo) -> FailedOp:
     call = call_of_frame(frame)
+    said = _OUTSIDE.search(run.failure.exception.message) if run.failure is not None else None
+    if said is not None and frame.op == "getitem" and "index_max" not in call.values:
+        # An index that was reckoned in the brackets: only the exception has seen it.
+        call = msgspec.structs.replace(
+            call, values={**call.values, "index_min": int(said[1]), "index_max": int(said[1])}
+        )
     operands: dict[str, NamedValue | TensorArg] = {v.label: v for v in frame.operands if v.shape is not None}
     return FailedOp(frame.op, call, clash(frame.op, call), operands, {}, None, frame)

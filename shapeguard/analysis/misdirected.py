@@ -27,6 +27,7 @@ def whole_beside_part(dispute: Dispute) -> Cause | None:
             continue
         elsewhere = any(
             row.op == cut.op
+            and row.id != cut.id
             and run.at_one_place(row, cut)
             and row.inputs
             and row.inputs[0].origin == end.id

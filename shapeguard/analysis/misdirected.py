@@ -47,7 +47,8 @@ def of_two_models(dispute: Dispute) -> Cause | None:
     run = dispute.run
     ends = [side.hops[-1].row if side.hops else None for side in dispute.both]
     asked = [row for row in ends if row is not None and row.kind == "forward"]
-    if len(asked) != 2 or asked[0].owner == asked[1].owner or len({run.chain(row)[0].function for row in asked}) != 1:
+    where = {site.function for row in asked for site in run.chain(row)[:1]}
+    if len(asked) != 2 or asked[0].owner == asked[1].owner or len(where) != 1:
         return None
     if dispute.causes[0].location != dispute.causes[1].location:
         return None  # each was told its own number

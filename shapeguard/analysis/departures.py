@@ -5,12 +5,13 @@ from __future__ import annotations
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import past
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part, made_apart
 from shapeguard.analysis.run import Run, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import Row, TensorArg
 
 
 def departed(run: Run, failed: FailedOp, both: list[Side]) -> int | None:
@@ -134,6 +135,43 @@ def passed_before(run: Run, row: Row) -> Row | None:
         if same and run.at_one_place(other, row):
             return other
     return None
+
+
+def came_in_another_size(dispute: Dispute) -> Cause | None:
+    """Where a sample was made that is longer or shorter than those before it, where all its places are flattened before a layer.
+
+    The layer's width stands for the places of those that passed; the line that flattens only counts them.
+    """
+    run, layer = dispute.run, dispute.failed.row
+    earlier = passed_before(run, layer) if layer is not None and layer.kind == "module" else None
+    for index, side in enumerate(dispute.both):
+        flat = side.hops[0].row if side.hops and len(side.hops[0].merged) > 1 else None
+        if earlier is None or flat is None or not is_weight(dispute.both[1 - index]) or not flat.inputs:
+            continue
+        before = next((row for row in (run.row(tensor.origin) for tensor in earlier.inputs) if row is not None), None)
+        if before is None or not run.at_one_place(before, flat) or not before.inputs:
+            continue
+        ours, theirs = flat.inputs[0].last, before.inputs[0].last
+        if len(ours) == len(theirs) > 2 and ours[:2] == theirs[:2] and ours[2:] != theirs[2:]:
+            place = _sample_made(run, flat.inputs[0])
+            return dispute.blame(index, place, "data") if place is not None else None
+    return None
+
+
+def _sample_made(run: Run, tensor: TensorArg) -> Location | None:
+    """The last line that made a sample which a loader put into a batch of one size, or that made what went into the layers."""
+    row = past(
+        run, tensor.origin, lambda made: made.kind in ("module", "op") and len(made.inputs) == 1 and _is_layers(made)
+    )
+    if row is None:
+        return None
+    sample = run.row(row.inputs[0].origin) if row.kind == "concat" and row.op == "stack" and row.inputs else row
+    return run.location(sample) if sample is not None else None
+
+
+def _is_layers(row: Row) -> bool:
+    """Whether an event takes maps (batch, channels, places) and makes maps of them."""
+    return len(row.outputs) == 1 and len(row.outputs[0].last) == len(row.inputs[0].last) > 2 and row.op != "getitem"
 
 
 def counted_by_the_data(dispute: Dispute) -> Cause | None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from shapeguard.analysis.causes import Cause, statement_here
-from shapeguard.analysis.departures import counted_by_the_data, handed_wrongly
+from shapeguard.analysis.departures import came_in_another_size, counted_by_the_data, handed_wrongly
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
@@ -132,6 +132,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     looked_elsewhere,
     grown_back,
     counted_by_the_data,
+    came_in_another_size,
     worked_out,
     counted_tokens,
     multiplied,

@@ -45,6 +45,7 @@ _EXPECTED = {
     "classes_flattened_with_places": ("SG503", "flat = logits.reshape(-1, logits.size(1))"),
     "classifier_for_other_images": ("SG501", "nn.Linear(32 * 8 * 8"),
     "clients_of_other_labels": ("SG502", "self.y.unique()"),
+    "clip_of_another_length": ("SG501", "wave = torch.randn(1, self.lengths[i])"),
     "clips_cut_to_the_shortest": ("SG205", "torch.stack([c[:n]"),
     "collocation_points_joined_below": ("SG203", "return x, t, torch.cat([x, t], dim=0)"),
     "context_with_the_length_first": ("SG501", "torch.bmm("),

@@ -164,11 +164,28 @@ def _wrong_use(run: Run, row: Row, dim: int) -> Wrong | None:
                 )
             if family(use.row.op) in _PASSING and use.row.op not in _STOPPING and len(use.row.outputs) == 1:
                 weighing = use.row.op in ("mul", "mul_")
+                if weighing and _both_ways(run, use, row, dim):
+                    return None
                 # A weight for each vector: it is the same for all entries of what it multiplies.
                 wide = weighing and use.operand.last[-1:] == (1,) != use.row.outputs[0].last[-1:]
                 scored = weighing and _is_distribution(run, use)
                 waiting.append((use.row, _renamed(use, names), weighs or weighing, spread or wide or scored))
     return None
+
+
+def _both_ways(run: Run, use: Use, row: Row, dim: int) -> bool:
+    """Whether a softmax meets another one of the same table along its other dim: a match is to be the best both ways.
+
+    «Dual softmax», Sun et al. 2021, «LoFTR: Detector-Free Local Feature Matching with Transformers», eq. 2.
+    """
+    others = (run.row(tensor.origin) for tensor in use.row.inputs if tensor is not use.operand)
+    return any(
+        other is not None
+        and other.op == row.op
+        and other.inputs[0].last == row.inputs[0].last
+        and dim_of(run, other) != dim
+        for other in others
+    )
 
 
 def _is_distribution(run: Run, use: Use) -> bool:

@@ -84,6 +84,18 @@ def cut_unalike(dispute: Dispute) -> Cause | None:
     return dispute.blame(0, place, "changed") if same and place == dispute.run.location(other) else None
 
 
+def rows_taken_away(dispute: Dispute) -> Cause | None:
+    """What took the first dim of a tensor away, a mean or an index: it had as many rows as the other side, and its steps stand for them now."""
+    for index, side in enumerate(dispute.both):
+        wanted = dispute.both[1 - index].size
+        for hop in side.hops if side.dim == 0 else ():
+            before = hop.row.inputs[0].last if hop.row.inputs else ()
+            after = hop.row.outputs[0].last if hop.row.outputs else ()
+            if hop.after == 0 and len(before) > 2 and before[0] == wanted > 1 and before[1:] == after:
+                return dispute.blame(index, dispute.run.location(hop.row), "changed")
+    return None
+
+
 def complements(dispute: Dispute) -> Cause | None:
     """The statement in which the part of a tensor up to a place meets the part behind it: they are as long as each other by chance only."""
     ends = [side.hops[-1].row if side.hops else None for side in dispute.both]
@@ -140,6 +152,7 @@ TAKEN_OTHERWISE: tuple[Callable[[Dispute], Cause | None], ...] = (
     iterated_rows,
     cut_unalike,
     complements,
+    rows_taken_away,
     fits_another,
     not_repeated,
 )

@@ -380,7 +380,7 @@ def _fix(run: Run, change: Hop | None, rows: int, wanted: int) -> Fix:
         )
     if wanted > rows and wanted % rows == 0:
         return Fix(
-            f"Give the cache as many rows as the batch gets, where it is handed on: `{cache}.batch_repeat_interleave({wanted // rows})`."
+            f"Give the cache as many rows as the batch gets, once, before the first call that goes on with it (a copy, if it serves again): `{cache}.batch_repeat_interleave({wanted // rows})`."
         )
     shape = format_shape(change.row.outputs[0].last) if change.row.outputs else str(wanted)
     return Fix(f"Change `{cache}` together with the batch, which becomes {shape} here, or start a new cache.")

@@ -118,7 +118,7 @@ def written_at(run: Run, frame: FrameInfo, expression: str) -> Location | None:
     if not known or (known[-1].kind == "use" and known[-1] != spots[-1]):
         return None
     spot = known[-1]
-    return Location(spot.file, spot.line, spot.function, run.sources[spot.file].line(spot.line))
+    return run.at(spot)
 
 
 def attribute_set(run: Run, chain: Sequence[Site], expression: str | ast.expr) -> Spot | None:

@@ -165,6 +165,7 @@ def steps(run: Run, hops: list[Hop]) -> tuple[LineageStep, ...]:
         location = run.location(hop.row)
         if location is None:
             continue
+        location = run.shown(location)
         before = hop.source.last if hop.source is not None else ()
         after = next((out.last for out in hop.row.outputs if hop.size_after in out.last), ())
         step = LineageStep(location.file, location.line, location.source, hop.row.op, before, after)

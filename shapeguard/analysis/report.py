@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from shapeguard.analysis.children import join, processes
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.preflight.door import at_the_door
@@ -32,7 +34,7 @@ def _explain(run: Run) -> Report:
         outcome=recording.outcome,
         exception=run.failure.exception if run.failure is not None and recording.outcome == "crashed" else None,
         environment=recording.header.environment,
-        findings=tuple(rank(findings)),
+        findings=tuple(_shown(run, finding) for finding in rank(findings)),
         failed_at=run.failed_at,
         operands=_operands(run),
         run=RunInfo(
@@ -46,6 +48,13 @@ def _explain(run: Run) -> Report:
         steps=tuple(decoding_steps(run)),
         calls=tuple(_call(run, row) for row in run.recorded),
     )
+
+
+def _shown(run: Run, finding: Finding) -> Finding:
+    """The finding with its places on their very lines; up to here a statement is one place."""
+    if finding.location is None:
+        return finding
+    return msgspec.structs.replace(finding, location=run.shown(finding.location))
 
 
 def _ask_rules(run: Run) -> tuple[list[Finding], list[str]]:

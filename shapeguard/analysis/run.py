@@ -7,6 +7,7 @@ from functools import cached_property, wraps
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+from shapeguard.analysis.climbing.spots import Spot
 from shapeguard.analysis.inlined import inlined
 from shapeguard.analysis.operand_names import operand_texts
 from shapeguard.analysis.own_rows import own_rows
@@ -28,6 +29,25 @@ class Placed(Protocol):
     def line(self) -> int: ...
     @property
     def function(self) -> str: ...
+
+
+class Stated(Location, frozen=True, eq=False):
+    """A statement, on its first line, by which places are compared; ``part`` is the line within it that is meant."""
+
+    part: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Location) and (self.file, self.line, self.function) == (
+            other.file,
+            other.line,
+            other.function,
+        )
+
+    def __ne__(self, other: object) -> bool:  # the base has one of its own, for all fields
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((self.file, self.line, self.function))
 
 
 class Run:
@@ -73,15 +93,20 @@ class Run:
         chains = self.recording.chains
         return chains[row.chain].sites[:1] == chains[other.chain].sites[:1]
 
-    def place(self, file: str, line: int, function: str = "") -> Location:
-        """A location on the first line of the statement that covers a line."""
+    def place(self, file: str, line: int, function: str = "", part: int = 0) -> Location:
+        """A location on the first line of the statement that covers a line; ``part`` is the line of it that is meant."""
         source = self.sources[file]
         first = source.first_line(line)
-        return Location(file, first, function, source.line(first))
+        return Stated(file, first, function, source.line(first), part or line)
+
+    def shown(self, place: Location) -> Location:
+        """A place as readers are told of it: the very line within a statement of several lines."""
+        line = place.part if isinstance(place, Stated) else place.line
+        return Location(place.file, line, place.function, self.sources[place.file].line(line) or place.source)
 
     def at(self, spot: Placed) -> Location:
         """The location of a spot of a climb, or of a frame or site."""
-        return self.place(spot.file, spot.line, spot.function)
+        return self.place(spot.file, spot.line, spot.function, spot.part if isinstance(spot, Spot) else 0)
 
     def expression(self, row: Row) -> str:
         """The text of the expression a row stands for."""

@@ -41,7 +41,9 @@ def call_of(text: str) -> ast.Call | None:
 def _spot(run: Run, sites: list[Site], call: ast.Call, field: str, value: int) -> Spot | None:
     given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     if isinstance(given.get(field), ast.Constant):
-        return Spot(sites[0].file, sites[0].line, sites[0].function, str(value), "argument")
+        return Spot(
+            sites[0].file, sites[0].line, sites[0].function, str(value), "argument", part=_line(run, sites[0], field)
+        )
     for node in _carriers(call, given, field):
         told = [
             trail.spots
@@ -54,6 +56,17 @@ def _spot(run: Run, sites: list[Site], call: ast.Call, field: str, value: int) -
         if told:
             return _reckoned(told[0], value) or _common(told)
     return None
+
+
+def _line(run: Run, site: Site, field: str) -> int:
+    """The line on which a call of several lines gives a keyword; 0 where that is not seen."""
+    words = (
+        node
+        for node in ast.walk(run.sources[site.file].statement(site.line) or ast.Pass())
+        if isinstance(node, ast.keyword)
+    )
+    lines = (word.value.lineno for word in words if word.arg == field)
+    return next((line for line in lines if site.line <= line <= site.end_line), 0)
 
 
 def _reckoned(spots: tuple[Spot, ...], value: int) -> Spot | None:

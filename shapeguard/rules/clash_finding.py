@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.clipped import Clipped
+from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
@@ -29,7 +32,7 @@ def clash_finding(
         code,
         name,
         Severity.ERROR,
-        message + (told(found) if location in (None, found.location) else ""),
+        message + (told(run, found) if location in (None, found.location) else ""),
         location=location or found.location,
         failed_at=run.failed_at,
         operands=failed.views(run),
@@ -39,19 +42,33 @@ def clash_finding(
     )
 
 
-def told(found: Cause) -> str:
+def told(run: Run, found: Cause) -> str:
     """How the suspect came by its size, as a sentence."""
-    where = found.location
+    where = run.shown(found.location)
     size = found.side.size
     line = f"line {where.line} (`{where.source}`)" if where.source else f"line {where.line}"
     return {
         "counted": f" The {size} is how many entries of a mask were true; what the mask was made of came in at {line}.",
         "changed": f" {line[:1].upper()}{line[1:]} made it {size}.",
         "written": f" The {size} is written at {line}.",
-        "built": f" The {size} was built in at {line}." if is_weight(found.side) or found.side.hops else "",
+        "built": f" The {size} was built in at {line}."
+        if is_weight(found.side) or found.side.hops
+        else f" The layer was built at {line}.",
         "data": f" The {size} comes from the data, last seen at {line}.",
         "here": "",
     }[found.how]
+
+
+def other_number(run: Run, crash: Crash) -> str:
+    """The fix where one number stands in the line that decided the size; "" where it is reckoned or stands there twice."""
+    found, sizes = crash.suspect, crash.clash.sizes
+    where, (number, other) = run.shown(found.location), (found.side.size, sum(sizes[:2]) - found.side.size)
+    if found.how == "built" and not is_weight(found.side) and not found.side.hops:  # the layer's line, not the input's
+        number, other = other, number
+    said = len(re.findall(rf"(?<![\w.]){number}(?![\w.])", where.source or "")) == 1
+    if found.how not in ("written", "built") or not said or number not in sizes:
+        return ""
+    return f"Write {other} for the {number} in line {where.line}, or take it from the tensor that comes in."
 
 
 def operands_text(run: Run, failed: FailedOp) -> str:

@@ -38,7 +38,6 @@ head(features(torch.randn(4, 3, 25, 25)))
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
@@ -46,7 +45,7 @@ from shapeguard.analysis.joined import joined_elsewhere, rows_in_a_line
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.reshapes import viewed_as_full
 from shapeguard.analysis.run import Run
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text, other_number
 from shapeguard.values.findings import Finding, Location
 
 CODE, NAME = "SG501", "matmul-inner-mismatch"
@@ -77,21 +76,11 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}."
         + (" With the right one transposed they would fit." if turned else ""),
         crash.suspect,
-        "Transpose the right operand (`.transpose(-2, -1)`)." if turned else _other_number(crash) or
+        "Transpose the right operand (`.transpose(-2, -1)`)." if turned else other_number(run, crash) or
         f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
         "not from a separate calculation.",
         location=(_reduced(run, crash) or here(run)) if turned else None,
     )  # fmt: skip
-
-
-def _other_number(crash: Crash) -> str:
-    """The fix where one number stands in the line that decided the size; "" where it is reckoned or stands there twice."""
-    found, sizes = crash.suspect, crash.clash.sizes
-    number, other = found.side.size, sum(sizes[:2]) - found.side.size
-    said = len(re.findall(rf"(?<![\w.]){number}(?![\w.])", found.location.source or "")) == 1
-    if found.how not in ("written", "built") or not said or number not in sizes:
-        return ""
-    return f"Write {other} for the {number} in line {found.location.line}, or take it from the tensor that comes in."
 
 
 def _unmerged(crash: Crash) -> tuple[int, ...]:

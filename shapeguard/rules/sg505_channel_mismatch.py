@@ -49,7 +49,7 @@ from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.analysis.written import parsed, whole_trails
 from shapeguard.rules.base import once
-from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
+from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text, other_number
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -188,9 +188,26 @@ def check(run: Run) -> Iterator[Finding]:
         + (f"{crash.clash.text}." if short else f"channels {both_sizes(crash.clash)}."),
         crash.suspect,
         "The layers before have left too little: give them larger inputs or `padding`, a smaller kernel, or fewer layers that shrink." if short else
+        _brought_first(crash) or other_number(run, crash) or
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
         location=here(run) if _stands_last(crash) else (_laid_out_last(run, crash) if short else None) or _configured(run, crash),
     )  # fmt: skip
+
+
+def _brought_first(crash: Crash) -> str:
+    """The fix for images whose channels stand last, as arrays of pictures have them; "" where dim 1 is not theirs by mistake."""
+    label, wanted = next(
+        (
+            (label, other)
+            for label, other in ((crash.clash.left, crash.clash.sizes[1]), (crash.clash.right, crash.clash.sizes[0]))
+            if label == "input"
+        ),
+        ("", 0),
+    )
+    shape = next((shape for name, shape in crash.failed.call.tensors if name == label), ())
+    if len(shape) != _IMAGES or shape[-1] != wanted or wanted not in _COLOURS or crash.clash.dim != 1:
+        return ""
+    return "Bring the channels first: `.permute(0, 3, 1, 2)` makes (batch, channels, height, width) of (batch, height, width, channels)."
 
 
 def _laid_out_last(run: Run, crash: Crash) -> Location | None:

@@ -15,6 +15,7 @@ from shapeguard.analysis.climbing.spots import Kind, Spot
 from shapeguard.values.recording import Site
 
 Known = Callable[[str, str, str], int | None]  # file, function, expression -> the value seen there
+_SAID: frozenset[Kind] = frozenset({"assign", "attribute", "argument", "default", "constant", "entry", "option"})
 MAX_STEPS = 2000  # of one climb, over all its branches
 MAX_NESTING = 14  # of questions asked on the way to an answer
 MAX_HOPS = 40
@@ -134,7 +135,12 @@ class Climber:
         frame: Frame = code.frame_of(place) if place is not None else scope.frame
         shown = text if text is not None else node
         written = ast.unparse(shown) if isinstance(shown, ast.expr) else ""
-        return Spot(scope.file, code.line_of(place), code.qualname(frame), written, kind, scope.depth)
+        line = code.line_of(place)
+        told = (
+            part for part in (shown, place) if kind in _SAID and part in code.parents and code.line_of(part) == line
+        )
+        part = getattr(next(told, None), "lineno", 0)
+        return Spot(scope.file, line, code.qualname(frame), written, kind, scope.depth, part)
 
     def scope_of(self, file: str, frame: Frame) -> Scope:
         """The scope of a function: on the call chain when it stands there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal[
@@ -33,6 +33,7 @@ class Spot:
     node_text: str
     kind: Kind
     depth: int = -1  # how many steps up the call chain the place stands; -1 beside the chain
+    part: int = field(default=0, compare=False)  # the line within the statement on which the node stands itself
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The working part of the pytest plugin: each test's call runs under a guard, a failing one is explained.
+"""The working part of the pytest plugin: each test runs under a guard with the making of its fixtures, a failing one is explained.
 
-Fixtures are not guarded. The hooks are of the old style, so that no frame of ours enters a test's traceback.
+What a fixture of a wider scope makes is seen by the first test that asks for it. The hooks are of the old style, so that no frame of ours enters a test's traceback.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from shapeguard.values.recording import Recording
 SECTION = "shapeguard"
 
 _answer = pytest.StashKey[str]()
+_open = pytest.StashKey[Guard]()
 
 Outcome = Any  # pluggy's Result of a wrapped hook
 
@@ -37,25 +38,36 @@ class TestGuard:
         return f"shapeguard: watching at level {self._level}"
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Outcome, None]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Outcome, None]:
         guard = self._enter(item)
         outcome = yield
-        if guard is None:
-            return
-        error = _failure(item, outcome)
-        try:
-            item.stash[_answer] = _close(guard, error)
-        except Exception as trouble:
-            _say(f"{item.nodeid} could not be explained", trouble)
-        if error is not None:
-            prune_traceback(error)
+        if guard is not None and outcome.exception is None:
+            item.stash[_open] = guard
+        elif guard is not None:
+            _end(item, guard, outcome.exception)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Outcome, None]:
+        outcome = yield
+        guard = item.stash.get(_open, None)
+        if guard is not None:
+            del item.stash[_open]
+            _end(item, guard, _failure(item, outcome))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Outcome, None]:
+        guard = item.stash.get(_open, None)  # nobody ran the test: `--setup-show` and the like
+        if guard is not None:
+            del item.stash[_open]
+            _end(item, guard, None)
+        yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Outcome, None]:
         outcome = yield
-        if call.when != "call":
+        if call.when not in ("setup", "call"):
             return
         text = item.stash.get(_answer, "")
         if text and outcome.exception is None and outcome.get_result().failed:
@@ -77,6 +89,16 @@ class TestGuard:
         new = [place for place in places if place not in self._known]
         self._known.update(new)
         return new
+
+
+def _end(item: pytest.Item, guard: Guard, error: BaseException | None) -> None:
+    """End the watching of a test, and keep the answer for its report."""
+    try:
+        item.stash[_answer] = _close(guard, error)
+    except Exception as trouble:
+        _say(f"{item.nodeid} could not be explained", trouble)
+    if error is not None:
+        prune_traceback(error)
 
 
 def _failure(item: pytest.Item, outcome: Outcome) -> BaseException | None:

@@ -117,9 +117,49 @@ def without(folder: Path) -> str:
 
 
 def test_the_tests_that_fail_by_their_shapes_are_explained(with_plugin: str) -> None:
-    assert _explained(with_plugin) == ["test_cat", "test_unknown_cause", "TestCase.test_in_a_class"]
-    assert with_plugin.count("SG202 cat-feature-mismatch") == 2
+    assert sorted(_explained(with_plugin)) == [
+        "ERROR at setup of test_fixture",
+        "TestCase.test_in_a_class",
+        "test_cat",
+        "test_unknown_cause",
+    ]
+    assert with_plugin.count("SG202 cat-feature-mismatch") == 3
     assert "clash in dimension 1: 4 against 5" in with_plugin
+
+
+BUILT = """
+import pytest
+import torch
+
+
+@pytest.fixture
+def model():
+    return torch.nn.Sequential(
+        torch.nn.Linear(8, 16),
+        torch.nn.Linear(32, 4),
+    )
+
+
+@pytest.fixture
+def on_the_cpu():
+    with torch.device("cpu"):
+        yield
+
+
+def test_forward(model, on_the_cpu):
+    model(torch.zeros(2, 8))
+
+
+def test_after(model):
+    assert torch.ones(2).device.type == "cpu"
+"""
+
+
+def test_a_model_that_a_fixture_makes_is_watched_being_built(tmp_path: Path) -> None:
+    (tmp_path / "test_built.py").write_text(BUILT)
+    text = _pytest(tmp_path, "--shapeguard", "test_built.py")
+    assert _last(text) == "1 failed, 1 passed"
+    assert "where to change  test_built.py:10 in model\n    torch.nn.Linear(32, 4)," in text
 
 
 def test_results_and_tracebacks_are_as_without(with_plugin: str, without: str) -> None:

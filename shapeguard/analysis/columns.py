@@ -16,6 +16,9 @@ from shapeguard.values.recording import Row, TensorArg
 
 _REDUCING = frozenset({"mean", "sum", "any", "all", "prod", "norm", "nanmean", "nansum", "count_nonzero", "max", "min", "amax", "amin",
                        "std", "var", "median"})  # fmt: skip
+_EXTREMES = frozenset(
+    {"max", "min", "amax", "amin", "any", "all", "median"}
+)  # along a dim: the nearest of all, of a table that is meant
 _DIFFERENCES = frozenset({"sub", "rsub", "eq", "ne"})
 _HANDED_ON = frozenset({"to", "float", "long", "detach", "clone", "contiguous"})
 _COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgrid"})
@@ -178,6 +181,19 @@ def _line(run: Run, tensor: TensorArg) -> list[Row]:
     return rows
 
 
+def labels_of_all(run: Run) -> Iterator[Row]:
+    """Lookups ``p[:, y]`` of a label for each row that took the labels of all rows for every row, and became one number."""
+    for row in run.of_kind("op"):
+        if row.op != "getitem" or row.args.get("index") != [":", "tensor"] or len(row.inputs) != 2 or row.error:
+            continue
+        table, labels = row.inputs[0].last, row.inputs[1].last
+        square = (
+            len(table) == 2 and labels == table[:1] and table[0] > 1 and row.inputs[0].first[:1] == row.inputs[1].first
+        )
+        if square and row.inputs[1].dtype == "int64" and row.outputs and _ends_in(run, row) == "number":
+            yield row
+
+
 def spread_values(run: Run) -> Iterator[tuple[Row, TensorArg, TensorArg]]:
     """Assignments of a tensor of one entry to a slice, where the same statement also assigns one entry for each place: (row, one, many)."""
     places: dict[Location | None, list[Row]] = {}
@@ -227,7 +243,7 @@ def _ends_in(run: Run, row: Row) -> str:
             if out is None or user.id in seen:
                 continue
             seen.add(user.id)
-            if user.op in _REDUCING and len(out) < 2:
+            if user.op in _REDUCING and len(out) < 2 and not (out and user.op in _EXTREMES):
                 if not out:
                     return "number"
                 found = "row"

@@ -11,6 +11,7 @@ from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.contents import made_outside
 from shapeguard.analysis.environments import kept_reset
 from shapeguard.analysis.failed import FailedOp, failed_op
+from shapeguard.analysis.last_batch import smaller_last_batch
 from shapeguard.analysis.loading import (
     in_default_collate,
     iterating_frame,
@@ -185,6 +186,7 @@ def _stacked(run: Run) -> Ragged | None:
         or failed.clash is None
         or failed.clash.dim != 0
         or in_default_collate(run)
+        or smaller_last_batch(run, failed) is not None
     ):
         return None
     shapes = [shape for _, shape in failed.call.tensors]

@@ -86,6 +86,9 @@ def dim_name(operands: Sequence[OperandView], dim: int) -> str:
 def mismatch_text(mismatch: Mismatch, operands: Sequence[OperandView] = ()) -> str:
     """``batch (dimension 0): 4 against 3``."""
     where = _where(mismatch, operands)
+    if mismatch.kind == "index" and len(mismatch.sizes) == 2 and mismatch.sizes[0] > mismatch.sizes[1]:
+        needed, there = mismatch.sizes
+        return f"{where or 'size'}: {needed} are needed, there {'is' if there == 1 else 'are'} {there}"
     what = {
         "dim": where or "size",
         "rank": "number of dimensions",

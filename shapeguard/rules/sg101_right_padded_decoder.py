@@ -85,10 +85,23 @@ def _finding(run: Run, row: Row, padding: Padding) -> Finding:
         "A decoder-only model wants the padding on the left.",
         location=_padded_at(run, row, padding) or _by_hand(run, row) or run.location(row),
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
-        fix=Fix(
-            'Pad on the left: `tokenizer.padding_side = "left"` (or `padding_side="left"` where it is made), '
-            "and pass the attention mask on."
-        ),
+        fix=_fix(run, row, padding),
+    )
+
+
+def _fix(run: Run, row: Row, padding: Padding) -> Fix:
+    """What to change: the tokenizer's side, or, where the program pads by itself, that."""
+    made = made_by(run, inputs_of(row))
+    if padding.tokenizer is None and _by_hand(run, row) is not None and made is not None:
+        how = (
+            '`pad_sequence(..., padding_side="left")`'
+            if made.op == "pad_sequence"
+            else "the pads before each row's ids"
+        )
+        return Fix(f"Pad on the left: {how}, and make the attention mask of that.")
+    return Fix(
+        'Pad on the left: `tokenizer.padding_side = "left"` (or `padding_side="left"` where it is made), '
+        "and pass the attention mask on."
     )
 
 

@@ -109,7 +109,7 @@ def check(run: Run) -> Iterator[Finding]:
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
         mismatch=Mismatch("index", (vocabulary or needed, lookup.rows), 0),
-        fix=_fix(lookup.odd, added),
+        fix=_fix(run, lookup.odd, added),
     )
 
 
@@ -133,7 +133,7 @@ def _refused_labels(run: Run) -> Finding | None:
         location=setting_written(run, config, ("vocab_size",)) or written(run, config, rows) or run.location(config),
         failed_at=run.failed_at,
         operands=(run.tensor(given),) if given is not None else (),
-        mismatch=Mismatch("index", (int(largest), rows), 0),
+        mismatch=Mismatch("index", (int(largest) + 1, rows), 0),
         fix=Fix("Build the model with as many outputs as the vocabulary has entries (`vocab_size=len(vocabulary)`)."),
     )
 
@@ -164,8 +164,8 @@ def _stopped(run: Run, stopped: Stopped) -> Finding:
         location=run.location(added or source or stopped.row),
         failed_at=run.failed_at,
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
-        mismatch=Mismatch("index", (stopped.odd, stopped.rows), 0),
-        fix=_fix(stopped.odd, added),
+        mismatch=Mismatch("index", (stopped.odd + 1, stopped.rows), 0),
+        fix=_fix(run, stopped.odd, added),
     )
 
 
@@ -320,11 +320,15 @@ def _message(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None
     return f"{said}; the last one is {lookup.rows - 1}."
 
 
-def _fix(odd: int, added: Row | None) -> Fix:
+def _fix(run: Run, odd: int, added: Row | None) -> Fix:
     if odd < 0:
         return Fix("Replace the ignored positions by a real token (the pad token) before they are fed as inputs.")
     if added is not None:
         return Fix("After this line, give the model rows for them: `model.resize_token_embeddings(len(tokenizer))`.")
+    if not any(run.of_kind("tokenizer", "vocabulary")):
+        return Fix(
+            f"Make the embedding with a row for every id, {odd + 1} at least: where ids begin at 1 that is one more than there are words."
+        )
     return Fix(
         "Make the embedding with as many rows as there are ids: `vocab_size=len(tokenizer)`, and use the model's own tokenizer."
     )

@@ -42,13 +42,14 @@ from shapeguard.analysis.cache_rows import expanded_twice
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.joined import stacked_beside_joined
+from shapeguard.analysis.last_batch import smaller_last_batch
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.row_order import Mixed, mixed_rows
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import repeated_apart
 from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.base import once
-from shapeguard.rules.clash_finding import clash_finding
+from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
@@ -61,6 +62,9 @@ def check(run: Run) -> Iterator[Finding]:
     if run.failure is None:
         yield from once(_mixed(run, found) for found in mixed_rows(run))
     concat = failed_concat(run)
+    if concat is not None and (batch := smaller_last_batch(run, concat.failed)) is not None:
+        yield _stacked(run, concat, *batch)
+        return
     if concat is None or not is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
     if stacked_beside_joined(run, concat.failed) is not None:
@@ -73,6 +77,17 @@ def check(run: Run) -> Iterator[Finding]:
         odd_one(run, concat),
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
         location=expanded_twice(run) or _single(run, concat),
+    )  # fmt: skip
+
+
+def _stacked(run: Run, concat: FailedConcat, last: int, full: int) -> Finding:
+    """Results of batches, of which the last is smaller, put in a row of their own each."""
+    return clash_finding(
+        run, concat.failed, CODE, NAME,
+        f"`stack` needs batches of one size, and the last one holds what was left over: {last} rows, where those before hold {full}.",
+        odd_one(run, concat),
+        "Join the results row by row with `torch.cat`, which takes batches of any size; or leave the rest out (`drop_last=True`).",
+        location=here(run),
     )  # fmt: skip
 
 

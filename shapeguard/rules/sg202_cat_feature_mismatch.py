@@ -47,6 +47,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding
 from shapeguard.values.findings import Finding, Location
 
+_MAPS = 4
 CODE, NAME = "SG202", "cat-feature-mismatch"
 
 
@@ -61,9 +62,9 @@ def check(run: Run) -> Iterator[Finding]:
     dim = concat.clash.dim or 0
     yield clash_finding(
         run, concat.failed, CODE, NAME,
-        f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}.",
+        f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}{_also(concat, dim)}.",
         odd_one(run, concat),
-        f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data."
+        (_interpolated(run, concat) or f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.")
         if (empty := _passed_over(run, concat)) is None
         else "`cat` passes over an empty tensor of one dim, columns and all: make it with the others' columns, `torch.zeros(0, columns)`.",
         location=empty,
@@ -81,6 +82,37 @@ def _passed_over(run: Run, concat: FailedConcat) -> Location | None:
         if made is not None:
             return run.location(made)
     return None
+
+
+def _also(concat: FailedConcat, dim: int) -> str:
+    """The other dims in which the two operands that clash differ."""
+    shapes = dict(concat.failed.call.tensors)
+    left, right = shapes.get(concat.clash.left, ()), shapes.get(concat.clash.right, ())
+    others = [at for at in concat.odd_dims if at != dim and at < min(len(left), len(right)) and left[at] != right[at]]
+    return "".join(f", and in dim {at}: {left[at]} against {right[at]}" for at in others)
+
+
+def _interpolated(run: Run, concat: FailedConcat) -> str:
+    """The fix for two maps, (batch, channels, height, width), joined along their channels: the smaller one brought to the other's size."""
+    shapes = dict(concat.failed.call.tensors)
+    labels = (concat.clash.left, concat.clash.right)
+    maps = [shapes.get(label, ()) for label in labels]
+    if (
+        concat.dim != 1
+        or min(map(len, maps)) < _MAPS
+        or (concat.clash.dim or 0) <= 1
+        or min(min(shape) for shape in maps) < 1
+    ):
+        return ""
+    odd = odd_one(run, concat).side.hops
+    if odd and odd[-1].row.op.lower().startswith("conv") and "transpose" not in odd[-1].row.op.lower():
+        return ""  # its kernel took them away: padding is what it lacks
+    smaller, larger = sorted(labels, key=lambda label: shapes[label][concat.clash.dim or 0])
+    names = [concat.failed.expression(run, label) or label for label in (smaller, larger)]
+    return (
+        f"Bring the one to the other's size before: `F.interpolate({names[0]}, size={names[1]}.shape[2:])` or `F.pad`; or give the "
+        "network inputs that it can halve as often as it does."
+    )
 
 
 def _padded_together(run: Run) -> Finding | None:

@@ -282,5 +282,14 @@ def _finding(run: Run, bad: BadMask) -> Finding:
         operands=tuple(run.tensor(tensor) for tensor in bad.row.inputs),
         mismatch=Mismatch("dim", (bad.wanted, bad.got), bad.dim),
         lineage=steps(run, bad.hops),
-        fix=Fix(bad.fix or f"Make the mask broadcast to (batch, heads, query, key) = {format_shape(bad.scores)}."),
+        fix=Fix(
+            bad.fix
+            or f"Make the mask broadcast to (batch, heads, query, key) = {format_shape(bad.scores)}{_axes_given(bad)}."
+        ),
     )
+
+
+def _axes_given(bad: BadMask) -> str:
+    """How a mask of the keys of each row, (batch, key), gets the axes between them."""
+    keys = len(bad.scores) == len(_SCORES) and bad.mask.last == (bad.scores[0], bad.scores[-1])
+    return ": `mask[:, None, None, :]`" if keys else ""

@@ -39,7 +39,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.columns import Meeting, bare, explicit_column, meetings, needless_axis, spread_values
+from shapeguard.analysis.columns import (
+    Meeting,
+    bare,
+    explicit_column,
+    labels_of_all,
+    meetings,
+    needless_axis,
+    spread_values,
+)
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
@@ -60,8 +68,26 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, meeting)
     for row, one, many in spread_values(run):
         yield _spread(run, row, one, many)
+    yield from once(_looked_up(run, row) for row in labels_of_all(run))
     yield from once(_scored(run, row) for row in run.of_kind("op") if _scores_all(run, row))
     yield from once(_along_last(run, row, values) for row, values in _taken_for_rows(run))
+
+
+def _looked_up(run: Run, row: Row) -> Finding:
+    """``p[:, y]`` where ``p[arange(len(y)), y]`` was meant: sure where there are more labels than columns to choose from."""
+    table, labels = row.inputs
+    rows, columns = table.last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR if rows > columns else Severity.WARNING,
+        f"`{run.expression(row) or 'getitem'}` looks up the labels of all {rows} rows in every row, ({rows}, {rows}), and one number is made "
+        "of that: each row has one label.",
+        location=run.location(row),
+        operands=(run.tensor(table), run.tensor(labels)),
+        mismatch=Mismatch("dim", (rows, 1), 1),
+        fix=Fix("Take one entry a row: `p[torch.arange(len(y)), y]`, or `p.gather(1, y[:, None])`."),
+    )
 
 
 def _scores_all(run: Run, row: Row) -> bool:

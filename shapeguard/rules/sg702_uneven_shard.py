@@ -45,6 +45,7 @@ from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.floored_rounds import Rounds, floored_rounds
+from shapeguard.analysis.last_batch import smaller_last_batch
 from shapeguard.analysis.leftover import Leftover, leftover
 from shapeguard.analysis.repeated_samples import Repeated, counted_twice, repeated_samples
 from shapeguard.analysis.run import Run
@@ -59,7 +60,7 @@ from shapeguard.analysis.shards import (
     uneven_split,
     uneven_whole,
 )
-from shapeguard.rules.clash_finding import clash_finding
+from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
@@ -67,6 +68,7 @@ from shapeguard.values.shapes import format_shape
 CODE, NAME = "SG702", "uneven-shard"
 _CHUNK = "Use `tensor_split`, which gives exactly as many pieces as asked for, or loop over the pieces there are."
 _PIECES = "Pad to a multiple of the number of pieces before the split, or treat the last, smaller piece apart."
+_JOIN = "Join the results of the pieces with `torch.cat`, which takes pieces of any size, or pad to a multiple of them before the split."
 _STEPS = "Give every rank the same number of steps: pad or drop the rest, or use `Join` where counts must differ."
 _SHARE = "Round the size of a share up, give a rank with too few rows padding, and cut that off after gathering."
 
@@ -157,15 +159,16 @@ def _uneven(run: Run) -> Iterator[Finding]:
         return
     row, size = found
     left, right = crash.clash.sizes
+    results = smaller_last_batch(run, crash.failed) is not None
     yield Finding(
         CODE, NAME, Severity.ERROR,
         f"`{row.op}` cut {size} into pieces of unequal size, {left} and {right}, and `{crash.failed.op}` needs equal ones.",
-        location=run.location(row),
+        location=here(run) if results else run.location(row),
         failed_at=run.failed_at,
         operands=crash.failed.views(run),
         mismatch=crash.failed.mismatch(),
         lineage=crash.suspect.lineage(run),
-        fix=Fix(_PIECES),
+        fix=Fix(_JOIN if results else _PIECES),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
+from dataclasses import dataclass
+
 import torch
 from torch import nn
-from dataclasses import dataclass
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from shapeguard.render.terminal import render
+from shapeguard.render.words import mismatch_text
 from shapeguard.values.findings import Location, Mismatch, OperandView, Report
 from tests.render import samples
 
@@ -170,3 +171,9 @@ def test_files_below_the_working_directory_are_written_from_there(
     text = render(Report("crashed", findings=(finding,)))
     assert "where to change  job/train.py:7\n" in text
     assert "failed at  /opt/lib.py:8\n" in text
+
+
+def test_an_index_past_the_end_is_told_in_places() -> None:
+    assert mismatch_text(Mismatch("index", (9, 8), 0)) == "dimension 0: 9 are needed, there are 8"
+    assert mismatch_text(Mismatch("index", (2, 1))) == "size: 2 are needed, there is 1"
+    assert mismatch_text(Mismatch("index", (-1, 8), 0)) == "index and size of dimension 0: -1 against 8"

@@ -12,8 +12,9 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
+from shapeguard.analysis.made_otherwise import made_like, part_cut, refolded, turned_away
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
-from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, whole_beside_part
+from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, of_two_vocabularies, whole_beside_part
 from shapeguard.analysis.of_models import (
     beside_a_model,
     counted_tokens,
@@ -99,8 +100,13 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
 )
 # Mistakes that are known by their looks, the surest first.
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
+    of_two_vocabularies,
     _replaced,
     _of_one_number,
+    turned_away,
+    refolded,
+    part_cut,
+    made_like,
     filled_apart,
     returned_early,
     one_for_all,

@@ -7,6 +7,7 @@ import ast
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import is_weight
@@ -57,6 +58,23 @@ def of_two_models(dispute: Dispute) -> Cause | None:
         if frame.user and (frame.file, frame.function) == (site.file, site.function):
             return dispute.blame(0, run.statement_of(frame), "here") if frame is not run.user_frame else None
     return None
+
+
+def of_two_vocabularies(dispute: Dispute) -> Cause | None:
+    """The call that asked the model whose vocabulary has more rows: those beyond the other's are padding, and its scores are to be cut."""
+    run = dispute.run
+    asked = [side.hops[-1].row if side.hops else None for side in dispute.both]
+    rows = [row for row in asked if row is not None and row.kind == "forward"]
+    if len(rows) != 2 or rows[0].owner == rows[1].owner:
+        return None
+    configs = [config_of(run, built_model(run, row)) for row in rows]
+    sizes = [side.size for side in dispute.both]
+    if any(
+        config is None or config.args.get("vocab_size") != size for config, size in zip(configs, sizes, strict=True)
+    ):
+        return None
+    larger = sizes.index(max(sizes))
+    return dispute.blame(larger, run.location(rows[larger]), "data")
 
 
 def given_to_the_other(dispute: Dispute) -> Cause | None:

@@ -109,7 +109,12 @@ def check(run: Run) -> Iterator[Finding]:
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
         mismatch=Mismatch("index", (vocabulary or needed, lookup.rows), 0),
-        fix=_fix(run, lookup.odd, added),
+        fix=_fix(run, lookup.odd, added)
+        if added is not None or (shrunk := _taken_away(run, lookup)) is None
+        else Fix(
+            f"Leave the table at its {shrunk.args['before']} rows: `len(tokenizer)` counts the tokens, and where their ids have gaps the "
+            "largest id is beyond it."
+        ),
     )
 
 
@@ -189,6 +194,8 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     if added is not None:
         resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
         return run.location(resized) if resized is not None else _loaded_beside(run, added) or run.location(added)
+    if (shrunk := _taken_away(run, lookup)) is not None:
+        return run.location(shrunk)
     if (apart := _of_smaller_vocabulary(run, lookup)) is not None:
         return apart
     fill = fill_of(run, given_ids(run, lookup.ids), lookup.odd)
@@ -210,6 +217,15 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
+
+
+def _taken_away(run: Run, lookup: Lookup) -> Row | None:
+    """The call that resized the table to fewer rows than it had, and took the row of this id away."""
+    for row in run.of_kind("vocabulary"):
+        before, after = row.args.get("before"), row.args.get("after")
+        if "resize" in row.op and isinstance(before, int) and before > lookup.odd >= lookup.rows == after:
+            return row
+    return None
 
 
 def _generated_elsewhere(run: Run, lookup: Lookup) -> Location | None:

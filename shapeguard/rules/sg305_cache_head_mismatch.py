@@ -65,6 +65,8 @@ from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG305", "cache-head-mismatch"
 _KEYS = re.compile(r"\b(x?k|x?v|keys?|values?|key_states|value_states)\b")
+_WIDTHS = frozenset({"hidden_size", "d_model", "n_embd", "dim"})
+_WIDTH = re.compile(r"\.(hidden_size|d_model|n_embd)\b")
 _WHAT = {1: "kv heads", 3: "head_dim"}
 
 
@@ -79,6 +81,7 @@ class _Odd(NamedTuple):
     decided: Location | None = None
 
 
+_BESIDE_QUERIES = frozenset({"matmul", "einsum", "gather", "take_along_dim", "mul"})
 _WRITING = frozenset({"setitem", "copy_", "index_copy_", "index_copy"})
 
 
@@ -99,7 +102,7 @@ def check(run: Run) -> Iterator[Finding]:
         Severity.ERROR,
         f"The cache is {format_shape(made, dims[0])}, the model's keys are {format_shape(own, dims[1])}: "
         f"{odd.sizes[0]} {_WHAT[odd.counted]} against {odd.sizes[1]}.",
-        location=odd.decided or _location(run, hops),
+        location=odd.decided or (_divided(run, hops) if odd.counted == 3 else None) or _location(run, hops),
         failed_at=run.failed_at,
         operands=(_view(run, odd.made, dims[0]), _view(run, odd.own, dims[1])),
         mismatch=Mismatch("dim", odd.sizes, odd.dim),
@@ -136,7 +139,7 @@ def _beside_cache(run: Run) -> _Odd | None:
     counted = next(dim for dim in cached if dim is not None)
     if own.value is None or made.value is None or made.dim is None or counted not in _WHAT:
         return None
-    if counted == 1 and failed.op in ("matmul", "einsum") and made.size > own.size and made.size % own.size == 0:
+    if counted == 1 and failed.op in _BESIDE_QUERIES and made.size > own.size and made.size % own.size == 0:
         return None  # query heads that meet key/value heads: they are to be repeated
     decided = cause(run, failed, made)
     written = decided.location if decided.how == "written" and len(_shape(made.value)) != 4 else None
@@ -233,6 +236,24 @@ def _fallback(run: Run, end: Hop) -> Location | None:
                     told = run.sources[trail[-1].file].line(trail[-1].line)
                     return run.at(spot) if instead in told and f"{asked}=" not in told else None
     return None
+
+
+def _divided(run: Run, hops: list[Hop]) -> Location | None:
+    """Where a head size was reckoned from a config's width and heads, ``config.hidden_size // config.num_attention_heads``."""
+    end = hops[-1] if hops else None
+    for trail in whole_trails(run, end.row, end.size_after, end.after) if end is not None else ():
+        nodes = [(spot, parsed(spot)) for spot in trail]
+        read = any(isinstance(node, ast.Attribute) and node.attr in _WIDTHS for _, node in nodes)
+        quotient = next((spot for spot, node in nodes if spot.line and _is_quotient(node)), None)
+        if quotient is not None and (read or _WIDTH.search(quotient.node_text)):
+            return run.at(quotient)
+    return None
+
+
+def _is_quotient(node: ast.AST | None) -> bool:
+    return any(
+        isinstance(part, ast.BinOp) and isinstance(part.op, ast.FloorDiv) for part in ast.walk(node or ast.Pass())
+    )
 
 
 def _of_other_model(run: Run, call: Row) -> Location | None:

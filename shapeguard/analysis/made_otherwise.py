@@ -1,0 +1,85 @@
+"""Operands that were right one step before: turned, folded anew, made like another tensor, put together of a part that was cut."""
+
+from __future__ import annotations
+
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.sides import Side, is_weight, shape_of
+from shapeguard.values.recording import Row
+
+_TURNING = frozenset({"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "mT", "transpose_"})
+_FOLDING = frozenset({"view", "reshape"})
+_LIKE = frozenset({"ones_like", "zeros_like", "full_like", "empty_like", "rand_like", "randn_like"})
+_SPATIAL = 3  # dims of what has an order to be turned: (batch, channels, time)
+
+
+def turned_away(dispute: Dispute) -> Cause | None:
+    """The transpose right before a layer that took the features from the dim in which the layer wants them."""
+    run, both = dispute.run, dispute.both
+    weights = [is_weight(side) for side in both[:2]]
+    if weights.count(True) != 1:
+        return None
+    index = weights.index(False)
+    given, wanted = both[index], both[1 - index].size
+    for hop in given.hops:
+        if hop.row.op in _TURNING and hop.source is not None and hop.after != hop.before:
+            before = hop.source.last
+            fits = len(before) >= _SPATIAL and given.dim is not None and before[given.dim] == wanted
+            return dispute.blame(index, run.location(hop.row), "changed") if fits else None
+        if hop.row.kind != "op" or hop.changed or hop.after != given.dim:
+            return None
+    return None
+
+
+def refolded(dispute: Dispute) -> Cause | None:
+    """The view that cut each row's features into several rows, which the other side does not have."""
+    run, both = dispute.run, dispute.both
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        for hop in side.hops:
+            if hop.after == 0 and (times := _rows_of_features(hop)) > 1 and side.size == times * both[1 - index].size:
+                return dispute.blame(index, run.location(hop.row), "changed")
+    return None
+
+
+def _rows_of_features(hop: Hop) -> int:
+    """How many rows a view to (rows, features) made of each; 0 where it left the features as they were."""
+    given = hop.row.inputs[0].last if hop.row.op in _FOLDING and hop.row.inputs else ()
+    made = hop.row.outputs[0].last if given and hop.row.outputs else ()
+    if len(given) <= 2 or len(made) != 2 or not made[-1] or given[-1] % made[-1]:
+        return 0
+    return given[-1] // made[-1]
+
+
+def made_like(dispute: Dispute) -> Cause | None:
+    """The tensor that was made like another one than it meets: ``ones_like(scores_of_fakes)`` beside the scores of real ones."""
+    run, both = dispute.run, dispute.both
+    made = [_like(side) for side in both[:2]]
+    meet = dispute.failed.clash is not None and dispute.failed.clash.kind == "dim"
+    if not meet or len(made) != 2 or made.count(None) != 1:
+        return None
+    index = 0 if made[0] is not None else 1
+    row = made[index]
+    return dispute.blame(index, run.location(row), "changed") if row is not None else None
+
+
+def _like(side: Side) -> Row | None:
+    """The call that made a side, as it is, like another tensor."""
+    first = side.hops[0] if side.hops else None
+    same = first is not None and first.row.op in _LIKE and first.row.outputs
+    return first.row if same and first is not None and first.row.outputs[0].last == shape_of(side.value) else None
+
+
+def part_cut(dispute: Dispute) -> Cause | None:
+    """The selection that left rows out of one part of what was put together, as many as the whole has too few."""
+    run, both = dispute.run, dispute.both
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        missing = both[1 - index].size - side.size
+        for hop in side.hops if missing > 0 else ():
+            for part in hop.row.inputs if hop.row.kind == "concat" and hop.row.op != "stack" else ():
+                cut = run.row(part.origin)
+                given = cut.inputs[0].last if cut is not None and cut.op == "getitem" and cut.inputs else ()
+                short = bool(given) and len(given) == len(part.last) and given[0] - part.last[0] == missing
+                if cut is not None and short and given[1:] == part.last[1:]:
+                    return dispute.blame(index, run.location(cut), "changed")
+    return None

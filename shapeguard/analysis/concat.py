@@ -159,8 +159,17 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
             and rows == concat.dim
             and not apart  # rows that were cut apart are put together again
         )
-        return keys or rows == along or of_one_batch or _cut_along(run, concat, along)
+        heads = along == len(concat.shapes[0]) - 1 and _of_several_layers(run, concat)
+        return keys or rows == along or of_one_batch or heads or _cut_along(run, concat, along)
     return not is_batch_dim(concat)
+
+
+def _of_several_layers(run: Run, concat: FailedConcat) -> bool:
+    """Whether the operands are what several layers, each of a width of its own, made of one input: they belong side by side."""
+    rows = [run.row(value.origin) for _, value in concat.others]
+    layers = [row for row in rows if row is not None and row.kind == "module" and row.inputs]
+    inputs = {row.inputs[0].origin for row in layers}
+    return len(layers) == len(rows) == len({row.owner for row in layers}) and len(inputs) == 1 and None not in inputs
 
 
 def _cut_along(run: Run, concat: FailedConcat, along: int) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.loading import sample_entry
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
@@ -42,11 +43,18 @@ def brought_in(run: Run, tensor: TensorArg | NamedValue) -> Location | None:
         if loader is not None:
             outside = (other for other in behind if other.op in FROM_OUTSIDE and not other.inputs)
             made = (made_outside(run, other) for other in outside)
-            return next((place for place in made if place is not None), None) or run.location(loader)
+            known = next((place for place in made if place is not None), None)
+            return known or _of_numbers(run, row, tensor, behind) or run.location(loader)
     for row in behind:
         if row.op in FROM_OUTSIDE and not row.inputs:
             return made_outside(run, row) or of_call(run, row) or run.location(row)
     return None
+
+
+def _of_numbers(run: Run, loader: Row, tensor: TensorArg | NamedValue, behind: Sequence[Row]) -> Location | None:
+    """Where a data set made the number of each sample of which default collation made a tensor."""
+    taken = [part for part in (tensor, *(part for row in behind for part in row.inputs)) if part.origin == loader.id]
+    return sample_entry(run, loader, taken[-1]) if taken and loader.kind == "loader" else None
 
 
 def of_call(run: Run, row: Row) -> Location | None:

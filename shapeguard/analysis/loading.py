@@ -10,7 +10,7 @@ from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import SourceFile, parsed_text
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import FrameInfo, Row
+from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
 _DATA = re.compile(r"torch[/\\]utils[/\\]data[/\\]")
 _REMOTE = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
@@ -89,6 +89,50 @@ def collated_at(run: Run, loader: Row) -> Location | None:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
                 found += [run.place(file, call.lineno) for call in ast.walk(node) if _makes_tensors(call)]
     return found[0] if len(found) == 1 else None
+
+
+def sample_entry(run: Run, loader: Row, taken: TensorArg | NamedValue) -> Location | None:
+    """The line of the data set's ``__getitem__`` that made one of the entries which default collation put together, of numbers."""
+    built = run.row(loader.owner)
+    call = parsed_text(run.expression(built)) if built is not None and loader.kind == "loader" else None
+    if built is None or not isinstance(call, ast.Call) or any(word.arg == "collate_fn" for word in call.keywords):
+        return None
+    given = call.args[0] if call.args else next((word.value for word in call.keywords if word.arg == "dataset"), None)
+    shape = taken.last if isinstance(taken, TensorArg) else taken.shape
+    alike = [at for at, out in enumerate(loader.outputs) if (out.last, out.dtype) == (shape, taken.dtype)]
+    if given is None or not alike:
+        return None
+    for trail in climbs(run.sources, run.chain(built), given, whole=True):
+        made = parsed_text(trail.spots[-1].node_text)
+        name = made.func.id if isinstance(made, ast.Call) and isinstance(made.func, ast.Name) else ""
+        for file in run.recording.sources if name else ():
+            for node in ast.walk(run.sources[file].tree or ast.Pass()):
+                if isinstance(node, ast.ClassDef) and node.name == name:
+                    line = _entry_line(node, alike[0])
+                    return run.place(file, line, f"{name}.__getitem__") if line else None
+    return None
+
+
+def _entry_line(dataset: ast.ClassDef, at: int) -> int:
+    """Where ``__getitem__`` gave the entry it returns at a place its value; 0 where that is not seen."""
+    method = next(
+        (node for node in dataset.body if isinstance(node, ast.FunctionDef) and node.name == "__getitem__"), None
+    )
+    returned = [node.value for node in ast.walk(method or ast.Pass()) if isinstance(node, ast.Return)]
+    if method is None or len(returned) != 1 or not isinstance(returned[0], ast.Tuple) or at >= len(returned[0].elts):
+        return 0
+    entry = returned[0].elts[at]
+    names = {node.id for node in ast.walk(entry) if isinstance(node, ast.Name)}
+    if not isinstance(entry, ast.Name):
+        return entry.lineno
+    bound = [
+        node.lineno
+        for node in ast.walk(method)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if names & {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
+    ]
+    return max(bound, default=entry.lineno)
 
 
 def _makes_tensors(node: ast.AST) -> TypeGuard[ast.Call]:

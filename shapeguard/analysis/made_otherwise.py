@@ -1,16 +1,18 @@
-"""Operands that were right one step before: turned, folded anew, made like another tensor, put together of a part that was cut."""
+"""Operands that were right one step before: turned, folded anew, made like another tensor, coloured, put together of a part that was cut."""
 
 from __future__ import annotations
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.values.recording import Row
 
 _TURNING = frozenset({"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "mT", "transpose_"})
 _FOLDING = frozenset({"view", "reshape"})
 _LIKE = frozenset({"ones_like", "zeros_like", "full_like", "empty_like", "rand_like", "randn_like"})
+_MAPS, _COLOURS = 4, (3, 4)
 _SPATIAL = 3  # dims of what has an order to be turned: (batch, channels, time)
 
 
@@ -82,4 +84,16 @@ def part_cut(dispute: Dispute) -> Cause | None:
                 short = bool(given) and len(given) == len(part.last) and given[0] - part.last[0] == missing
                 if cut is not None and short and given[1:] == part.last[1:]:
                     return dispute.blame(index, run.location(cut), "changed")
+    return None
+
+
+def coloured_target(dispute: Dispute) -> Cause | None:
+    """The masks that were read as pictures, with their colours, for a model that says one number a pixel."""
+    if family(dispute.failed.op) != "loss":
+        return None
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        shapes = [shape_of(of.value) or () for of in (side, dispute.both[1 - index])]
+        maps = len(shapes[0]) == len(shapes[1]) == _MAPS and side.dim == 1
+        if maps and side.label == "target" and side.size in _COLOURS and dispute.both[1 - index].size == 1:
+            return dispute.blame(index)
     return None

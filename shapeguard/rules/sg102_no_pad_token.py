@@ -38,6 +38,7 @@ tokenizer(["a b a", "b"], padding=True, return_tensors="pt")
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from shapeguard.analysis.models import built_model, config_of
@@ -45,6 +46,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import NamedValue, Row
 
+_PIPELINES = re.compile(r"transformers[/\\]pipelines[/\\]")
 CODE, NAME = "SG102", "no-pad-token"
 _FILLING = frozenset(
     {"pad", "full", "full_like", "new_full", "pad_sequence", "masked_fill", "masked_fill_", "fill_", "tensor", "where"}
@@ -61,6 +63,7 @@ def check(run: Run) -> Iterator[Finding]:
     else:
         yield from _model(run)
         yield from _by_hand(run)
+        yield from _pipeline(run)
 
 
 def _tokenizer(run: Run, row: Row) -> Iterator[Finding]:
@@ -126,6 +129,33 @@ def _by_hand(run: Run) -> Iterator[Finding]:
         f"`{empty.expression}` is None: the tokenizer has no pad token.",
         _built(run, tokenizer) or run.failed_at,
         "Give the tokenizer a pad token where it is made, before its id is used.",
+    )
+
+
+def _pipeline(run: Run) -> Iterator[Finding]:
+    """A pipeline of transformers that was to make batches, with a tokenizer that has nothing to pad with."""
+    inner = run.inner_frame
+    collating = inner is not None and _PIPELINES.search(inner.file) and inner.function.startswith("pad_collate_fn")
+    built = [row for row in run.of_kind("construct") if "Tokenizer" in row.op]
+    if not collating or run.failure is None or run.failure.exception.type != "ValueError":
+        return
+    told = [row for row in run.of_kind("tokenizer") if built and row.owner == built[-1].id]
+    if told and told[-1].args.get("pad_token_id") is not None:
+        return
+    sizes = (
+        value.value
+        for frame in run.frames
+        for value in (*frame.operands, *frame.locals)
+        if value.expression == "batch_size"
+    )
+    size = next((size for size in sizes if isinstance(size, int)), None)
+    yield _finding(
+        run,
+        f"The pipeline makes batches{f' of {size}' if size is not None else ''}, whose rows are to be padded to one length, and its tokenizer "
+        "has no pad token.",
+        (run.location(built[-1]) if built else None) or run.failed_at,
+        "Give the tokenizer a pad token where it is made: its own unused one where the vocabulary has one, else "
+        '`tokenizer.pad_token = tokenizer.eos_token`; a decoder-only model wants `padding_side="left"` as well.',
     )
 
 

@@ -75,7 +75,10 @@ def check(run: Run) -> Iterator[Finding]:
     missing = _missing_method(run)
     if missing is not None and taken is None:
         yield _old_method(run, *missing)
-    listed = _unpacked_list(run) if taken is None else None
+    layer = _layer_handed_on(run) if taken is None else None
+    if layer is not None:
+        yield _of_layer(run, *layer)
+    listed = _unpacked_list(run) if taken is None and layer is None else None
     if listed is not None:
         yield _layers_unpacked(run, listed)
 
@@ -298,6 +301,43 @@ def _taken_apart(run: Run) -> NamedValue | None:
         taken = _iterated(statement)
         return next((value for value in caches if value.expression in taken), None)
     return None
+
+
+def _layer_handed_on(run: Run) -> tuple[NamedValue, Location] | None:
+    """(cache, loop) where a loop goes through a cache and hands on each layer, which what it calls unpacks as a pair."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "ValueError":
+        return None
+    statement = run.sources[frame.file].statement(frame.line)
+    taken = _iterated(statement) if isinstance(statement, ast.Assign) else []
+    if not any(value.type == "tuple" and value.expression in taken for value in frame.locals):
+        return None
+    for outer in reversed(run.frames):
+        tree = run.sources[outer.file].tree if outer.user and outer is not frame else None
+        around = [
+            (loop, value)
+            for loop in ast.walk(tree or ast.Pass())
+            if isinstance(loop, ast.For) and loop.lineno <= outer.line <= (loop.end_lineno or loop.lineno)
+            for value in outer.locals
+            if value.type.endswith("Cache") and value.expression in _iterated(loop)
+        ]
+        if around:
+            loop, cache = around[-1]
+            return cache, run.place(outer.file, loop.lineno, outer.function)
+    return None
+
+
+def _of_layer(run: Run, cache: NamedValue, loop: Location) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The loop goes through `{cache.expression}`, a {cache.type}, whose layers are no (key, value) pairs as this line unpacks them.",
+        location=loop,
+        failed_at=run.failed_at,
+        operands=(run.operand(cache),),
+        fix=Fix(f"Hand on the pairs: `[(layer.keys, layer.values) for layer in {cache.expression}.layers]`."),
+    )
 
 
 def _walked(statement: ast.stmt) -> list[str]:

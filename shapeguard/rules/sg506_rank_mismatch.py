@@ -114,7 +114,7 @@ def check(run: Run) -> Iterator[Finding]:
         + ("the input has no axis for channels, and its rows are taken for channels." if channel else f"{crash.clash.text}."),
         crash.suspect,
         (
-            "Give the images their channel: `x.unsqueeze(1)`." if dict(crash.failed.call.tensors)["weight"][1] == 1 else
+            "Give the images their channel: `x.unsqueeze(1)` for the batch, `image.unsqueeze(0)` in the data set." if dict(crash.failed.call.tensors)["weight"][1] == 1 else
             "Give each image an axis of channels, as many as the layer was built for: `image.unsqueeze(0).expand(channels, -1, -1)`."
         ) if channel else
         "Add the missing dimension (`unsqueeze(dim)`), or keep it where it was lost (`squeeze(dim)` with the dim named, `keepdim=True`).",
@@ -162,10 +162,13 @@ def _deepened(run: Run, crash: Crash) -> Location | None:
 
 
 def _sample(run: Run, crash: Crash) -> Location | None:
-    """The user's line that made a sample without channels for a layer that was built for several."""
-    row = stacked(run, crash) if dict(crash.failed.call.tensors)["weight"][1] > 1 else None
+    """The user's line that made a sample without channels, in a data set of its own or for a layer that was built for several."""
+    row = stacked(run, crash)
     made = run.row(row.inputs[0].origin) if row is not None and row.inputs else None
-    return run.location(made) if made is not None else None
+    if made is None:
+        return None
+    several = dict(crash.failed.call.tensors)["weight"][1] > 1
+    return run.location(made) if several or run.chain(made)[0].function.endswith("__getitem__") else None
 
 
 def _of_model(run: Run, given: TensorArg, wanted: int) -> Finding:

@@ -8,7 +8,7 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import past
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import callers_part, made_apart
-from shapeguard.analysis.run import Run, per_run
+from shapeguard.analysis.run import Run, calls_in_common, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, TensorArg
@@ -198,3 +198,62 @@ def _uncounted_classes(run: Run, side: Side, wanted: int) -> Location | None:
             if any(missing in (other.first[-1], other.last[-1]) for other in others):
                 return run.location(hop.row)
     return None
+
+
+def called_otherwise(dispute: Dispute) -> Cause | None:
+    """The call that handed on two tensors of different sizes, where another call in the same function handed on two of one."""
+    run, row = dispute.run, dispute.failed.row
+    earlier, index = _one_departed(dispute)
+    if row is None or earlier is None or index is None or dispute.causes[index].how != "data":
+        return None
+    ours, theirs = callers_part(run, row, earlier), callers_part(run, earlier, row)
+    born = dispute.both[index].hops[-1].row
+    if ours is None or theirs is None or ours == theirs or ours.function != theirs.function:
+        return None
+    within = any(run.location(born, step) == ours for step in range(len(run.chain(born))))
+    return None if within else dispute.blame(index, ours, "here")
+
+
+def brought_apart(dispute: Dispute) -> Cause | None:
+    """The line that made of other data what departs, in the function that had one helper make both of what it was given."""
+    run = dispute.run
+    earlier, index = _one_departed(dispute)
+    ends = [side.hops[-1].row if side.hops else None for side in dispute.both[:2]]
+    if (
+        earlier is None
+        or index is None
+        or any(found.how not in ("data", "here", "written") for found in dispute.causes)
+    ):
+        return None
+    born, other = ends[index], ends[1 - index]
+    sites = [[site.id for site in run.chain(row)] if row is not None else [] for row in (born, other)]
+    common = calls_in_common(*sites)
+    if (
+        born is None
+        or other is None
+        or not run.at_one_place(born, other)
+        or not common
+        or min(map(len, sites)) <= common
+    ):
+        return None
+    places = [run.location(row, len(at) - common - 1) for row, at in zip((born, other), sites, strict=True) if row]
+    alike = len(places) == 2 and places[0] is not None and places[1] is not None and places[0] != places[1]
+    if not alike or places[0] is None or places[1] is None or places[0].function != places[1].function:
+        return None
+    handed = any(frame.user and frame.function == places[0].function for frame in run.frames[:-1])
+    return dispute.blame(index, places[0], "data") if handed and born.first_at > earlier.first_at else None
+
+
+def _one_departed(dispute: Dispute) -> tuple[Row | None, int | None]:
+    """(row, side): when the place of the failed op last passed, with both sizes one, and the side whose size is another now."""
+    run, failed = dispute.run, dispute.failed
+    earlier = passed_before(run, failed.row) if failed.row is not None else None
+    shapes = {tensor.label: tensor.last for tensor in earlier.inputs} if earlier is not None else {}
+    before = [
+        shapes[side.label][side.dim]
+        for side in dispute.both
+        if side.label in shapes and side.dim is not None and side.dim < len(shapes[side.label]) and side.hops
+    ]
+    if earlier is None or len(before) != 2 or len(dispute.both) != 2 or before[0] != before[1]:
+        return None, None
+    return earlier, departed(run, failed, dispute.both)

@@ -6,7 +6,13 @@ import ast
 from collections.abc import Callable
 
 from shapeguard.analysis.causes import Cause, statement_here
-from shapeguard.analysis.departures import came_in_another_size, counted_by_the_data, handed_wrongly
+from shapeguard.analysis.departures import (
+    brought_apart,
+    called_otherwise,
+    came_in_another_size,
+    counted_by_the_data,
+    handed_wrongly,
+)
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
@@ -102,6 +108,7 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
     _replaced,
+    brought_apart,
     _of_one_number,
     turned_away,
     refolded,
@@ -154,4 +161,5 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     cut_in_vain,
     *LAID_APART,
     *TAKEN_OTHERWISE,
+    called_otherwise,
 )

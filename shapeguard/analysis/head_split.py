@@ -70,6 +70,31 @@ def failed_split(run: Run) -> HeadSplit | None:
     return split._replace(location=_location(run, split, len(asked)))
 
 
+class HeadMerge(NamedTuple):
+    """The heads that were to be folded into ``width`` features, and are another number."""
+
+    failed: FailedOp
+    heads: int
+    head_dim: int
+    width: int
+
+
+def failed_merge(run: Run) -> HeadMerge | None:
+    """The failed op as heads, (batch, length, heads, head_dim), to be folded into a model's width; None where it is another reshape."""
+    failed = failed_op(run)
+    if failed is None or failed.clash is None or failed.op not in _VIEWS or failed.row is None:
+        return None
+    asked = _asked(failed) or []
+    source = failed.call.tensors[0][1] if failed.call.tensors else ()
+    folds = len(source) == len(asked) + 1 >= 4 and tuple(asked[:-1]) == source[:-2]
+    if not folds or not _speaks_of_heads(run, run.location(failed.row), run.expression(failed.row)):
+        return None
+    wrong = wrong_size(run, failed)
+    told = written_location(run, wrong) if wrong is not None else None
+    kept = told is not None and told.function.endswith("__init__")  # a width of the model's: this use of it is wrong
+    return HeadMerge(failed, source[-2], source[-1], asked[-1]) if kept else None
+
+
 def _asked(failed: FailedOp) -> list[int] | None:
     sizes = failed.call.args.get("size", failed.call.args.get("sizes"))
     numbers = [size for size in sizes if isinstance(size, int)] if isinstance(sizes, list) else []

@@ -148,6 +148,20 @@ def masked_ends(run: Run, row: Row) -> Row | None:
     return made if compared and made is not None and ids is not None and made.inputs[0].origin == ids.origin else None
 
 
+def masks_another_id(run: Run, row: Row) -> tuple[Row, int] | None:
+    """(comparison, pad id) where a mask leaves out an id that is not the one the rows are padded with, which stays in."""
+    ids, made = inputs_of(row), made_by(run, named(row, "attention_mask"))
+    config = config_of(run, run.row(row.owner)) if row.kind == "forward" else row
+    pad = config.args.get("pad_token_id") if config is not None else None
+    if made is None or ids is None or made.op not in ("ne", "not_equal") or not made.inputs or type(pad) is not int:
+        return None
+    other = made.args.get("other")
+    side = row.args.get("ids padded")
+    padded = side in ("right", "left", "both") and side != row.args.get("mask padded")
+    of_them = made.inputs[0].origin == ids.origin and type(other) is int and other != pad
+    return (made, pad) if padded and of_them else None
+
+
 def labels_of_padding(run: Run, row: Row) -> Row | None:
     """What made the labels of a padded batch, where they are its ids as they are: the loss counts the padding too."""
     padding, ids = padding_of(run, row), inputs_of(row)

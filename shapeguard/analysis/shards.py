@@ -122,6 +122,9 @@ def uneven_whole(run: Run) -> DroppedRows | None:
         if row.inputs[0].last[0] == size and stop - start == share:
             place = _share_line(run, row) or run.location(row)
             return DroppedRows(place, run.tensor(row.inputs[0]), size, share, world, share * world)
+    padded = run.row(whole.origin)
+    if padded is not None and padded.op == "pad":  # to a multiple of something else
+        return DroppedRows(run.location(padded), run.tensor(whole), size, share, world, share * world)
     laid_out = run.row(part.origin)  # for the share, before it came
     if laid_out is not None and laid_out.op in _LAYING_OUT and (place := run.location(laid_out)) is not None:
         return DroppedRows(place, run.tensor(whole), size, share, world, share * world)

@@ -71,6 +71,45 @@ def check(run: Run) -> Iterator[Finding]:
         padding = padding_of(run, row)
         if row.args.get("encoder-decoder") is not True and padding.side in ("right", "both"):
             yield _finding(run, row, padding)
+    for row in run.of_kind("forward"):
+        if not row.error and (prompts := _answered_after_padding(run, row)) is not None:
+            yield _scored(run, row, prompts)
+
+
+def _answered_after_padding(run: Run, row: Row) -> Row | None:
+    """The tokenizer's right-padded prompts behind which answers were put whose first token is scored from the column before it."""
+    ids = inputs_of(row)
+    joined = made_by(run, ids)
+    if row.args.get("encoder-decoder") is True or joined is None or joined.op not in ("cat", "concat", "hstack"):
+        return None
+    prompt = joined.inputs[0] if joined.inputs else None
+    made = made_by(run, prompt)
+    lengths = made.args.get("row_lengths") if made is not None else None
+    uneven = isinstance(lengths, list) and len(set(map(str, lengths))) > 1
+    if made is None or prompt is None or made.kind != "tokenizer" or made.args.get("padded") != "right" or not uneven:
+        return None
+    first = f"{prompt.last[-1] - 1}:"
+    for user in users_of(run, row):
+        match user.args.get("index"):
+            case [":", str(columns), *_] if user.op == "getitem" and columns.startswith(first):
+                return made
+    return None
+
+
+def _scored(run: Run, row: Row, prompts: Row) -> Finding:
+    ids = inputs_of(row)
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        "The prompts are padded on the right and the answers put behind the padding: of the shorter prompts the first token of an answer is "
+        "scored from a pad token.",
+        location=run.location(prompts),
+        operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
+        fix=Fix(
+            "Pad the prompts on the left, so that each answer follows its prompt, or join prompt and answer before padding."
+        ),
+    )
 
 
 def _finding(run: Run, row: Row, padding: Padding) -> Finding:

@@ -66,6 +66,7 @@ from shapeguard.analysis.padded import (
     hidden_past,
     labels_of_padding,
     masked_ends,
+    masks_another_id,
     open_to_padding,
     padded_source,
     padded_waves,
@@ -110,6 +111,8 @@ def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
             yield _pooled(run, row, pooled)
         if row.id not in started and (made := masked_ends(run, row)) is not None:
             yield _ends(run, row, made)
+        if (other := masks_another_id(run, row)) is not None:
+            yield _another_id(run, row, *other)
         if (ones := past_of_ones(run, row)) is not None:
             yield _seen_again(run, row, ones)
         if (made := open_to_padding(run, row)) is not None:
@@ -138,6 +141,19 @@ def _late(run: Run, row: Row) -> Finding:
         location=run.location(row),
         operands=tuple(run.tensor(tensor) for tensor in row.inputs),
         fix=Fix('Hide the keys before the softmax: `scores.masked_fill(~mask, float("-inf")).softmax(-1)`.'),
+    )
+
+
+def _another_id(run: Run, row: Row, made: Row, pad: int) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"The mask of {row.op} leaves out id {made.args['other']}, and the rows are padded with {pad}: real tokens see the padding, and "
+        f"tokens of id {made.args['other']} are hidden.",
+        location=run.location(made),
+        operands=tuple(run.tensor(tensor) for tensor in row.inputs if tensor.label == "attention_mask"),
+        fix=Fix("Compare with the pad id of the model in use: `ids != model.config.pad_token_id`."),
     )
 
 

@@ -59,7 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.head_split import HeadSplit, failed_split, refused_heads
+from shapeguard.analysis.head_split import HeadMerge, HeadSplit, failed_merge, failed_split, refused_heads
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -76,6 +76,10 @@ def check(run: Run) -> Iterator[Finding]:
     split = failed_split(run)
     if split is not None:
         yield _of_split(run, split)
+        return
+    merge = failed_merge(run)
+    if merge is not None:
+        yield _of_merge(run, merge)
         return
     refused = refused_heads(run)
     if refused is not None:
@@ -99,6 +103,24 @@ def _of_split(run: Run, split: HeadSplit) -> Finding:
             run, text, split.location, Mismatch("dim", (split.heads, split.heads_there), len(split.source) - 1), split
         )
     return _finding(run, text + ".", split.location, Mismatch("numel", (wanted, split.width)), split)
+
+
+def _of_merge(run: Run, merge: HeadMerge) -> Finding:
+    features = merge.heads * merge.head_dim
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"{merge.heads} heads of {merge.head_dim} are {features} features, and this line folds them into {merge.width}.",
+        location=run.location(merge.failed.row) if merge.failed.row is not None else run.failed_at,
+        failed_at=run.failed_at,
+        operands=merge.failed.views(run),
+        mismatch=Mismatch("dim", (merge.width, features), len(merge.failed.call.tensors[0][1]) - 2),
+        fix=Fix(
+            "Fold them into heads * head_dim features (`.flatten(2)` or `reshape(batch, length, -1)`): a model's width may be another "
+            "number, which the output projection comes back to."
+        ),
+    )
 
 
 def _finding(

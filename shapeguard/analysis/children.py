@@ -108,7 +108,8 @@ def _ordered(runs: list[Run], reports: list[Report], told: list[int], passed_on:
     if parent.failure is not None and not passed_on:
         yield from [*failed[0], *rank(children + others)]
     else:
-        yield from [*rank(children), *rank(others), *failed[0]]
+        known = {finding.code for finding in children}  # the parent only says again what its child has failed of
+        yield from [*rank(children), *rank(others), *(finding for finding in failed[0] if finding.code not in known)]
     seen = {(f.code, f.location) for f in (*reports[0].findings, *(f for i in told for f in failed[i]))}
     silent = [f for f in reports[0].findings if f.failed_at is None]
     for i in range(1, len(runs)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -114,9 +115,9 @@ def _answer(finding: Finding, width: int) -> Iterator[Block]:
     if finding.location is not None or finding.failed_at is not None:
         yield Text()
     if finding.location is not None:
-        yield from _line_of_code("where to change", finding.location)
+        yield from _line_of_code("where to change", finding.location, width)
     if finding.failed_at is not None and finding.failed_at != finding.location:
-        yield from _line_of_code("failed at", finding.failed_at)
+        yield from _line_of_code("failed at", finding.failed_at, width)
     yield from _operands(finding.operands, finding.mismatch, width)
     yield from _lineage(finding.lineage)
     if finding.fix is not None:
@@ -130,7 +131,7 @@ def _unexplained(report: Report, width: int) -> Iterator[Block]:
     yield _flowing(cut(report.exception.message, _LONGEST_MESSAGE))
     if report.failed_at is not None:
         yield Text()
-        yield from _line_of_code("failed at", report.failed_at)
+        yield from _line_of_code("failed at", report.failed_at, width)
     yield from _operands(report.operands, None, width)
 
 
@@ -139,8 +140,11 @@ def _flowing(text: str, style: str = "", indent: int = 0) -> Padding:
     return Padding(Text(text, style=style, overflow="fold"), (0, 0, 0, indent))
 
 
-def _line_of_code(label: str, location: Location) -> Iterator[Block]:
-    where = Text.assemble((f"{label}  ", "bold"), (clean(_near(place(location))), "cyan"), overflow="fold")
+def _line_of_code(label: str, location: Location, width: int) -> Iterator[Block]:
+    path = clean(_near(place(location)))
+    if len(label) + 2 + len(path) > width:
+        path = "\n" + _broken(path, width)
+    where = Text.assemble((f"{label}  ", "bold"), (path, "cyan"), overflow="fold")
     if location.function and location.function != "<module>":
         where.append(f" in {clean(location.function)}")
     yield where
@@ -148,8 +152,18 @@ def _line_of_code(label: str, location: Location) -> Iterator[Block]:
         yield _flowing(line, indent=_INDENT)
 
 
+def _broken(path: str, width: int) -> str:
+    """A path too long for a line in several lines, each of which ends at a folder."""
+    lines = [""]
+    for part in re.findall(r"[^/\\]*[/\\]?", path):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def _near(path: str) -> str:
-    """A path as it is written from the working directory, where it lies in there: long ones break in the middle of a name."""
+    """A path as it is written from the working directory, where it lies in there."""
     try:
         folder = os.path.join(os.getcwd(), "")
     except OSError:  # the program has removed it

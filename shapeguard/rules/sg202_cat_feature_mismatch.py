@@ -43,6 +43,7 @@ from collections.abc import Iterator
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.graph import past
+from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import both_sizes, clash_finding
 from shapeguard.values.findings import Finding, Location
@@ -106,13 +107,31 @@ def _interpolated(run: Run, concat: FailedConcat) -> str:
         return ""
     odd = odd_one(run, concat).side.hops
     if odd and odd[-1].row.op.lower().startswith("conv") and "transpose" not in odd[-1].row.op.lower():
-        return ""  # its kernel took them away: padding is what it lacks
+        return _padding_for(run, odd[-1])
     smaller, larger = sorted(labels, key=lambda label: shapes[label][concat.clash.dim or 0])
     names = [concat.failed.expression(run, label) or label for label in (smaller, larger)]
     return (
         f"Bring the one to the other's size before: `F.interpolate({names[0]}, size={names[1]}.shape[2:])` or `F.pad`; or give the "
         "network inputs that it can halve as often as it does."
     )
+
+
+def _padding_for(run: Run, hop: Hop) -> str:
+    """The padding with which a convolution of one step would have kept the size that its kernel took away; "" of other ones."""
+    built = run.row(hop.row.owner)
+    told = (
+        [built.args.get(name) for name in ("kernel_size", "dilation", "stride", "padding")] if built is not None else []
+    )
+    numbers = [
+        value[hop.after - 2] if isinstance(value, list) and hop.after - 2 < len(value) else value for value in told
+    ]
+    if not numbers or not all(type(number) is int for number in numbers):
+        return ""
+    kernel, dilation, stride, padding = (int(str(number)) for number in numbers)
+    wanted, odd = divmod(dilation * (kernel - 1), 2)
+    if stride != 1 or odd or wanted == padding:
+        return ""
+    return f"Give the layer `padding={wanted}`, dilation * (kernel_size - 1) / 2, with which it keeps the size."
 
 
 def _padded_together(run: Run) -> Finding | None:

@@ -61,6 +61,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severit
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
+_PLACES = 2  # from this dim on a map has places, (batch, channels, height, width)
 CODE, NAME = "SG601", "loss-target-mismatch"
 _PAIRED = frozenset({"pixel_values", "input_features", "input_values"})
 _REGRESSION = ("mse", "l1", "smooth", "huber", "binary", "bce")
@@ -269,6 +270,8 @@ def _fix(crash: Crash) -> str:
                 return f"The target has an axis too many: `target.squeeze({dim})`."
         if len(given) == len(target) + 1 and given[-1] == 1:
             return "Give prediction and target one shape: `prediction.squeeze(-1)`, or `target.unsqueeze(-1)`."
+    if crash.clash.kind == "dim" and (crash.clash.dim or 0) >= _PLACES and len(set(map(len, shapes))) == 1:
+        return "Give prediction and target the same height, width or length: mend the step that changed it for one of them, or bring the target to the prediction's (`F.interpolate`)."
     return "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them."
 
 

@@ -63,6 +63,20 @@ def test_a_loaders_worker_names_its_line(tmp_path: Path) -> None:
     assert guard.report.outcome == "crashed"
 
 
+class _Uneven(Dataset[torch.Tensor]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return torch.zeros(3 + index % 2)
+
+
+def test_what_a_worker_and_its_parent_say_alike_is_told_once() -> None:
+    with pytest.raises(RuntimeError), shapeguard.guard() as guard:
+        list(DataLoader(_Uneven(), batch_size=2, num_workers=2, multiprocessing_context=FORK))
+    assert [finding.code for finding in guard.report.findings] == ["SG602"]
+
+
 def test_a_loader_without_trouble_leaves_nothing(tmp_path: Path) -> None:
     guard = shapeguard.guard(out=tmp_path / "out")
     with guard:

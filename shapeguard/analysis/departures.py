@@ -201,14 +201,14 @@ def _uncounted_classes(run: Run, side: Side, wanted: int) -> Location | None:
 
 
 def called_otherwise(dispute: Dispute) -> Cause | None:
-    """The call that handed on two tensors of different sizes, where another call in the same function handed on two of one."""
+    """The call that handed on two tensors of different sizes, where another call handed on two of one."""
     run, row = dispute.run, dispute.failed.row
     earlier, index = _one_departed(dispute)
     if row is None or earlier is None or index is None or dispute.causes[index].how != "data":
         return None
     ours, theirs = callers_part(run, row, earlier), callers_part(run, earlier, row)
     born = dispute.both[index].hops[-1].row
-    if ours is None or theirs is None or ours == theirs or ours.function != theirs.function:
+    if ours is None or theirs is None or ours == theirs:
         return None
     within = any(run.location(born, step) == ours for step in range(len(run.chain(born))))
     return None if within else dispute.blame(index, ours, "here")

@@ -7,6 +7,7 @@ from typing import Any
 from shapeguard.values.pipeline import TokenizerFacts
 
 _NO_LIMIT = 10**9  # transformers writes 1e30 where a tokenizer has no limit
+_KNOWN_AS = {"TokenizersBackend": "PreTrainedTokenizerFast"}  # transformers 5 has the old name as another one for its class
 _MESSAGE = [{"role": "user", "content": "hello"}]
 
 
@@ -18,7 +19,7 @@ def tokenizer_facts(tokenizer: Any) -> TokenizerFacts | None:
     pad = tokenizer.pad_token
     longest = getattr(tokenizer, "model_max_length", None)
     return TokenizerFacts(
-        name=type(tokenizer).__name__,
+        name=_KNOWN_AS.get(type(tokenizer).__name__, type(tokenizer).__name__),
         padding_side=str(tokenizer.padding_side),
         truncation_side=str(getattr(tokenizer, "truncation_side", "")),
         pad=str(pad) if pad is not None else "",

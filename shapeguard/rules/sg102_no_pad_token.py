@@ -70,10 +70,9 @@ def _tokenizer(run: Run, row: Row) -> Iterator[Finding]:
     """Padding was asked of a tokenizer that has nothing to pad with."""
     if row.args.get("pad_token_id") is not None or not _asks_for_padding(row):
         return
-    name = row.op.partition(".")[0]
     yield _finding(
         run,
-        f"{row.args.get('texts')} texts are to be padded to one length, and this {name} has no pad token.",
+        f"{row.args.get('texts')} texts are to be padded to one length, and the tokenizer has no pad token.",
         _built(run, row.owner) or run.location(row) or run.failed_at,
         "Give the tokenizer a pad token where it is made: its own unused one where the vocabulary has one, else "
         "`tokenizer.pad_token = tokenizer.eos_token`, and pass the attention mask on, which then tells the two apart.",

@@ -219,11 +219,7 @@ def brought_apart(dispute: Dispute) -> Cause | None:
     run = dispute.run
     earlier, index = _one_departed(dispute)
     ends = [side.hops[-1].row if side.hops else None for side in dispute.both[:2]]
-    if (
-        earlier is None
-        or index is None
-        or any(found.how not in ("data", "here", "written") for found in dispute.causes)
-    ):
+    if earlier is None or index is None or any(found.how in ("built", "counted") for found in dispute.causes):
         return None
     born, other = ends[index], ends[1 - index]
     sites = [[site.id for site in run.chain(row)] if row is not None else [] for row in (born, other)]

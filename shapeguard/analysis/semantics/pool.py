@@ -154,7 +154,9 @@ def grid_sample(call: Bound) -> Axes:
     return [*given.axes[:2], *grid.axes[1:-1]]
 
 
-@register("stft", params="input n_fft= hop_length= win_length= window center=")
+@register(
+    "stft", params="input n_fft= hop_length= win_length= window center= pad_mode= normalized= onesided= return_complex="
+)
 def stft(call: Bound) -> Axes | None:
     """A window of ``win_length`` (else ``n_fft``) moved over the last dim, which is mirrored by half of it at both ends."""
     given, window, size = call.tensor("input"), call.find("window"), call.number("n_fft")
@@ -165,4 +167,9 @@ def stft(call: Bound) -> Axes | None:
     if call.flag("center", True) and size // 2 >= given.shape[-1]:
         text = f"{size // 2} places of padding are to mirror dim {given.rank - 1}, which has {given.shape[-1]}"
         refuse("dim", Side("n_fft", None, size // 2), given.side(-1), text, role="length")
-    return None
+    if call.flag("return_complex", True) is not True:
+        return None  # the real and imaginary parts in a dim of their own
+    hop = call.number("hop_length", size // 4)
+    room = given.shape[-1] + (2 * (size // 2) if call.flag("center", True) else 0) - size
+    bins = Axis(size // 2 + 1 if call.flag("onesided", True) else size)
+    return [*given.axes[:-1], bins, Axis(room // hop + 1, ((given.label, given.rank - 1),))]

@@ -46,6 +46,7 @@ CASES: list[tuple[str, Mapping[str, Shape], dict[str, Any], list[list[int]]]] = 
     ("getitem", X, {"index": ["none", "ellipsis", "slice::2:"]}, [[], [0], [1], [2]]),
     ("getitem", X, {"index": ["slice:1::", "int:0"]}, [[0], [2]]),
     ("pixel_shuffle", {"input": (2, 8, 3, 5)}, {"upscale_factor": 2}, [[0], [1], [2], [3]]),
+    ("stft", {"input": (2, 64)}, {"n_fft": 16, "hop_length": 4, "return_complex": True}, [[0], [], [1]]),
     ("one_hot", X, {"num_classes": 7}, [[0], [1], [2], []]),
     ("new_zeros", X, {"size": [3, 3]}, [[], []]),
 ]

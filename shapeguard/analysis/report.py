@@ -12,7 +12,7 @@ from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.ranking import rank
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.steps import decoding_steps
-from shapeguard.values.findings import CallRow, Finding, OperandView, Report, RunInfo, ShapeRange
+from shapeguard.values.findings import CallRow, Finding, Location, OperandView, Report, RunInfo, ShapeRange
 from shapeguard.values.recording import Recording, Row, TensorArg
 
 
@@ -52,9 +52,20 @@ def _explain(run: Run) -> Report:
 
 def _shown(run: Run, finding: Finding) -> Finding:
     """The finding with its places on their very lines; up to here a statement is one place."""
-    if finding.location is None:
-        return finding
-    return msgspec.structs.replace(finding, location=run.shown(finding.location))
+    return msgspec.structs.replace(
+        finding,
+        location=_line(run, finding.location),
+        failed_at=_line(run, finding.failed_at),
+        operands=_operands_shown(run, finding.operands),
+    )
+
+
+def _line(run: Run, place: Location | None) -> Location | None:
+    return run.shown(place) if place is not None else None
+
+
+def _operands_shown(run: Run, operands: Iterable[OperandView]) -> tuple[OperandView, ...]:
+    return tuple(msgspec.structs.replace(view, origin=_line(run, view.origin)) for view in operands)
 
 
 def _ask_rules(run: Run) -> tuple[list[Finding], list[str]]:
@@ -80,9 +91,10 @@ def _operands(run: Run) -> tuple[OperandView, ...]:
     try:
         failed = failed_op(run)
         if failed is not None:
-            return failed.views(run)
+            return _operands_shown(run, failed.views(run))
         frame = run.user_frame or run.inner_frame
-        return tuple(run.operand(value) for value in frame.operands if value.shape is not None) if frame else ()
+        views = (run.operand(value) for value in frame.operands if value.shape is not None) if frame else ()
+        return _operands_shown(run, views)
     except Exception:  # the operands are shown beside the answer, which must come without them
         return ()
 
@@ -93,7 +105,7 @@ def _call(run: Run, row: Row) -> CallRow:
         row.op,
         row.kind,
         row.count,
-        run.location(row),
+        _line(run, run.location(row)),
         row.module,
         tuple(map(_range, row.inputs)),
         tuple(map(_range, row.outputs)),

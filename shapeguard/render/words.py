@@ -87,8 +87,8 @@ def mismatch_text(mismatch: Mismatch, operands: Sequence[OperandView] = ()) -> s
     """``batch (dimension 0): 4 against 3``."""
     where = _where(mismatch, operands)
     if mismatch.kind == "index" and len(mismatch.sizes) == 2 and mismatch.sizes[0] > mismatch.sizes[1]:
-        needed, there = mismatch.sizes
-        return f"{where or 'size'}: {needed} are needed, there {'is' if there == 1 else 'are'} {there}"
+        asked, there = mismatch.sizes
+        return f"{where or 'size'}: {asked} asked for, there {'is' if there == 1 else 'are'} {there}"
     what = {
         "dim": where or "size",
         "rank": "number of dimensions",

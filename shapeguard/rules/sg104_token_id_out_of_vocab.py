@@ -138,7 +138,7 @@ def _refused_labels(run: Run) -> Finding | None:
         location=setting_written(run, config, ("vocab_size",)) or written(run, config, rows) or run.location(config),
         failed_at=run.failed_at,
         operands=(run.tensor(given),) if given is not None else (),
-        mismatch=Mismatch("index", (int(largest) + 1, rows), 0),
+        mismatch=Mismatch("index", (int(largest), rows), 0),
         fix=Fix("Build the model with as many outputs as the vocabulary has entries (`vocab_size=len(vocabulary)`)."),
     )
 
@@ -169,7 +169,7 @@ def _stopped(run: Run, stopped: Stopped) -> Finding:
         location=run.location(added or source or stopped.row),
         failed_at=run.failed_at,
         operands=(run.tensor(ids, "", ("batch", "seq")),) if ids is not None else (),
-        mismatch=Mismatch("index", (stopped.odd + 1, stopped.rows), 0),
+        mismatch=Mismatch("index", (stopped.odd, stopped.rows), 0),
         fix=_fix(run, stopped.odd, added),
     )
 

@@ -174,6 +174,6 @@ def test_files_below_the_working_directory_are_written_from_there(
 
 
 def test_an_index_past_the_end_is_told_in_places() -> None:
-    assert mismatch_text(Mismatch("index", (9, 8), 0)) == "dimension 0: 9 are needed, there are 8"
-    assert mismatch_text(Mismatch("index", (2, 1))) == "size: 2 are needed, there is 1"
+    assert mismatch_text(Mismatch("index", (9, 8), 0)) == "dimension 0: 9 asked for, there are 8"
+    assert mismatch_text(Mismatch("index", (2, 1))) == "size: 2 asked for, there is 1"
     assert mismatch_text(Mismatch("index", (-1, 8), 0)) == "index and size of dimension 0: -1 against 8"

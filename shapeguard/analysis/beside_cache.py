@@ -10,6 +10,11 @@ from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, sides
+from shapeguard.values.recording import Row
+
+_SELECTING = frozenset({"index_select", "getitem"})
+_INDICES = ("int64", "int32")
+_KEYS_RANK = 4
 
 
 class BesideCache(NamedTuple):
@@ -50,3 +55,37 @@ def _grown(side: Side) -> tuple[int, int] | None:
 def _of_calls(hop: Hop) -> bool:
     """Whether the first part is what an earlier call has left behind: a cache's, or made by the same line."""
     return hop.row.kind == "cache" or hop.row.inputs[0].origin == hop.row.id
+
+
+class Selected(NamedTuple):
+    """The crash, the selection that left positions out of kept keys, along which dim, and how many there were."""
+
+    crash: Crash
+    row: Row
+    dim: int
+    before: int
+    after: int
+
+
+def positions_selected(run: Run) -> Selected | None:
+    """A failed op on joined keys that are too short by what a selection by rows took from those kept: it ran along their positions."""
+    crash = crash_of(run)
+    if crash is None or crash.clash.kind != "dim":
+        return None
+    both = sides(run, crash.failed)
+    for ours, other in (both, both[::-1]) if len(both) == 2 else ():
+        for hop in ours.hops:
+            for part in hop.row.inputs if hop.row.kind == "concat" and hop.row.op != "stack" else ():
+                cut = run.row(part.origin)
+                given = cut.inputs[0].last if cut is not None and cut.op in _SELECTING and len(cut.inputs) > 1 else ()
+                if (
+                    cut is None
+                    or len(given) != len(part.last)
+                    or len(given) != _KEYS_RANK
+                    or cut.inputs[1].dtype not in _INDICES
+                ):
+                    continue
+                odd = [dim for dim, (was, now) in enumerate(zip(given, part.last, strict=True)) if was != now]
+                if len(odd) == 1 and given[odd[0]] - part.last[odd[0]] == other.size - ours.size > 0:
+                    return Selected(crash, cut, odd[0], given[odd[0]], part.last[odd[0]])
+    return None

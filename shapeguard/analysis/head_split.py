@@ -139,10 +139,11 @@ def _location(run: Run, split: HeadSplit, rank: int) -> Location | None:
     replaced = _replaced_at(run, hops)
     if replaced is None and split.heads_there is not None and _splits_wider(run, row):
         # The heads are right for the projection before: this one has fewer, and needs its own count.
-        return run.location(row)
+        return run.helper_call(row) or run.location(row)
     if split.width % split.heads == 0 and split.width % split.head_dim:
         return _computed(run, row, rank - 1, split.head_dim) or run.location(row)
-    return replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops) or run.location(row)
+    told = replaced or _written(run, row, rank - 2, split.heads) or _projected(run, hops)
+    return told or run.helper_call(row) or run.location(row)
 
 
 def _in_equal_parts(run: Run, hop: Hop) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.collectives import ranks
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
@@ -51,7 +51,24 @@ def chosen_at(run: Run, found: BuiltApart) -> Location | None:
         for spot in reversed(trail.spots):
             if spot.kind == "assign" and spot.line and isinstance(parsed(spot), ast.Call):
                 return run.at(spot)
-    return next((run.at(spot) for trail in trails for spot in trail.spots[-1:] if spot.kind == "data"), None)
+    ends = [spot for trail in trails for spot in trail.spots[-1:] if spot.kind == "data"]
+    return next((_filled_at(run, spot) or run.at(spot) for spot in ends), None)
+
+
+def _filled_at(run: Run, spot: Spot) -> Location | None:
+    """The last statement before a length was asked for that gave the object something more: ``tokenizer.add_tokens(words)``."""
+    function = run.sources[spot.file].function_at(spot.line)
+    lines = [
+        node.lineno
+        for node in ast.walk(function or ast.Pass())
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and ast.unparse(node.value.func.value) == spot.node_text
+        and node.value.args
+        and node.lineno < spot.line
+    ]
+    return run.place(spot.file, max(lines), spot.function) if lines else None
 
 
 def _difference(run: Run, other: Run) -> tuple[Row, str, int, int] | None:

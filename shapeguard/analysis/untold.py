@@ -29,6 +29,24 @@ def left_out(run: Run, row: Row, trail: Sequence[Spot]) -> Location | None:
     return run.location(row, step + 1) if step is not None else None
 
 
+def told_from(run: Run, row: Row) -> Location | None:
+    """The call that decided what a row was told: past those that only hand on what they were called with, ``f(**kwargs)``."""
+    sites, step = run.chain(row), 0
+    while step + 1 < len(sites) and _hands_on(run, sites[step]):
+        step += 1
+    return run.location(row, step)
+
+
+def _hands_on(run: Run, site: Site) -> bool:
+    """Whether the call at a site opens the mapping that the function around it was called with."""
+    function = run.sources[site.file].function_at(site.line)
+    node = parsed_text(run.sources[site.file].segment(site.line, site.end_line, site.col, site.end_col))
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or function.args.kwarg is None:
+        return False
+    opened = [word.value for word in node.keywords if word.arg is None] if isinstance(node, ast.Call) else []
+    return any(isinstance(value, ast.Name) and value.id == function.args.kwarg.arg for value in opened)
+
+
 def _defaulted(trail: Sequence[Spot]) -> Spot | None:
     """The use of a parameter that had its default."""
     uses = (use for use, end in pairwise(trail) if end.kind == "default" and use.node_text.isidentifier())

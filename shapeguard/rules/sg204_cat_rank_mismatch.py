@@ -34,6 +34,7 @@ torch.cat([cross, deep], dim=-1)
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from shapeguard.analysis.climb import named_at
@@ -47,6 +48,7 @@ from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Location
+from shapeguard.values.recording import Row
 
 _GIVING = frozenset({"unsqueeze", "unsqueeze_", "view", "reshape", "getitem"})
 _SPREADING = frozenset({"expand", "expand_as", "repeat", "contiguous", "to", "float"})
@@ -189,4 +191,15 @@ def _unchanged(run: Run, concat: FailedConcat) -> Location | None:
     if frame is None or len(fewest) != 1 or rank_changes(run, concat.failed.operands[label]):
         return None
     expression = concat.failed.expression(run, label)
-    return named_at(run, frame, expression) if expression.isidentifier() else None
+    named = named_at(run, frame, expression) if expression.isidentifier() else None
+    return _within_call(run, named, run.row(concat.failed.operands[label].origin)) or named
+
+
+def _within_call(run: Run, named: Location | None, made: Row | None) -> Location | None:
+    """The line, of a function that gave several things at once, which made the one that got this name."""
+    statement = run.sources[named.file].statement(named.line) if named is not None else None
+    several = isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple)
+    for step in range(1, len(run.chain(made)) if made is not None and several else 0):
+        if made is not None and run.location(made, step) == named:
+            return run.location(made, step - 1)
+    return None

@@ -62,7 +62,6 @@ from shapeguard.analysis.cache_rows import (
     expansion,
     handed_in_at,
     kept_keys,
-    kept_memory,
     kept_states,
     own_cache,
     repeated_once,
@@ -80,6 +79,7 @@ from shapeguard.analysis.odd_input import for_other_rows
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
 from shapeguard.rules.clash_finding import clash_finding
+from shapeguard.rules.kept_rows import in_buffer, in_memory
 from shapeguard.values.findings import Edit, Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -97,9 +97,8 @@ class _Sides(NamedTuple):
 def check(run: Run) -> Iterator[Finding]:
     """A call that failed with a cache, or encoder states, of other rows than its input; a cache cut to its first rows."""
     sides, cross = _sides(run), cross_rows(run)
-    memory = kept_memory(run)
-    if memory is not None:
-        yield _in_memory(run, *memory)
+    if (memory := in_memory(run, CODE, NAME)) is not None:
+        yield memory
         return
     call = run.failed_row("forward")
     if sides is not None and call is not None and (begun_again(run, call) or for_other_rows(call)):
@@ -114,6 +113,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_states(run, states)
     elif (kept := kept_keys(run)) is not None:
         yield _in_kept_keys(run, kept)
+    elif (buffer := in_buffer(run, CODE, NAME)) is not None:
+        yield buffer
     for found in unordered(run):
         yield _unordered(run, found)
     if (beside := tiled(run)) is not None:
@@ -239,22 +240,6 @@ def _in_kept_keys(run: Run, kept: KeptKeys) -> Finding:
             "Bring both halves to the same rows: `cache.batch_repeat_interleave(n)`, `cache.batch_select_indices(rows)` or "
             "`cache.reorder_cache(rows)` of an `EncoderDecoderCache` take them together."
         ),
-    )
-
-
-def _in_memory(run: Run, memory: TensorArg, ids: TensorArg) -> Finding:
-    """States of an earlier batch, (length, batch, features), as XLNet and Transformer-XL keep them."""
-    rows, wanted = memory.last[1], ids.last[0]
-    return Finding(
-        CODE,
-        NAME,
-        Severity.ERROR,
-        f"`mems` holds the states of {rows} rows of an earlier batch, and {wanted} rows come now.",
-        location=handed_in_at(run, "mems") or run.failed_at,
-        failed_at=run.failed_at,
-        operands=(run.tensor(memory), run.tensor(ids, "", ("batch", "seq"))),
-        mismatch=Mismatch("dim", (rows, wanted), 1),
-        fix=Fix("Let go of the memory where another batch begins: it belongs to the rows that it was made of."),
     )
 
 

@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shapeguard.analysis.beside_cache import BesideCache, beside_cache
+from shapeguard.analysis.beside_cache import BesideCache, Selected, beside_cache, positions_selected
 from shapeguard.analysis.cached_calls import (
     all_positions_chosen,
     begun_again,
@@ -70,6 +70,7 @@ from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG303", "cache-length-mismatch"
 _KEEPS_POSITIONS = frozenset(
@@ -103,6 +104,8 @@ def check(run: Run) -> Iterator[Finding]:
     beside = beside_cache(run)
     if beside is not None:
         yield _new_alone(run, beside)
+    if (selected := positions_selected(run)) is not None:
+        yield _selected(run, selected)
     yield from once(_from_the_first(run, found) for found in corners(run) if kept_keys(run, found))
 
 
@@ -117,6 +120,22 @@ def _new_alone(run: Run, beside: BesideCache) -> Finding:
         beside.found,
         "Count what is laid over the scores by all the keys: `cache.get_seq_length() + ids.size(1)`, before the cache is updated.",
     )  # fmt: skip
+
+
+def _selected(run: Run, found: Selected) -> Finding:
+    """Rows (beams, say) selected out of kept keys along the dim of their positions."""
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.row.op}` takes {found.after} entries along dim {found.dim} of the kept keys {format_shape(found.row.inputs[0].last)}, where "
+        f"their {found.before} positions are: what is laid over the scores counts {found.before - found.after} more.",
+        location=run.location(found.row),
+        failed_at=run.failed_at,
+        operands=(run.tensor(found.row.inputs[0]), *found.crash.failed.views(run)),
+        mismatch=found.crash.failed.mismatch(),
+        fix=Fix("Select rows along the dim of the batch: these keys are (length, batch, heads, head_dim)."),
+    )
 
 
 def _from_the_first(run: Run, found: Corner) -> Finding:

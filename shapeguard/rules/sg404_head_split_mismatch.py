@@ -97,7 +97,8 @@ def _of_split(run: Run, split: HeadSplit) -> Finding:
         )
         return _finding(run, text, split.location, Mismatch("divides", (split.width, split.heads)), split)
     text = f"{split.heads} heads of {split.head_dim} are {wanted} features, but there are {split.width}"
-    if split.heads_there is not None and (split.wrong_call is not None or split.location == run.failed_at):
+    helper = run.helper_call(split.failed.row) if split.failed.row is not None else None
+    if split.heads_there is not None and (split.wrong_call is not None or split.location in (run.failed_at, helper)):
         text += f", as many as {split.heads_there} heads have."
         return _finding(
             run, text, split.location, Mismatch("dim", (split.heads, split.heads_there), len(split.source) - 1), split

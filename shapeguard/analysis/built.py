@@ -11,6 +11,8 @@ from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import callers_part
+from shapeguard.analysis.presets import other_variant
+from shapeguard.analysis.probes import probed
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.source import parsed_text
@@ -31,6 +33,9 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
         return None
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
+    wanted = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
+    if (chosen := other_variant(run, row, of.size, wanted) or probed(run, row, of.size)) is not None:
+        return chosen
     part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
     if part is not None and (number is None or number.function != part.function):
         return part

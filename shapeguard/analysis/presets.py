@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 
+from shapeguard.analysis.climb import climb
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.written import parsed, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -24,6 +27,47 @@ def variant_chosen(run: Run, row: Row, place: Location) -> Location | None:
         if run.location(row, step) == place:
             return run.location(row, step + 1)
     return None
+
+
+def other_variant(run: Run, row: Row, size: int, wanted: int) -> Location | None:
+    """Where one of several variants was chosen by its key, ``PRESETS[name]``, of which another one has the number that is wanted."""
+    sites = run.chain(row)
+    for trail in whole_trails(run, row, size):
+        for spot, table in pairwise(trail):
+            match parsed(spot), parsed(table):
+                case ast.Subscript(slice=ast.Name() | ast.Attribute() as key), ast.Dict(
+                    values=[_, _, *_] as values
+                ) if 0 <= spot.depth < len(sites):
+                    fields = [_numbers(value) for value in values]
+                    names = {name for entry in fields for name, number in entry.items() if number == size}
+                    chosen = climb(run.sources, sites[spot.depth :], key)
+                    told = (
+                        chosen[-1]
+                        if chosen and chosen[-1].kind in ("argument", "default", "assign", "constant", "option")
+                        else None
+                    )
+                    if told is not None and any(entry.get(name) == wanted for name in names for entry in fields):
+                        return run.at(told)
+    return None
+
+
+def _numbers(entry: ast.expr) -> dict[str, int]:
+    """The numbers of a variant by their names, ``dict(width=64)`` or ``{"width": 64}``."""
+    match entry:
+        case ast.Dict(keys=keys, values=values):
+            pairs = [
+                (key.value if isinstance(key, ast.Constant) else None, value)
+                for key, value in zip(keys, values, strict=True)
+            ]
+        case ast.Call(keywords=words):
+            pairs = [(word.arg, word.value) for word in words]
+        case _:
+            pairs = []
+    return {
+        str(name): value.value
+        for name, value in pairs
+        if name is not None and isinstance(value, ast.Constant) and type(value.value) is int
+    }
 
 
 def _builds(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:

@@ -61,6 +61,7 @@ from shapeguard.analysis.models import built_model, config_of, limit_in
 from shapeguard.analysis.odd_input import kept_from_before, odd_input
 from shapeguard.analysis.of_models import told_beside_default
 from shapeguard.analysis.overrun import outgrown
+from shapeguard.analysis.padded_fields import padded_beside
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.preflight.door import at_the_door
 from shapeguard.analysis.refused import Refused, odd_rank, of_channels, refused_input
@@ -225,7 +226,7 @@ def _ids_against_positions(run: Run, row: Row) -> Finding | None:
     return _finding(
         run,
         f"{got} positions are given for {length} tokens.",
-        made or run.location(row),
+        padded_beside(run, "position_ids") or made or run.location(row),
         (run.tensor(ids, "", ("batch", "seq")), run.tensor(positions)),
         Mismatch("dim", (length, got), len(positions.last) - 1),
         steps(run, hops),

@@ -43,6 +43,7 @@ from itertools import pairwise
 
 from shapeguard.analysis.causes import CELLS, Cause, cause
 from shapeguard.analysis.clipped import clipped, of_a_buffer
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.distributions import refused_value
 from shapeguard.analysis.failed import FailedOp
@@ -97,7 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
         f"{_which(crash, frozen) if wrong is None else ONE_OF_THEM}",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or _state(run, found, crash.family == "rnn"),
+        location=written_location(run, wrong) if wrong is not None else _from_helper(run, crash.frozen) or _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or _state(run, found, crash.family == "rnn"),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -181,6 +182,13 @@ def _uncut(run: Run, crash: Crash) -> Location | None:
     sites = run.recording.chains[side.hops[-1].row.chain].sites
     kept = any(run.recording.sites[number].function.endswith(".__init__") for number in sites)
     return here(run) if kept else None
+
+
+def _from_helper(run: Run, frozen: Side | None) -> Location | None:
+    """The call that told a helper how large a table to make, which it reckons outside of torch, and a constructor keeps."""
+    last = frozen.hops[-1].row if frozen is not None and frozen.hops else None
+    call = run.helper_call(last) if last is not None and last.op in FROM_OUTSIDE and not last.inputs else None
+    return call if call is not None and call.function.endswith(".__init__") else None
 
 
 def _told_beside_data(run: Run, frozen: Side | None) -> Location | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
@@ -42,10 +44,21 @@ def inputs_of(row: Row) -> TensorArg | None:
 def padding_of(run: Run, row: Row) -> Padding:
     """How the batch of a forward or generate row was padded: the tokenizer's word first, then what the ids show."""
     ids = inputs_of(row)
-    source = tokenizer_of(run, ids)
+    source = tokenizer_of(run, ids) or tokenizer_of(
+        run, _first(ids)
+    )  # a loop that feeds the whole text again each time
     seen = str(row.args.get("ids padded", "?"))
     told = str(source.args.get("padded", "?")) if source is not None else _padded_here(run, ids)
     return Padding(told if told != "?" else seen, str(row.args.get("mask padded", "?")), source)
+
+
+def _first(ids: TensorArg | None) -> TensorArg | None:
+    """The ids of the first of several calls that are told as one."""
+    return (
+        msgspec.structs.replace(ids, origin=ids.first_origin)
+        if ids is not None and ids.first_origin is not None
+        else None
+    )
 
 
 def _padded_here(run: Run, ids: TensorArg | None) -> str:

@@ -18,6 +18,8 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import Shape
 
+_ROWS = 2  # dims of a table of rows and features
+
 
 class MissingAxis(NamedTuple):
     """The operand that lacks axes, the shape with which it would fit, and where its number of axes was decided."""
@@ -42,6 +44,10 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     if any(squeezed_nothing(side) for side in sides(run, failed)):
         return None  # it is one axis too many that the larger one has
     more = (1,) * (len(large) - len(small))
+    if len(small) == 1 < small[0] and len(large) > _ROWS and large[1] == small[0] != large[0]:
+        return MissingAxis(
+            label, small, small + more[1:], None
+        )  # one for each channel, (batch, channels, height, width)
     if _leads(small, large):
         return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))
     wanted = (

@@ -91,7 +91,7 @@ def rows_taken_away(dispute: Dispute) -> Cause | None:
         for hop in side.hops if side.dim == 0 else ():
             before = hop.row.inputs[0].last if hop.row.inputs else ()
             after = hop.row.outputs[0].last if hop.row.outputs else ()
-            if hop.after == 0 and len(before) > 2 and before[0] == wanted > 1 and before[1:] == after:
+            if hop.after == 0 and len(before) > 1 and before[0] == wanted > 1 and before[1:] == after:
                 return dispute.blame(index, dispute.run.location(hop.row), "changed")
     return None
 

@@ -151,8 +151,25 @@ def _padded_at(run: Run, row: Row, padding: Padding) -> Location | None:
     )  # of embeddings: that of their mask
     if tokenizer is None:
         return None
+    if (turned := _side_set(run)) is not None:
+        return turned
     built = run.row(tokenizer.owner)
     return (run.location(built) if built is not None else None) or run.location(tokenizer)
+
+
+def _side_set(run: Run) -> Location | None:
+    """The one statement that sets the side of a tokenizer that was made otherwise, ``tokenizer.padding_side = "right"``."""
+    found = [
+        run.place(file, node.lineno)
+        for file in run.recording.sources
+        for node in ast.walk(run.sources[file].tree or ast.Pass())
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Attribute)
+        and node.targets[0].attr == "padding_side"
+        and isinstance(node.value, ast.Constant)
+        and node.value.value == "right"
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _by_hand(run: Run, row: Row) -> Location | None:

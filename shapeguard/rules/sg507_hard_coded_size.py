@@ -79,7 +79,7 @@ def check(run: Run) -> Iterator[Finding]:
     if crash.family == "matmul" and (view := viewed_as_full(run, crash.failed)) is not None:
         yield _viewed(run, crash, view)
         return
-    if crash.family == "rnn" and crash.clash.role == "layer" and crash.frozen is None:
+    if crash.family == "rnn" and crash.clash.role == "layer":
         yield _layers(run, crash)
         return
     wrong = frozen_batch(run, crash.failed) if crash.family == "reshape" else None
@@ -128,11 +128,14 @@ def _viewed(run: Run, crash: Crash, view: Row) -> Finding:
 def _layers(run: Run, crash: Crash) -> Finding:
     """A state for another number of layers, or of directions, than the recurrent layer has."""
     wanted, got = crash.clash.sizes
+    state = next((side.hops[-1].row for side in sides(run, crash.failed) if side.size == got and side.hops), None)
+    both_ways = wanted == 2 * got and state is not None  # the number of layers is right, and a direction is left out
     return clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` has {wanted} layers (each direction counts), and its state is made for {got}.",
         crash.suspect,
         f"Make the state for all of them: (num_layers * directions, batch, hidden), here ({wanted}, ...).",
+        location=run.location(state) if state is not None and both_ways else None,
     )  # fmt: skip
 
 

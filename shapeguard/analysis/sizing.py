@@ -9,6 +9,7 @@ from shapeguard.analysis.climb import Spot, climbs
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.written import field_of, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
@@ -96,6 +97,14 @@ def size_trails(run: Run, hop: Hop) -> list[list[Spot]]:
 def located(run: Run, spot: Spot | None) -> Location | None:
     """A spot of a climb as a location."""
     return run.at(spot) if spot is not None and spot.line else None
+
+
+def config_default(run: Run, place: Location | None, size: int) -> Location | None:
+    """The field of a config by whose default a tensor was made at a place: nobody has told another number."""
+    made = (row for row in run.rows if place is not None and row.outputs and run.location(row) == place)
+    spots = (written_spot(run, row, size) for row in made if size in row.outputs[0].last)
+    spot = next((spot for spot in spots if spot is not None), None)
+    return run.at(spot) if spot is not None and field_of(run, spot) is not None else None
 
 
 def built_size(run: Run, row: Row, size: int) -> Spot | None:

@@ -199,14 +199,25 @@ def without_shared_constant(run: Run, trail: list[Spot]) -> list[Spot]:
         name = _assigned_name(run, trail[-1])
         return trail[:-1] if name is not None and _reads(run, name, True) > 1 else trail
     # What stands behind the place that reads an entry is the life of the object that holds it.
-    entries = _of_a_models_config(run, trail[-1])
+    entries, field = _of_a_models_config(run, trail[-1]), field_of(run, trail[-1])
     for place in range(len(trail) - 2, -1, -1):
         name = _read_name(trail[place])
+        if field is not None and name != field:
+            continue  # the config that stands in another one is read, and not the number
         if name is not None and name in entries:
             return trail[: place + 1]
         if name is not None and not entries:
             return trail[: place + 1] if _reads(run, name, False) > 1 else trail
     return trail
+
+
+def field_of(run: Run, spot: Spot) -> str | None:
+    """The field of a class whose default a spot is."""
+    statement = run.sources[spot.file].statement(spot.line) if spot.kind == "default" else None
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    return None
 
 
 def _of_a_models_config(run: Run, spot: Spot) -> frozenset[str]:

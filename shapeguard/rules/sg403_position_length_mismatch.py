@@ -70,7 +70,7 @@ from shapeguard.analysis.rotary import positions_ended, spread
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shifted import shifted_calls, stepped_apart
 from shapeguard.analysis.sides import Side, sides
-from shapeguard.analysis.sizing import built_size, located
+from shapeguard.analysis.sizing import built_size, config_default, located
 from shapeguard.analysis.unread import never_looked_up
 from shapeguard.analysis.untold import told_from
 from shapeguard.rules.rotary_turns import spread_out, standing_still, turned_wrongly
@@ -359,7 +359,7 @@ def _built_at(run: Run, failed: FailedOp, table: Side, length: int) -> Location 
     kept = _kept_at(run, failed, table)
     if layer is None or (abs(length - table.size) <= _FEW and kept is not None):
         return kept if abs(length - table.size) <= _FEW else None
-    told = located(run, built_size(run, layer, table.size))
+    told = config_default(run, kept, table.size) or located(run, built_size(run, layer, table.size))
     return told or (kept if run.expression(layer).endswith("()") else None) or told_from(run, layer)
 
 

@@ -177,7 +177,18 @@ def _plain_default(value: ast.expr) -> ast.expr:
                 return keyword.value
             if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Lambda):
                 return keyword.value.body
+            if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Name | ast.Attribute):
+                return _called(keyword)
     return value
+
+
+def _called(keyword: ast.keyword) -> ast.Call:
+    """The call that a default factory stands for; the same node each time, by which a climb knows where it has been."""
+    made = getattr(keyword, "shapeguard_call", None)
+    if not isinstance(made, ast.Call):
+        made = ast.copy_location(ast.Call(func=keyword.value, args=[], keywords=[]), keyword.value)
+        keyword.shapeguard_call = made  # type: ignore[attr-defined]
+    return made
 
 
 def from_outside(climber: Climber, want: Want, file: str, name: str) -> list[Hop]:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING
 from shapeguard.analysis.concat import CUTTING, FailedConcat, failed_concat, is_batch_dim
-from shapeguard.analysis.failed import failed_op
+from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.analysis.sizing import located, size_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, Row, TensorArg
@@ -266,3 +267,18 @@ def since_selected(hops: list[Hop], rows: int) -> list[Hop]:
         if hop.row.op in SELECTING and hop.row.inputs[0].last[:1] == (rows,):
             return [*hops[:number], hop._replace(source=hop.row.inputs[0], before=0, size_before=rows)]
     return hops
+
+
+def repeated_beside(run: Run, failed: FailedOp) -> Row | None:
+    """The event that repeated the rows of the one operand, which were as many as the other, kept, one has still."""
+    both = sides(run, failed)
+    for side, other in (both, both[::-1]) if len(both) == 2 else ():
+        for hop in side.hops:
+            if (
+                hop.row.op in REPEATING
+                and hop.changed
+                and hop.size_before == other.size
+                and hop.size_after == side.size
+            ):
+                return hop.row
+    return None

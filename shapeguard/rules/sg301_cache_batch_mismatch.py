@@ -64,6 +64,7 @@ from shapeguard.analysis.cache_rows import (
     kept_keys,
     kept_states,
     own_cache,
+    repeated_beside,
     repeated_once,
     rows_written_at,
     since_selected,
@@ -169,6 +170,7 @@ def _changed_cache(run: Run, sides: _Sides, wanted: int) -> list[Hop] | None:
 
 def _in_own_cache(run: Run, concat: FailedConcat) -> Finding:
     rows, wanted = concat.clash.sizes
+    repeated = repeated_beside(run, concat.failed)
     return clash_finding(
         run,
         concat.failed,
@@ -177,7 +179,10 @@ def _in_own_cache(run: Run, concat: FailedConcat) -> Finding:
         f"The keys or values kept from earlier steps have {rows} rows, the new ones {wanted}: rows left or joined the batch, "
         "and what is kept was not changed with them.",
         odd_one(run, concat),
-        "Where rows leave (or beams reorder) the batch, index the kept keys and values with the same rows.",
+        "Where rows leave (or beams reorder) the batch, index the kept keys and values with the same rows."
+        if repeated is None
+        else f"Repeat the kept keys and values with the rows: `keys.repeat_interleave({wanted // rows}, dim=0)`.",
+        location=run.location(repeated) if repeated is not None else None,
     )
 
 

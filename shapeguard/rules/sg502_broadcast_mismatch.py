@@ -158,10 +158,15 @@ def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: shapes are aligned from the right, so {both_sizes(crash.clash)} "
         f"meet. `{expression}` lacks an axis: as {format_shape(lacking.wanted)} it would fit.",
         crash.suspect,
-        f"Give `{expression}` the missing axis: {format_shape(lacking.wanted)} (`unsqueeze`, or `None` in its index; class ids "
-        "that meet one score a class are to be made one-hot).",
+        f"Give `{expression}` the missing axis: {format_shape(lacking.wanted)} (`unsqueeze`, or `None` in its index"
+        + ("; class ids that meet one score a class are to be made one-hot)." if _are_ids(crash, lacking) else ")."),
         location=lacking.location or here(run),
     )  # fmt: skip
+
+
+def _are_ids(crash: Crash, lacking: MissingAxis) -> bool:
+    value = crash.failed.operands.get(lacking.label)
+    return value is not None and value.dtype in ("int64", "int32")
 
 
 def _turned(run: Run, crash: Crash) -> Finding:

@@ -162,6 +162,41 @@ def test_a_model_that_a_fixture_makes_is_watched_being_built(tmp_path: Path) -> 
     assert "where to change  test_built.py:10 in model\n    torch.nn.Linear(32, 4)," in text
 
 
+SHARED = """
+import pytest
+import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU())
+        self.head = torch.nn.Linear(32, 4)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.fixture(scope="session")
+def model():
+    return Net()
+
+
+def test_first(model):
+    assert model.training
+
+
+def test_second(model):
+    model(torch.zeros(2, 8))
+"""
+
+
+def test_a_layer_that_a_shared_fixture_made_before_is_found_in_its_class(tmp_path: Path) -> None:
+    (tmp_path / "test_shared.py").write_text(SHARED)
+    text = _pytest(tmp_path, "--shapeguard", "test_shared.py")
+    assert "where to change  test_shared.py:10 in Net.__init__\n    self.head = torch.nn.Linear(32, 4)" in text
+
+
 def test_results_and_tracebacks_are_as_without(with_plugin: str, without: str) -> None:
     assert _last(with_plugin) == _last(without) == "4 failed, 2 passed, 1 skipped, 1 xfailed, 1 error"
     ours = re.sub(r"(?ms)^-+ shapeguard -+\n.*?(?=^[-_=]{5,})", "", with_plugin)

@@ -7,14 +7,14 @@ from collections import Counter
 from itertools import islice
 from math import isqrt
 
-from shapeguard.analysis.climb import Spot
+from shapeguard.analysis.climb import Spot, attribute_set, chain_of_frames
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.presets import other_variant
 from shapeguard.analysis.probes import probed
 from shapeguard.analysis.run import Run, calls_in_common
-from shapeguard.analysis.sides import Side, sides
+from shapeguard.analysis.sides import Side, is_weight, sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.uncounted_part import one_part
 from shapeguard.analysis.written import parsed, shared_parameter, sums, whole_trails, written, written_spot
@@ -30,7 +30,7 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     """The user's line that decided the size of a layer's weight: the constructor's argument climbed to where it is written."""
     row = construct_row(run, failed)
     if row is None:
-        return None
+        return _set_by_its_class(run) if is_weight(of) else None
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
     wanted = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
@@ -49,6 +49,17 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     return (
         number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
     )  # a loss has no size
+
+
+def _set_by_its_class(run: Run) -> Location | None:
+    """Where the class of a module that was made before anything was watched makes the layer that failed, ``self.head``."""
+    frame = run.user_frame
+    inside = run.inner_frame is not None and not run.inner_frame.user
+    match parsed_text(frame.expression) if frame is not None and inside else None:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self")) as layer) if frame is not None:
+            spot = attribute_set(run, chain_of_frames(run, frame), ast.unparse(layer))
+            return run.at(spot) if spot is not None and spot.function.endswith("__init__") else None
+    return None
 
 
 def _built_elsewhere(run: Run, failed: FailedOp, of: Side, row: Row) -> Location | None:

@@ -67,13 +67,10 @@ def tiled(run: Run) -> tuple[Row, TensorArg] | None:
 
 def never_ordered(run: Run) -> Location | None:
     """The condition under which the program would put the cache in order, and which never held."""
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        tests = (node for node in ast.walk(tree) if isinstance(node, ast.If)) if tree is not None else ()
-        for node in tests:
-            inside = (part for body in node.body for part in ast.walk(body))
-            if any(isinstance(part, ast.Attribute) and part.attr in _ORDERING for part in inside):
-                return run.place(file, node.lineno)
+    for file, node in run.nodes(ast.If):
+        inside = (part for body in node.body for part in ast.walk(body))
+        if any(isinstance(part, ast.Attribute) and part.attr in _ORDERING for part in inside):
+            return run.place(file, node.lineno)
     return None
 
 

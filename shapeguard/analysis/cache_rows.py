@@ -152,11 +152,9 @@ def handed_in_at(run: Run, label: str) -> Location | None:
     """The one statement of the user's that hands a value in under a name: ``inputs["label"] = ...`` or ``f(label=...)``."""
     found = []
     name = label.partition(".")[0]
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            if _hands_in(node, name):
-                found.append(run.place(file, getattr(node, "lineno", 0)))
+    for file, node in run.nodes(ast.AST):
+        if _hands_in(node, name):
+            found.append(run.place(file, getattr(node, "lineno", 0)))
     return found[0] if len(set(found)) == 1 else None
 
 

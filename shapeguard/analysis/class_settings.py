@@ -25,15 +25,12 @@ def shorter_setting(run: Run, more: int) -> Location | None:
 
 def _listed(run: Run) -> Iterator[tuple[str, int, Location]]:
     """The lists and dicts that stand in classes: name, number of entries, place."""
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree is not None else []
-        for cls in classes:
-            for statement in cls.body:
-                match statement:
-                    case (
-                        ast.Assign(targets=[ast.Name(id=name)], value=value)
-                        | ast.AnnAssign(target=ast.Name(id=name), value=value)
-                    ) if isinstance(value, ast.Dict | ast.List | ast.Tuple | ast.Set):
-                        entries = len(value.keys) if isinstance(value, ast.Dict) else len(value.elts)
-                        yield name, entries, run.place(file, statement.lineno, cls.name)
+    for file, cls in run.nodes(ast.ClassDef):
+        for statement in cls.body:
+            match statement:
+                case (
+                    ast.Assign(targets=[ast.Name(id=name)], value=value)
+                    | ast.AnnAssign(target=ast.Name(id=name), value=value)
+                ) if isinstance(value, ast.Dict | ast.List | ast.Tuple | ast.Set):
+                    entries = len(value.keys) if isinstance(value, ast.Dict) else len(value.elts)
+                    yield name, entries, run.place(file, statement.lineno, cls.name)

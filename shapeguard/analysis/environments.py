@@ -13,8 +13,7 @@ _STEP = 5  # observation, reward, terminated, truncated, info
 def kept_reset(run: Run) -> Location | None:
     """Where both results of ``reset`` were kept under one name, as the observation, of an environment of that kind."""
     for file in run.recording.sources:
-        tree = run.sources[file].tree
-        assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)] if tree is not None else []
+        assigned = [node for node in run.sources[file].nodes if isinstance(node, ast.Assign)]
         stepped = {owner for node in assigned if (owner := _owner(node, "step")) and _unpacked(node) == _STEP}
         for node in assigned:
             if _owner(node, "reset") in stepped and isinstance(node.targets[0], ast.Name | ast.Attribute):

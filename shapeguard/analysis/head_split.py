@@ -170,12 +170,7 @@ def _wider_than_before(run: Run, split: HeadSplit) -> Location | None:
 
 def _recounted(run: Run) -> Location | None:
     """The one place outside of a constructor where the program sets a count of heads of an object's, having cut its projections."""
-    found = [
-        (file, node.lineno)
-        for file in run.recording.sources
-        for node in ast.walk(run.sources[file].tree or ast.Pass())
-        if isinstance(node, ast.Assign) and any(map(_counts_heads, node.targets))
-    ]
+    found = [(file, node.lineno) for file, node in run.nodes(ast.Assign) if any(map(_counts_heads, node.targets))]
     return run.place(*found[0]) if len(found) == 1 else None
 
 

@@ -83,11 +83,9 @@ def collated_at(run: Run, loader: Row) -> Location | None:
     given = [k.value for k in call.keywords if k.arg == "collate_fn"] if isinstance(call, ast.Call) else []
     names = {node.id for value in given for node in ast.walk(value) if isinstance(node, ast.Name)}
     found = []
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
-                found += [run.place(file, call.lineno) for call in ast.walk(node) if _makes_tensors(call)]
+    for file, node in run.nodes(ast.stmt):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
+            found += [run.place(file, call.lineno) for call in ast.walk(node) if _makes_tensors(call)]
     return found[0] if len(found) == 1 else None
 
 
@@ -105,11 +103,10 @@ def sample_entry(run: Run, loader: Row, taken: TensorArg | NamedValue) -> Locati
     for trail in climbs(run.sources, run.chain(built), given, whole=True):
         made = parsed_text(trail.spots[-1].node_text)
         name = made.func.id if isinstance(made, ast.Call) and isinstance(made.func, ast.Name) else ""
-        for file in run.recording.sources if name else ():
-            for node in ast.walk(run.sources[file].tree or ast.Pass()):
-                if isinstance(node, ast.ClassDef) and node.name == name:
-                    line = _entry_line(node, alike[0])
-                    return run.place(file, line, f"{name}.__getitem__") if line else None
+        for file, node in run.nodes(ast.ClassDef):
+            if node.name == name:
+                line = _entry_line(node, alike[0])
+                return run.place(file, line, f"{name}.__getitem__") if line else None
     return None
 
 
@@ -155,7 +152,7 @@ def _iterated(run: Run, frame: FrameInfo) -> list[ast.expr]:
 
 def loop_at(source: SourceFile, line: int) -> ast.For | None:
     """The ``for`` whose head stands at this line."""
-    for node in ast.walk(source.tree) if source.tree is not None else ():
+    for node in source.nodes:
         if isinstance(node, ast.For) and node.lineno <= line <= (node.iter.end_lineno or node.lineno):
             return node
     return None

@@ -13,14 +13,13 @@ _SEVERAL = 2
 def padded_beside(run: Run, field: str) -> Location | None:
     """The last statement of the one function that pads fields, ``row["labels"] = row["labels"] + [PAD] * n``, and not this one."""
     found = []
-    for file in run.recording.sources:
-        for function in ast.walk(run.sources[file].tree or ast.Pass()):
-            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            statements = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.AugAssign)]
-            padded = {key: node.lineno for node in statements if (key := _padded(node)) is not None}
-            if len(padded) >= _SEVERAL and field not in padded:
-                found.append((file, max(padded.values()), function.name))
+    for file, function in run.nodes(ast.stmt):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        statements = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.AugAssign)]
+        padded = {key: node.lineno for node in statements if (key := _padded(node)) is not None}
+        if len(padded) >= _SEVERAL and field not in padded:
+            found.append((file, max(padded.values()), function.name))
     return run.place(*found[0]) if len(found) == 1 else None
 
 

@@ -20,7 +20,7 @@ def variant_chosen(run: Run, row: Row, place: Location) -> Location | None:
     source = run.sources[place.file]
     function = source.function_at(place.line)
     callee = _builds(function) if function is not None else None
-    variants = [node for node in ast.walk(source.tree or ast.Module([], [])) if isinstance(node, ast.FunctionDef)]
+    variants = [node for node in source.nodes if isinstance(node, ast.FunctionDef)]
     if callee is None or sum(_builds(other) == callee for other in variants) < 2:
         return None
     for step in range(len(run.chain(row))):

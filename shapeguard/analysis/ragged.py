@@ -88,8 +88,7 @@ def _written_field(run: Run, name: str) -> Location | None:
     """The one place where the program gives a sample this field, ``"labels": ids``: what the tokenizer does not know it does not pad."""
     found = [
         (file, value.lineno)
-        for file in run.recording.sources
-        for node in ast.walk(run.sources[file].tree or ast.Pass())
+        for file, node in run.nodes(ast.AST)
         for key, value in _fields(node)
         if isinstance(key, ast.Constant) and key.value == name
     ]

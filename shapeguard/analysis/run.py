@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, wraps
 from typing import Protocol, TypeVar
@@ -18,6 +19,7 @@ from shapeguard.values.recording import Failure, FrameInfo, NamedValue, Recordin
 CACHE_DIMS = ("batch", "kv_heads", "past", "head_dim")
 NEW_DIMS = ("batch", "kv_heads", "seq", "head_dim")
 _Answer = TypeVar("_Answer")
+_Node = TypeVar("_Node", bound=ast.AST)
 
 
 class Placed(Protocol):
@@ -107,6 +109,11 @@ class Run:
     def at(self, spot: Placed) -> Location:
         """The location of a spot of a climb, or of a frame or site."""
         return self.place(spot.file, spot.line, spot.function, spot.part if isinstance(spot, Spot) else 0)
+
+    def nodes(self, kind: type[_Node]) -> Iterator[tuple[str, _Node]]:
+        """The parts of the user's files that are of a kind, each with its file."""
+        for file in self.recording.sources:
+            yield from ((file, node) for node in self.sources[file].nodes if isinstance(node, kind))
 
     def expression(self, row: Row) -> str:
         """The text of the expression a row stands for."""

@@ -13,14 +13,10 @@ def set_from_outside(run: Run, expression: str) -> Location | None:
     if not expression.startswith("self.") or not expression[5:].isidentifier():
         return None
     found = []
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            if not isinstance(node, ast.Assign):
-                continue
-            for target in node.targets:
-                if isinstance(target, ast.Attribute) and target.attr == expression[5:] and not _is_self(target.value):
-                    found.append(run.place(file, node.lineno, ""))
+    for file, node in run.nodes(ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Attribute) and target.attr == expression[5:] and not _is_self(target.value):
+                found.append(run.place(file, node.lineno, ""))
     return found[0] if len(found) == 1 else None
 
 

@@ -18,18 +18,16 @@ def set_at(run: Run, name: str) -> Location | None:
 def settings(run: Run, name: str) -> Iterator[tuple[Location, ast.expr]]:
     """Every place that gives a setting a value other than None, attributes last, with the value's expression."""
     later: list[tuple[Location, ast.expr]] = []
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            for value, by_attribute in _given(node, name):
-                if isinstance(value, ast.Constant) and value.value is None:
-                    continue
-                # A keyword or an entry stands on a line of its own in a long call; the statement is what is told.
-                item = (run.place(file, value.lineno), value)
-                if by_attribute:
-                    later.append(item)
-                else:
-                    yield item
+    for file, node in run.nodes(ast.AST):
+        for value, by_attribute in _given(node, name):
+            if isinstance(value, ast.Constant) and value.value is None:
+                continue
+            # A keyword or an entry stands on a line of its own in a long call; the statement is what is compared.
+            item = (run.place(file, value.lineno), value)
+            if by_attribute:
+                later.append(item)
+            else:
+                yield item
     yield from later
 
 

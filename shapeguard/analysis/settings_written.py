@@ -106,11 +106,7 @@ def _says(spot: Spot, field: str, value: int) -> bool:
 
 def _assigned(run: Run, fields: Sequence[str]) -> Location | None:
     """``model.generation_config.max_length = 32`` somewhere in the user's files."""
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for node in ast.walk(tree) if tree is not None else ():
-            if isinstance(node, ast.Assign) and any(
-                isinstance(t, ast.Attribute) and t.attr in fields for t in node.targets
-            ):
-                return run.place(file, node.lineno)
+    for file, node in run.nodes(ast.Assign):
+        if any(isinstance(target, ast.Attribute) and target.attr in fields for target in node.targets):
+            return run.place(file, node.lineno)
     return None

@@ -87,14 +87,12 @@ def _called(statement: ast.AST) -> Iterator[str]:
 
 def _conditions(run: Run, name: str, frame: FrameInfo) -> Iterator[tuple[str, int, str]]:
     """The conditions under which something of this name is given a value, outside of the function of the sum."""
-    for file in run.recording.sources:
-        tree = run.sources[file].tree
-        for function in ast.walk(tree) if tree is not None else ():
-            if not isinstance(function, ast.FunctionDef) or function.name == frame.function.rpartition(".")[2]:
-                continue
-            for node in ast.walk(function):
-                if isinstance(node, ast.If) and any(_gives(inner, name) for inner in node.body):
-                    yield file, node.lineno, function.name
+    for file, function in run.nodes(ast.FunctionDef):
+        if function.name == frame.function.rpartition(".")[2]:
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.If) and any(_gives(inner, name) for inner in node.body):
+                yield file, node.lineno, function.name
 
 
 def _gives(statement: ast.stmt, name: str) -> bool:

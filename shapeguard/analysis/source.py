@@ -72,22 +72,24 @@ class SourceFile:
             return None
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All parts of the file, as ``ast.walk`` gives them; none where it is no Python."""
+        return tuple(ast.walk(self.tree)) if self.tree is not None else ()
+
+    @cached_property
     def _statements(self) -> dict[int, ast.stmt]:
         """The innermost statement at each line."""
         found: dict[int, ast.stmt] = {}
-        if self.tree is not None:
-            for node in ast.walk(self.tree):  # breadth first: inner statements come later and overwrite
-                if isinstance(node, ast.stmt):
-                    for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                        found[line] = node
+        for node in self.nodes:  # breadth first: inner statements come later and overwrite
+            if isinstance(node, ast.stmt):
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    found[line] = node
         return found
 
     @cached_property
     def _texts(self) -> frozenset[int]:
         """The lines inside of texts of several lines, the first line left out."""
-        nodes = (
-            (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant)) if self.tree is not None else ()
-        )
+        nodes = (node for node in self.nodes if isinstance(node, ast.Constant))
         texts = (node for node in nodes if isinstance(node.value, str) and (node.end_lineno or 0) > node.lineno)
         return frozenset(n for node in texts for n in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1))
 
@@ -97,16 +99,15 @@ class SourceFile:
 
     def function_at(self, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         """The innermost function whose body covers this line."""
-        nodes = ast.walk(self.tree) if self.tree is not None else ()
-        functions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        functions = [n for n in self.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
         return max(around, key=lambda node: node.lineno, default=None)
 
     def class_at(self, line: int) -> ast.ClassDef | None:
         """The innermost class whose body covers this line."""
-        nodes = ast.walk(self.tree) if self.tree is not None else ()
-        classes = [n for n in nodes if isinstance(n, ast.ClassDef) and n.lineno <= line <= (n.end_lineno or n.lineno)]
-        return max(classes, key=lambda node: node.lineno, default=None)
+        classes = [n for n in self.nodes if isinstance(n, ast.ClassDef)]
+        around = [node for node in classes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        return max(around, key=lambda node: node.lineno, default=None)
 
     def repeats(self, line: int) -> bool:
         """Whether a loop, or a comprehension, of its function goes through this line more than once."""
@@ -144,7 +145,7 @@ class SourceFile:
     def _read(self, name_of: Callable[[ast.AST], str | None]) -> Counter[str]:
         found = {
             (name, getattr(self.statement(getattr(node, "lineno", 0)), "lineno", 0))
-            for node in ast.walk(self.tree or ast.Module([], []))
+            for node in self.nodes
             if (name := name_of(node)) is not None
         }
         return Counter(name for name, _ in found)

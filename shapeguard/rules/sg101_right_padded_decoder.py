@@ -161,10 +161,8 @@ def _side_set(run: Run) -> Location | None:
     """The one statement that sets the side of a tokenizer that was made otherwise, ``tokenizer.padding_side = "right"``."""
     found = [
         run.place(file, node.lineno)
-        for file in run.recording.sources
-        for node in ast.walk(run.sources[file].tree or ast.Pass())
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Attribute)
+        for file, node in run.nodes(ast.Assign)
+        if isinstance(node.targets[0], ast.Attribute)
         and node.targets[0].attr == "padding_side"
         and isinstance(node.value, ast.Constant)
         and node.value.value == "right"

@@ -221,10 +221,8 @@ def _appended(run: Run, images: ast.expr) -> Location | None:
         return None
     found = [
         (file, node.lineno)
-        for file in run.recording.sources
-        for node in ast.walk(run.sources[file].tree or ast.Module([], []))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        for file, node in run.nodes(ast.Call)
+        if isinstance(node.func, ast.Attribute)
         and node.func.attr in ("append", "extend")
         and isinstance(node.func.value, ast.Attribute)
         and node.func.value.attr == images.attr

@@ -313,10 +313,10 @@ def _layer_handed_on(run: Run) -> tuple[NamedValue, Location] | None:
     if not any(value.type == "tuple" and value.expression in taken for value in frame.locals):
         return None
     for outer in reversed(run.frames):
-        tree = run.sources[outer.file].tree if outer.user and outer is not frame else None
+        nodes = run.sources[outer.file].nodes if outer.user and outer is not frame else ()
         around = [
             (loop, value)
-            for loop in ast.walk(tree or ast.Pass())
+            for loop in nodes
             if isinstance(loop, ast.For) and loop.lineno <= outer.line <= (loop.end_lineno or loop.lineno)
             for value in outer.locals
             if value.type.endswith("Cache") and value.expression in _iterated(loop)

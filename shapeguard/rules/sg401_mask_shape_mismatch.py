@@ -219,11 +219,10 @@ def _mask_sizes_of_a_cache(run: Run, bad: BadMask) -> Location | None:
         or bad.mask.origin is not None
     ):
         return None
-    for file in run.recording.sources:
-        for node in ast.walk(run.sources[file].tree or ast.Pass()):
-            if isinstance(node, ast.FunctionDef) and node.name == "get_mask_sizes":
-                back = next((part for part in ast.walk(node) if isinstance(part, ast.Return)), None)
-                return run.place(file, back.lineno if back is not None else node.lineno, node.name)
+    for file, node in run.nodes(ast.FunctionDef):
+        if node.name == "get_mask_sizes":
+            back = next((part for part in ast.walk(node) if isinstance(part, ast.Return)), None)
+            return run.place(file, back.lineno if back is not None else node.lineno, node.name)
     return None
 
 

@@ -1,6 +1,7 @@
-"""The working part of the pytest plugin: each test runs under a guard with the making of its fixtures, a failing one is explained.
+"""The working part of the pytest plugin: each test runs under a guard, with the making of its fixtures; a failing one is explained.
 
-What a fixture of a wider scope makes is seen by the first test that asks for it. The hooks are of the old style, so that no frame of ours enters a test's traceback.
+What a fixture of a wider scope makes is seen by the first test that asks for it. The hooks are of the old style, so that no
+frame of ours enters a test's traceback.
 """
 
 from __future__ import annotations

@@ -44,9 +44,8 @@ def inputs_of(row: Row) -> TensorArg | None:
 def padding_of(run: Run, row: Row) -> Padding:
     """How the batch of a forward or generate row was padded: the tokenizer's word first, then what the ids show."""
     ids = inputs_of(row)
-    source = tokenizer_of(run, ids) or tokenizer_of(
-        run, _first(ids)
-    )  # a loop that feeds the whole text again each time
+    # A loop that feeds the whole text again each time began with the tokenizer's.
+    source = tokenizer_of(run, ids) or tokenizer_of(run, _first(ids))
     seen = str(row.args.get("ids padded", "?"))
     told = str(source.args.get("padded", "?")) if source is not None else _padded_here(run, ids)
     return Padding(told if told != "?" else seen, str(row.args.get("mask padded", "?")), source)
@@ -54,11 +53,9 @@ def padding_of(run: Run, row: Row) -> Padding:
 
 def _first(ids: TensorArg | None) -> TensorArg | None:
     """The ids of the first of several calls that are told as one."""
-    return (
-        msgspec.structs.replace(ids, origin=ids.first_origin)
-        if ids is not None and ids.first_origin is not None
-        else None
-    )
+    if ids is None or ids.first_origin is None:
+        return None
+    return msgspec.structs.replace(ids, origin=ids.first_origin)
 
 
 def _padded_here(run: Run, ids: TensorArg | None) -> str:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.crash import Crash, crash_of
-from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.lineage import Hop, parts_cut
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.values.recording import Row
 
-_SELECTING = frozenset({"index_select", "getitem"})
 _INDICES = ("int64", "int32")
 _KEYS_RANK = 4
 
@@ -74,18 +73,10 @@ def positions_selected(run: Run) -> Selected | None:
         return None
     both = sides(run, crash.failed)
     for ours, other in (both, both[::-1]) if len(both) == 2 else ():
-        for hop in ours.hops:
-            for part in hop.row.inputs if hop.row.kind == "concat" and hop.row.op != "stack" else ():
-                cut = run.row(part.origin)
-                given = cut.inputs[0].last if cut is not None and cut.op in _SELECTING and len(cut.inputs) > 1 else ()
-                if (
-                    cut is None
-                    or len(given) != len(part.last)
-                    or len(given) != _KEYS_RANK
-                    or cut.inputs[1].dtype not in _INDICES
-                ):
-                    continue
-                odd = [dim for dim, (was, now) in enumerate(zip(given, part.last, strict=True)) if was != now]
-                if len(odd) == 1 and given[odd[0]] - part.last[odd[0]] == other.size - ours.size > 0:
-                    return Selected(crash, cut, odd[0], given[odd[0]], part.last[odd[0]])
+        for cut, given, left in parts_cut(run, ours.hops):
+            if len(given) != _KEYS_RANK or len(cut.inputs) < 2 or cut.inputs[1].dtype not in _INDICES:
+                continue
+            odd = [(dim, *sizes) for dim, sizes in enumerate(zip(given, left, strict=True)) if len(set(sizes)) > 1]
+            if len(odd) == 1 and odd[0][1] - odd[0][2] == other.size - ours.size > 0:
+                return Selected(crash, cut, *odd[0])
     return None

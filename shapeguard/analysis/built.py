@@ -34,7 +34,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
     wanted = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
-    if (chosen := other_variant(run, row, of.size, wanted) or probed(run, row, of.size)) is not None:
+    trails = list(whole_trails(run, row, of.size))
+    if (chosen := other_variant(run, row, trails, of.size, wanted) or probed(run, trails)) is not None:
         return chosen
     part, number = one_part(run, of, row, sides(run, failed)), written(run, row, of.size)
     if part is not None and (number is None or number.function != part.function):

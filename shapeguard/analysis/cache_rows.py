@@ -271,12 +271,12 @@ def repeated_beside(run: Run, failed: FailedOp) -> Row | None:
     """The event that repeated the rows of the one operand, which were as many as the other, kept, one has still."""
     both = sides(run, failed)
     for side, other in (both, both[::-1]) if len(both) == 2 else ():
-        for hop in side.hops:
-            if (
-                hop.row.op in REPEATING
-                and hop.changed
-                and hop.size_before == other.size
-                and hop.size_after == side.size
-            ):
-                return hop.row
+        last = side.hops[-1] if side.hops else None  # what changed a size ends its way
+        repeated = (
+            last is not None
+            and last.row.op in REPEATING
+            and (last.size_before, last.size_after) == (other.size, side.size)
+        )
+        if last is not None and last.changed and repeated:
+            return last.row
     return None

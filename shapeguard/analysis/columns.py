@@ -16,9 +16,8 @@ from shapeguard.values.recording import Row, TensorArg
 
 _REDUCING = frozenset({"mean", "sum", "any", "all", "prod", "norm", "nanmean", "nansum", "count_nonzero", "max", "min", "amax", "amin",
                        "std", "var", "median"})  # fmt: skip
-_EXTREMES = frozenset(
-    {"max", "min", "amax", "amin", "any", "all", "median"}
-)  # along a dim: the nearest of all, of a table that is meant
+# Along a dim: the nearest of all, of a table that is meant.
+_EXTREMES = frozenset({"max", "min", "amax", "amin", "any", "all", "median"})
 _DIFFERENCES = frozenset({"sub", "rsub", "eq", "ne"})
 _HANDED_ON = frozenset({"to", "float", "long", "detach", "clone", "contiguous"})
 _COUNTING = frozenset({"arange", "linspace", "range", "logspace", "eye", "meshgrid"})

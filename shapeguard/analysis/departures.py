@@ -222,22 +222,17 @@ def brought_apart(dispute: Dispute) -> Cause | None:
     if earlier is None or index is None or any(found.how in ("built", "counted") for found in dispute.causes):
         return None
     born, other = ends[index], ends[1 - index]
-    sites = [[site.id for site in run.chain(row)] if row is not None else [] for row in (born, other)]
+    if born is None or other is None or not run.at_one_place(born, other):
+        return None
+    sites = [[site.id for site in run.chain(row)] for row in (born, other)]
     common = calls_in_common(*sites)
-    if (
-        born is None
-        or other is None
-        or not run.at_one_place(born, other)
-        or not common
-        or min(map(len, sites)) <= common
-    ):
+    if not common or min(map(len, sites)) <= common:
         return None
-    places = [run.location(row, len(at) - common - 1) for row, at in zip((born, other), sites, strict=True) if row]
-    alike = len(places) == 2 and places[0] is not None and places[1] is not None and places[0] != places[1]
-    if not alike or places[0] is None or places[1] is None or places[0].function != places[1].function:
+    ours, theirs = (run.location(row, len(at) - common - 1) for row, at in zip((born, other), sites, strict=True))
+    if ours is None or theirs is None or ours == theirs or ours.function != theirs.function:
         return None
-    handed = any(frame.user and frame.function == places[0].function for frame in run.frames[:-1])
-    return dispute.blame(index, places[0], "data") if handed and born.first_at > earlier.first_at else None
+    handed = any(frame.user and frame.function == ours.function for frame in run.frames[:-1])
+    return dispute.blame(index, ours, "data") if handed and born.first_at > earlier.first_at else None
 
 
 def _one_departed(dispute: Dispute) -> tuple[Row | None, int | None]:

@@ -74,6 +74,7 @@ class HeadMerge(NamedTuple):
     """The heads that were to be folded into ``width`` features, and are another number."""
 
     failed: FailedOp
+    row: Row
     heads: int
     head_dim: int
     width: int
@@ -92,7 +93,7 @@ def failed_merge(run: Run) -> HeadMerge | None:
     wrong = wrong_size(run, failed)
     told = written_location(run, wrong) if wrong is not None else None
     kept = told is not None and told.function.endswith("__init__")  # a width of the model's: this use of it is wrong
-    return HeadMerge(failed, source[-2], source[-1], asked[-1]) if kept else None
+    return HeadMerge(failed, failed.row, source[-2], source[-1], asked[-1]) if kept else None
 
 
 def _asked(failed: FailedOp) -> list[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,9 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import dim_sources, family, known, output_shape
 from shapeguard.values.findings import LineageStep
 from shapeguard.values.recording import NamedValue, Row, TensorArg
+from shapeguard.values.shapes import Shape
+
+_SELECTING = frozenset({"getitem", "index_select"})
 
 MAX_STEPS = 200
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
@@ -158,14 +162,22 @@ def birth(hops: list[Hop]) -> Hop | None:
     return hops[-1] if hops and hops[-1].changed else None
 
 
+def parts_cut(run: Run, hops: Iterable[Hop]) -> Iterator[tuple[Row, Shape, Shape]]:
+    """The selections that made a part of what was joined on a size's way: the event, and the shape before it and after it."""
+    for hop in hops:
+        for part in hop.row.inputs if hop.row.kind == "concat" and hop.row.op != "stack" else ():
+            cut = run.row(part.origin)
+            if cut is not None and cut.op in _SELECTING and cut.inputs and len(cut.inputs[0].last) == len(part.last):
+                yield cut, cut.inputs[0].last, part.last
+
+
 def steps(run: Run, hops: list[Hop]) -> tuple[LineageStep, ...]:
     """Hops as lineage, oldest first; handing a size on unchanged on one line is told once."""
     told: list[LineageStep] = []
     for hop in reversed(hops):
-        location = run.location(hop.row)
+        location = run.line(hop.row)
         if location is None:
             continue
-        location = run.shown(location)
         before = hop.source.last if hop.source is not None else ()
         after = next((out.last for out in hop.row.outputs if hop.size_after in out.last), ())
         step = LineageStep(location.file, location.line, location.source, hop.row.op, before, after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
-from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.lineage import Hop, parts_cut
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.values.recording import Row
@@ -60,9 +60,8 @@ def made_like(dispute: Dispute) -> Cause | None:
     meet = dispute.failed.clash is not None and dispute.failed.clash.kind == "dim"
     if not meet or len(made) != 2 or made.count(None) != 1:
         return None
-    index = 0 if made[0] is not None else 1
-    row = made[index]
-    return dispute.blame(index, run.location(row), "changed") if row is not None else None
+    index, row = next((index, row) for index, row in enumerate(made) if row is not None)
+    return dispute.blame(index, run.location(row), "changed")
 
 
 def _like(side: Side) -> Row | None:
@@ -77,13 +76,10 @@ def part_cut(dispute: Dispute) -> Cause | None:
     run, both = dispute.run, dispute.both
     for index, side in enumerate(both[:2] if len(both) > 1 else ()):
         missing = both[1 - index].size - side.size
-        for hop in side.hops if missing > 0 else ():
-            for part in hop.row.inputs if hop.row.kind == "concat" and hop.row.op != "stack" else ():
-                cut = run.row(part.origin)
-                given = cut.inputs[0].last if cut is not None and cut.op == "getitem" and cut.inputs else ()
-                short = bool(given) and len(given) == len(part.last) and given[0] - part.last[0] == missing
-                if cut is not None and short and given[1:] == part.last[1:]:
-                    return dispute.blame(index, run.location(cut), "changed")
+        for cut, given, left in parts_cut(run, side.hops) if missing > 0 else ():
+            short = bool(given) and given[0] - left[0] == missing and given[1:] == left[1:]
+            if cut.op == "getitem" and short:
+                return dispute.blame(index, run.location(cut), "changed")
     return None
 
 

@@ -45,9 +45,8 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
         return None  # it is one axis too many that the larger one has
     more = (1,) * (len(large) - len(small))
     if len(small) == 1 < small[0] and len(large) > _ROWS and large[1] == small[0] != large[0]:
-        return MissingAxis(
-            label, small, small + more[1:], None
-        )  # one for each channel, (batch, channels, height, width)
+        one_a_channel = small + more[1:]  # beside (batch, channels, height, width)
+        return MissingAxis(label, small, one_a_channel, None)
     if _leads(small, large):
         return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))
     wanted = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from itertools import pairwise
 
-from shapeguard.analysis.climb import climb
+from shapeguard.analysis.climb import Spot, climb
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.written import parsed, whole_trails
+from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
+
+_CHOICES = frozenset({"argument", "default", "assign", "constant", "option"})  # where somebody wrote a key down
 
 
 def variant_chosen(run: Run, row: Row, place: Location) -> Location | None:
@@ -29,10 +32,10 @@ def variant_chosen(run: Run, row: Row, place: Location) -> Location | None:
     return None
 
 
-def other_variant(run: Run, row: Row, size: int, wanted: int) -> Location | None:
+def other_variant(run: Run, row: Row, trails: Sequence[Sequence[Spot]], size: int, wanted: int) -> Location | None:
     """Where one of several variants was chosen by its key, ``PRESETS[name]``, of which another one has the number that is wanted."""
     sites = run.chain(row)
-    for trail in whole_trails(run, row, size):
+    for trail in trails:
         for spot, table in pairwise(trail):
             match parsed(spot), parsed(table):
                 case ast.Subscript(slice=ast.Name() | ast.Attribute() as key), ast.Dict(
@@ -41,13 +44,9 @@ def other_variant(run: Run, row: Row, size: int, wanted: int) -> Location | None
                     fields = [_numbers(value) for value in values]
                     names = {name for entry in fields for name, number in entry.items() if number == size}
                     chosen = climb(run.sources, sites[spot.depth :], key)
-                    told = (
-                        chosen[-1]
-                        if chosen and chosen[-1].kind in ("argument", "default", "assign", "constant", "option")
-                        else None
-                    )
-                    if told is not None and any(entry.get(name) == wanted for name in names for entry in fields):
-                        return run.at(told)
+                    told = bool(chosen) and chosen[-1].kind in _CHOICES
+                    if told and any(entry.get(name) == wanted for name in names for entry in fields):
+                        return run.at(chosen[-1])
     return None
 
 

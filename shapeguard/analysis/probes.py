@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from shapeguard.analysis.climb import Spot
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.written import whole_trails
 from shapeguard.values.findings import Location
-from shapeguard.values.recording import Row
 
 
-def probed(run: Run, row: Row, size: int) -> Location | None:
+def probed(run: Run, trails: Sequence[Sequence[Spot]]) -> Location | None:
     """Where the probe was made by which a layer's width was worked out, if the data has other places than it when the layers see them."""
-    places = {
-        (trail[-1].file, trail[-1].line) for trail in whole_trails(run, row, size) if trail and trail[-1].kind == "data"
-    }
+    places = {(trail[-1].file, trail[-1].line) for trail in trails if trail and trail[-1].kind == "data"}
     for probe in run.of_kind("module") if places else ():
         where, given = run.location(probe), probe.inputs[0] if probe.inputs else None
         made = run.row(given.origin) if given is not None else None

@@ -105,7 +105,7 @@ def _call(run: Run, row: Row) -> CallRow:
         row.op,
         row.kind,
         row.count,
-        _line(run, run.location(row)),
+        run.line(row),
         row.module,
         tuple(map(_range, row.inputs)),
         tuple(map(_range, row.outputs)),

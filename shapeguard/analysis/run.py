@@ -106,6 +106,11 @@ class Run:
         line = place.part if isinstance(place, Stated) else place.line
         return Location(place.file, line, place.function, self.sources[place.file].line(line) or place.source)
 
+    def line(self, row: Row) -> Location | None:
+        """The user's very line of a row, as readers are told of it."""
+        place = self.location(row)
+        return self.shown(place) if place is not None else None
+
     def at(self, spot: Placed) -> Location:
         """The location of a spot of a climb, or of a frame or site."""
         return self.place(spot.file, spot.line, spot.function, spot.part if isinstance(spot, Spot) else 0)
@@ -183,6 +188,10 @@ class Run:
             value.device,
             self.birth(value.origin),
         )
+
+    def view(self, value: NamedValue | TensorArg, dims: Iterable[str] = ()) -> OperandView:
+        """A value of a frame, or a tensor of a row, as an operand of a finding."""
+        return self.tensor(value, "", dims) if isinstance(value, TensorArg) else self.operand(value, dims)
 
     def tensor(self, tensor: TensorArg, expression: str = "", dims: Iterable[str] = ()) -> OperandView:
         """A tensor of a row as an operand of a finding."""

@@ -31,7 +31,7 @@ def decoding_steps(run: Run) -> Iterator[StepRow]:
             query=query,
             agrees=not row.error,
             remark=row.error[:160],
-            location=run.shown(place) if (place := run.location(row)) is not None else None,
+            location=run.line(row),
         )
 
 

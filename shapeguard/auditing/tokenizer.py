@@ -7,9 +7,8 @@ from typing import Any
 from shapeguard.values.pipeline import TokenizerFacts
 
 _NO_LIMIT = 10**9  # transformers writes 1e30 where a tokenizer has no limit
-_KNOWN_AS = {
-    "TokenizersBackend": "PreTrainedTokenizerFast"
-}  # transformers 5 has the old name as another one for its class
+# transformers 5 has the old name as another one for its class.
+_KNOWN_AS = {"TokenizersBackend": "PreTrainedTokenizerFast"}
 _MESSAGE = [{"role": "user", "content": "hello"}]
 
 

@@ -8,9 +8,9 @@ from shapeguard.analysis.cache_rows import handed_in_at, kept_memory
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
-from shapeguard.analysis.sides import Side, shape_of, sides
-from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
-from shapeguard.values.recording import NamedValue, Row, TensorArg
+from shapeguard.analysis.sides import shape_of, sides
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import Row
 
 _WRITING = frozenset({"setitem", "copy_", "index_copy_"})
 _LAYING_OUT = frozenset({"zeros", "empty", "ones", "full", "new_zeros", "new_empty", "zeros_like", "empty_like"})
@@ -41,7 +41,7 @@ def in_buffer(run: Run, code: str, name: str) -> Finding | None:
         f"The buffers for keys and values were set up for {buffer.size} rows and are kept, and {new.size} rows come now.",
         location=_set_up(run, laid),
         failed_at=run.failed_at,
-        operands=(_view(run, buffer, CACHE_DIMS), _view(run, new, NEW_DIMS)),
+        operands=(run.view(buffer.value, CACHE_DIMS), run.view(new.value, NEW_DIMS)),
         mismatch=Mismatch("dim", (buffer.size, new.size), 0),
         lineage=steps(run, list(buffer.hops)),
         fix=Fix(
@@ -80,9 +80,3 @@ def _set_up(run: Run, laid: Row) -> Location | None:
     objects = {function.partition(".")[0] for _, function in running if "." in function}
     built = [step for step, site in sites if site.function.partition(".")[0] in objects]
     return run.location(laid, built[-1]) if built else run.location(laid)
-
-
-def _view(run: Run, side: Side, dims: tuple[str, ...]) -> OperandView:
-    value: NamedValue | TensorArg | None = side.value
-    assert value is not None
-    return run.tensor(value, "", dims) if isinstance(value, TensorArg) else run.operand(value, dims)

@@ -99,18 +99,19 @@ def check(run: Run) -> Iterator[Finding]:
         return
     vocabulary = _vocabulary(run, lookup)
     added = _added(run, lookup.rows, lookup.odd)
+    shrunk = _taken_away(run, lookup) if added is None else None
     needed = lookup.odd + (lookup.odd >= lookup.rows)  # rows; a negative id needs none that there are
     yield Finding(
         CODE,
         NAME,
         Severity.ERROR,
         _message(run, lookup, vocabulary, added),
-        location=_location(run, lookup, vocabulary, added),
+        location=run.location(shrunk) if shrunk is not None else _location(run, lookup, vocabulary, added),
         failed_at=run.failed_at,
         operands=lookup.failed.views(run),
         mismatch=Mismatch("index", (vocabulary or needed, lookup.rows), 0),
         fix=_fix(run, lookup.odd, added)
-        if added is not None or (shrunk := _taken_away(run, lookup)) is None
+        if shrunk is None
         else Fix(
             f"Leave the table at its {shrunk.args['before']} rows: `len(tokenizer)` counts the tokens, and where their ids have gaps the "
             "largest id is beyond it."
@@ -194,8 +195,6 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
     if added is not None:
         resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
         return run.location(resized) if resized is not None else _loaded_beside(run, added) or run.location(added)
-    if (shrunk := _taken_away(run, lookup)) is not None:
-        return run.location(shrunk)
     if (apart := _of_smaller_vocabulary(run, lookup)) is not None:
         return apart
     fill = fill_of(run, given_ids(run, lookup.ids), lookup.odd)

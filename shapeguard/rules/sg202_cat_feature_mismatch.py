@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim, joins_wrong_dim, odd_one
 from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.graph import past
@@ -60,12 +61,12 @@ def check(run: Run) -> Iterator[Finding]:
     concat = failed_concat(run)
     if concat is None or concat.clash.kind != "dim" or is_batch_dim(concat) or joins_wrong_dim(run, concat):
         return
-    dim = concat.clash.dim or 0
+    dim, found = concat.clash.dim or 0, odd_one(run, concat)
     yield clash_finding(
         run, concat.failed, CODE, NAME,
         f"`{concat.failed.op}` along dim {concat.dim} needs equal sizes in dim {dim}: {both_sizes(concat.clash)}{_also(concat, dim)}.",
-        odd_one(run, concat),
-        (_interpolated(run, concat) or f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.")
+        found,
+        (_interpolated(run, concat, found) or f"Bring dim {dim} to one size where the odd operand is made; cutting to the smaller size loses data.")
         if (empty := _passed_over(run, concat)) is None
         else "`cat` passes over an empty tensor of one dim, columns and all: make it with the others' columns, `torch.zeros(0, columns)`.",
         location=empty,
@@ -93,7 +94,7 @@ def _also(concat: FailedConcat, dim: int) -> str:
     return "".join(f", and in dim {at}: {left[at]} against {right[at]}" for at in others)
 
 
-def _interpolated(run: Run, concat: FailedConcat) -> str:
+def _interpolated(run: Run, concat: FailedConcat, found: Cause) -> str:
     """The fix for two maps, (batch, channels, height, width), joined along their channels: the smaller one brought to the other's size."""
     shapes = dict(concat.failed.call.tensors)
     labels = (concat.clash.left, concat.clash.right)
@@ -105,7 +106,7 @@ def _interpolated(run: Run, concat: FailedConcat) -> str:
         or min(min(shape) for shape in maps) < 1
     ):
         return ""
-    odd = odd_one(run, concat).side.hops
+    odd = found.side.hops
     if odd and odd[-1].row.op.lower().startswith("conv") and "transpose" not in odd[-1].row.op.lower():
         return _padding_for(run, odd[-1])
     smaller, larger = sorted(labels, key=lambda label: shapes[label][concat.clash.dim or 0])

@@ -199,7 +199,9 @@ def _within_call(run: Run, named: Location | None, made: Row | None) -> Location
     """The line, of a function that gave several things at once, which made the one that got this name."""
     statement = run.sources[named.file].statement(named.line) if named is not None else None
     several = isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple)
-    for step in range(1, len(run.chain(made)) if made is not None and several else 0):
-        if made is not None and run.location(made, step) == named:
+    if made is None or not several:
+        return None
+    for step in range(1, len(run.chain(made))):
+        if run.location(made, step) == named:
             return run.location(made, step - 1)
     return None

@@ -180,7 +180,7 @@ def _in_own_cache(run: Run, concat: FailedConcat) -> Finding:
         "and what is kept was not changed with them.",
         odd_one(run, concat),
         "Where rows leave (or beams reorder) the batch, index the kept keys and values with the same rows."
-        if repeated is None
+        if repeated is None or wanted < rows
         else f"Repeat the kept keys and values with the rows: `keys.repeat_interleave({wanted // rows}, dim=0)`.",
         location=run.location(repeated) if repeated is not None else None,
     )

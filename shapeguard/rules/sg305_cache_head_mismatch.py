@@ -59,7 +59,7 @@ from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.sides import Side, sides
 from shapeguard.analysis.written import parsed, whole_trails
-from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
@@ -104,7 +104,7 @@ def check(run: Run) -> Iterator[Finding]:
         f"{odd.sizes[0]} {_WHAT[odd.counted]} against {odd.sizes[1]}.",
         location=odd.decided or (_divided(run, hops) if odd.counted == 3 else None) or _location(run, hops),
         failed_at=run.failed_at,
-        operands=(_view(run, odd.made, dims[0]), _view(run, odd.own, dims[1])),
+        operands=(run.view(odd.made, dims[0]), run.view(odd.own, dims[1])),
         mismatch=Mismatch("dim", odd.sizes, odd.dim),
         lineage=steps(run, hops),
         fix=Fix(
@@ -264,7 +264,3 @@ def _of_other_model(run: Run, call: Row) -> Location | None:
 
 def _shape(value: TensorArg | NamedValue | None) -> tuple[int, ...]:
     return value.last if isinstance(value, TensorArg) else (value.shape or ()) if value is not None else ()
-
-
-def _view(run: Run, value: TensorArg | NamedValue, dims: tuple[str, ...]) -> OperandView:
-    return run.tensor(value, "", dims) if isinstance(value, TensorArg) else run.operand(value, dims)

@@ -113,7 +113,7 @@ def _of_merge(run: Run, merge: HeadMerge) -> Finding:
         NAME,
         Severity.ERROR,
         f"{merge.heads} heads of {merge.head_dim} are {features} features, and this line folds them into {merge.width}.",
-        location=run.location(merge.failed.row) if merge.failed.row is not None else run.failed_at,
+        location=run.location(merge.row) or run.failed_at,
         failed_at=run.failed_at,
         operands=merge.failed.views(run),
         mismatch=Mismatch("dim", (merge.width, features), len(merge.failed.call.tensors[0][1]) - 2),

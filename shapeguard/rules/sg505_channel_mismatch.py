@@ -196,16 +196,10 @@ def check(run: Run) -> Iterator[Finding]:
 
 def _brought_first(crash: Crash) -> str:
     """The fix for images whose channels stand last, as arrays of pictures have them; "" where dim 1 is not theirs by mistake."""
-    label, wanted = next(
-        (
-            (label, other)
-            for label, other in ((crash.clash.left, crash.clash.sizes[1]), (crash.clash.right, crash.clash.sizes[0]))
-            if label == "input"
-        ),
-        ("", 0),
-    )
-    shape = next((shape for name, shape in crash.failed.call.tensors if name == label), ())
-    if len(shape) != _IMAGES or shape[-1] != wanted or wanted not in _COLOURS or crash.clash.dim != 1:
+    clash = crash.clash
+    wanted = {clash.left: clash.sizes[1], clash.right: clash.sizes[0]}.get("input", 0)
+    shape = dict(crash.failed.call.tensors).get("input", ())
+    if len(shape) != _IMAGES or shape[-1] != wanted or wanted not in _COLOURS or clash.dim != 1:
         return ""
     return "Bring the channels first: `.permute(0, 3, 1, 2)` makes (batch, channels, height, width) of (batch, height, width, channels)."
 

@@ -59,7 +59,7 @@ from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG507", "hard-coded-size"
-ONE_OF_THEM = "one of them is fixed in the code, the other comes with the data."
+_ONE_OF_THEM = "one of them is fixed in the code, the other comes with the data."
 _TWO = 2
 
 
@@ -95,7 +95,7 @@ def check(run: Run) -> Iterator[Finding]:
     yield clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {sizes}; "
-        f"{_which(crash, frozen) if wrong is None else ONE_OF_THEM}",
+        f"{_which(crash, frozen) if wrong is None else _ONE_OF_THEM}",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
         location=written_location(run, wrong) if wrong is not None else _from_helper(run, crash.frozen) or _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or _state(run, found, crash.family == "rnn"),
@@ -107,7 +107,7 @@ def _which(crash: Crash, frozen: Side | None) -> str:
     """Which of the two sizes does not follow the data."""
     sizes = crash.clash.sizes
     if frozen is None or len(set(sizes)) != _TWO or frozen.size not in sizes:
-        return ONE_OF_THEM
+        return _ONE_OF_THEM
     return f"the {frozen.size} is fixed in the code, the {sum(set(sizes)) - frozen.size} comes with the data."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,26 @@ def _ids_from_one() -> object:
     return torch.nn.Embedding(vocab_size, 4)(tokens)
 
 
+class _Attention(torch.nn.Module):
+    """Keys (batch, kv_heads, length, head_dim) that are kept from call to call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.k = torch.nn.Linear(8, 8)
+
+    def forward(self, x: Any, cache: Any = None) -> Any:
+        k = self.k(x).view(x.size(0), x.size(1), 2, 4).transpose(1, 2)
+        return k if cache is None else torch.cat([cache, k], dim=2)
+
+
+def _kept_keys_beside_repeated_rows() -> object:
+    attention = _Attention()
+    x = torch.zeros(2, 5, 8)
+    kept = attention(x)
+    x = x[:, -1:].repeat_interleave(3, dim=0)
+    return attention(x, kept)
+
+
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
@@ -69,6 +90,7 @@ def _ids_from_one() -> object:
         (_one_layer_wrong, "Write 8 for the 16 in line"),
         (_keys_of_rows, "`mask[:, None, None, :]`"),
         (_maps_of_other_places, "height, width or length"),
+        (_kept_keys_beside_repeated_rows, "`keys.repeat_interleave(3, dim=0)`"),
         (_ids_from_one, "9 at least"),
     ],
 )

@@ -34,6 +34,7 @@ class Climber:
         self._deep = 0
         self._cut = 0  # how often a bound was met
         self.bound: dict[tuple[str, ast.AST | None, Frame], list[Binding]] = {}  # found already
+        self.made: dict[ast.expr, ast.Call] = {}  # the calls that default factories stand for: one node each
         self._things: dict[Want, list[Want]] = {}
 
     def steps(self, want: Want, whole: bool = False) -> list[Hop]:

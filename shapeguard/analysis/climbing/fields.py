@@ -162,14 +162,14 @@ def _field(climber: Climber, want: Want, one: Instance, file: str, cls: ast.Clas
             found.append(Hop(spot, Want(hit.given.node, hit.given.scope, hit.path, want.value)))
     if node.value is not None and (not made or None in given):
         scope = climber.scope_of(file, climber.base[file].frame_of(cls))
-        value = _plain_default(node.value)
+        value = _plain_default(climber, node.value)
         found.append(
             Hop(climber.spot(node, scope, "default", value), Want(value, replace(scope, at=node), rest, want.value))
         )
     return found
 
 
-def _plain_default(value: ast.expr) -> ast.expr:
+def _plain_default(climber: Climber, value: ast.expr) -> ast.expr:
     """``field(default=8)`` means 8."""
     if isinstance(value, ast.Call) and last_name(value.func) == "field":
         for keyword in value.keywords:
@@ -178,17 +178,9 @@ def _plain_default(value: ast.expr) -> ast.expr:
             if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Lambda):
                 return keyword.value.body
             if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Name | ast.Attribute):
-                return _called(keyword)
+                call = ast.copy_location(ast.Call(func=keyword.value, args=[], keywords=[]), keyword.value)
+                return climber.made.setdefault(keyword.value, call)
     return value
-
-
-def _called(keyword: ast.keyword) -> ast.Call:
-    """The call that a default factory stands for; the same node each time, by which a climb knows where it has been."""
-    made = getattr(keyword, "shapeguard_call", None)
-    if not isinstance(made, ast.Call):
-        made = ast.copy_location(ast.Call(func=keyword.value, args=[], keywords=[]), keyword.value)
-        keyword.shapeguard_call = made  # type: ignore[attr-defined]
-    return made
 
 
 def from_outside(climber: Climber, want: Want, file: str, name: str) -> list[Hop]:

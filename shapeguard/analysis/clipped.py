@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.overrun import asked_for
+from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 
 
@@ -43,3 +48,23 @@ def _bounds(item: str) -> tuple[int, int | None]:
 def of_a_buffer(run: Run, failed: FailedOp) -> bool:
     """Whether it is a buffer of an object's that was written to, ``self.queue[:, ptr : ptr + n]``: its size was fixed when it was made."""
     return failed.expression(run, "input").startswith("self.")
+
+
+def ran_out(dispute: Dispute) -> Cause | None:
+    """The slice that walked on through data and found less than it asked for at the end, where it had found all before."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both):
+        way = whole_way(run, side)
+        for step, hop in enumerate(way):
+            if hop.row.op == "getitem" and _came_short(run, hop):
+                found = dispute.blame(index, run.location(hop.row), "changed")
+                return found._replace(side=side._replace(hops=tuple(way[: step + 1])))
+    return None
+
+
+def _came_short(run: Run, hop: Hop) -> bool:
+    stop = asked_for(hop)
+    if stop is None or hop.size_before is None or stop <= hop.size_before or hop.size_after >= hop.size_before:
+        return False
+    earlier = (row for row in run.rows[: hop.row.id] if row.op == "getitem" and run.at_one_place(row, hop.row))
+    return any(row.outputs and row.outputs[0].last[hop.after] > hop.size_after for row in earlier)

@@ -222,7 +222,7 @@ def brought_apart(dispute: Dispute) -> Cause | None:
     if earlier is None or index is None or any(found.how in ("built", "counted") for found in dispute.causes):
         return None
     born, other = ends[index], ends[1 - index]
-    if born is None or other is None or not run.at_one_place(born, other):
+    if born is None or other is None:
         return None
     sites = [[site.id for site in run.chain(row)] for row in (born, other)]
     common = calls_in_common(*sites)
@@ -231,8 +231,17 @@ def brought_apart(dispute: Dispute) -> Cause | None:
     ours, theirs = (run.location(row, len(at) - common - 1) for row, at in zip((born, other), sites, strict=True))
     if ours is None or theirs is None or ours == theirs or ours.function != theirs.function:
         return None
+    if not run.at_one_place(born, other) and not all(
+        _in_helper(run, row, at, common) for row, at in zip((born, other), sites, strict=True)
+    ):
+        return None
     handed = any(frame.user and frame.function == ours.function for frame in run.frames[:-1])
     return dispute.blame(index, ours, "data") if handed and born.first_at > earlier.first_at else None
+
+
+def _in_helper(run: Run, row: Row, sites: list[int], common: int) -> bool:
+    """Whether a row was made right in a plain function that the common caller called."""
+    return len(sites) == common + 2 and run.chain(row)[0].function.isidentifier()
 
 
 def _one_departed(dispute: Dispute) -> tuple[Row | None, int | None]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.clipped import ran_out
 from shapeguard.analysis.departures import (
     brought_apart,
     called_otherwise,
@@ -107,6 +108,7 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
 # Mistakes that are known by their looks, the surest first.
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
+    ran_out,
     _replaced,
     brought_apart,
     _of_one_number,

@@ -61,6 +61,8 @@ def made_like(dispute: Dispute) -> Cause | None:
     if not meet or len(made) != 2 or made.count(None) != 1:
         return None
     index, row = next((index, row) for index, row in enumerate(made) if row is not None)
+    if dispute.agreed_by_others(index):
+        return None
     return dispute.blame(index, run.location(row), "changed")
 
 

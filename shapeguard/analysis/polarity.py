@@ -19,6 +19,7 @@ _KEEPING = frozenset(
     {"long", "int", "bool", "float", "to", "clone", "contiguous", "unsqueeze", "expand", "repeat", "repeat_interleave",
      "view", "reshape", "getitem", "type", "type_as", "expand_as"}
 )  # fmt: skip
+_PLAIN = frozenset({"ones", "zeros", "ones_like", "zeros_like", "new_ones", "new_zeros"})
 _TURNING = frozenset({"logical_not", "invert", "bitwise_not", "rsub"})
 _ATTENDING = frozenset(
     {
@@ -69,6 +70,35 @@ def plain_triangles(run: Run) -> Iterator[Inverted]:
             )
             if made is not None and ones is not None and ones.op in ("ones", "ones_like", "new_ones"):
                 yield Inverted(row, mask, made, True)
+
+
+def plain_padding(run: Run) -> Iterator[Inverted]:
+    """Attentions that add a padding mask of ones and zeros to their scores: the padding is read, and even favoured."""
+    for row in run.rows:
+        for mask in row.inputs if not row.error and (row.kind == "attention" or row.op in _ATTENDING) else ():
+            floats = mask.label.endswith("key_padding_mask") and mask.dtype.startswith(("float", "bfloat"))
+            made = _ones_and_zeros(run, mask) if floats else None
+            if made is not None:
+                yield Inverted(row, mask, made, True)
+
+
+def _ones_and_zeros(run: Run, mask: TensorArg) -> Row | None:
+    """The row that made a mask of numbers of truth values, or of ones and zeros alone; None where it may hold others."""
+    tensor = mask
+    for _ in range(_MAX_STEPS):
+        row = run.row(tensor.origin)
+        if row is None:
+            return None
+        if row.op in _PLAIN:
+            written = [other for other in run.rows if other.op == "setitem" and other.inputs[0].origin == row.id]
+            told = [other.args.get("value") for other in written]
+            return row if told and all(value in (0, 1) for value in told) else None
+        if not row.inputs or row.op not in _KEEPING:
+            return None
+        tensor = row.inputs[0]
+        if tensor.dtype == "bool":
+            return row
+    return None
 
 
 def turned_triangles(run: Run) -> Iterator[Inverted]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from itertools import pairwise
 
-from shapeguard.analysis.climb import Spot, climb
+from shapeguard.analysis.climb import Spot, climb, climbs
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
@@ -48,6 +48,29 @@ def other_variant(run: Run, row: Row, trails: Sequence[Sequence[Spot]], size: in
                     if told and any(entry.get(name) == wanted for name in names for entry in fields):
                         return run.at(chosen[-1])
     return None
+
+
+def chosen_by_name(run: Run, row: Row, trails: Sequence[Sequence[Spot]]) -> Location | None:
+    """Where the name is written by which the thing was chosen that a number was read off: ``len(vocabulary_of(release))``."""
+    sites = run.chain(row)
+    for trail in trails:
+        end = trail[-1]
+        node = parsed(end) if end.kind == "data" and 0 <= end.depth < len(sites) else None
+        for part in ast.walk(node or ast.Pass()):
+            keys = part.args if isinstance(part, ast.Call) else [part.slice] if isinstance(part, ast.Subscript) else []
+            for key in keys:
+                said = climbs(run.sources, sites[end.depth :], key, whole=True)
+                told = next((found.spots for found in said if _is_name(found.spots[-1])), ())
+                if len(told) > 1:
+                    return run.at(told[-1])
+    return None
+
+
+def _is_name(spot: Spot) -> bool:
+    """Whether a text was written down there, as a person does who chooses one of several."""
+    node = parsed(spot)
+    written = isinstance(node, ast.Constant) and type(node.value) is str
+    return written and spot.line > 0 and spot.kind in (*_CHOICES, "entry")
 
 
 def _numbers(entry: ast.expr) -> dict[str, int]:

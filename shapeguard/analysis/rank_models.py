@@ -58,13 +58,14 @@ def chosen_at(run: Run, found: BuiltApart) -> Location | None:
 def _filled_at(run: Run, spot: Spot) -> Location | None:
     """The last statement before a length was asked for that gave the object something more: ``tokenizer.add_tokens(words)``."""
     function = run.sources[spot.file].function_at(spot.line)
+    filled = (spot.node_text, spot.node_text.rpartition(".")[0])  # of an object's own table as well
     lines = [
         node.lineno
         for node in ast.walk(function or ast.Pass())
         if isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)
         and isinstance(node.value.func, ast.Attribute)
-        and ast.unparse(node.value.func.value) == spot.node_text
+        and ast.unparse(node.value.func.value) in filled
         and node.value.args
         and node.lineno < spot.line
     ]

@@ -74,7 +74,7 @@ from shapeguard.analysis.padded import (
     pooled_over_padding,
     read_positions,
 )
-from shapeguard.analysis.polarity import Inverted, inverted_masks
+from shapeguard.analysis.polarity import Inverted, inverted_masks, plain_padding
 from shapeguard.analysis.run import Run
 from shapeguard.rules.base import once
 from shapeguard.rules.padded_layers import padded_layers
@@ -128,6 +128,7 @@ def _beside(run: Run, started: Collection[int]) -> Iterator[Finding]:
         if (zeros := hidden_past(run, row)) is not None:
             yield _hidden(run, row, zeros)
     yield from (_inverted(run, found) for found in inverted_masks(run))
+    yield from once(_numbers(run, found) for found in plain_padding(run))
     yield from (_late(run, row) for row in masked_late(run))
 
 
@@ -298,6 +299,19 @@ def _inverted(run: Run, found: Inverted) -> Finding:
         location=run.location(found.made) or run.location(found.row),
         operands=(run.tensor(found.mask),),
         fix=Fix("Turn the mask round (`~mask`), or compare the other way (`!=` for `==`)."),
+    )
+
+
+def _numbers(run: Run, found: Inverted) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{found.row.op}` leaves out where a mask of truth values is true; one of numbers {format_shape(found.mask.last)} it adds to the "
+        "scores, and ones and zeros hide nothing: the padding is read.",
+        location=run.location(found.made),
+        operands=(run.tensor(found.mask),),
+        fix=Fix("Make the mask of truth values, true on the padding: `dtype=torch.bool`, or `mask.bool()`."),
     )
 
 

@@ -64,6 +64,7 @@ from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lookup import Lookup, failed_lookup, fill_of, given_ids, overwritten, tokenizer_behind
 from shapeguard.analysis.models import built_model, config_of
 from shapeguard.analysis.parting import callers_part
+from shapeguard.analysis.presets import chosen_by_name
 from shapeguard.analysis.ranks import handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
@@ -208,11 +209,12 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
         return fed_at  # no table has a row for it: it is the ids that are wrong
     config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
     if config is not None and (vocabulary or lookup.odd >= lookup.rows):
-        if any(trail and trail[-1].kind == "data" for trail in whole_trails(run, config, lookup.rows)):
+        trails = [trail for trail in whole_trails(run, config, lookup.rows) if trail]
+        if any(trail[-1].kind == "data" for trail in trails):
             own = tokenizer_behind(run, lookup.ids)
             if own is None or own.args.get("vocabulary") != lookup.rows:
                 # The table was made for its own tokenizer: the ids that are fed are another's.
-                return _generated_elsewhere(run, lookup) or here(run)
+                return _generated_elsewhere(run, lookup) or chosen_by_name(run, config, trails) or here(run)
             return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location

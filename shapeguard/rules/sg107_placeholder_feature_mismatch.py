@@ -42,7 +42,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeguard.analysis.batch import inputs_of, made_by
+from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.concat import CUTTING
 from shapeguard.analysis.failed import failed_op
@@ -81,7 +81,10 @@ def check(run: Run) -> Iterator[Finding]:
         operands=_operands(run, found),
         mismatch=Mismatch("count", (found.tokens, found.features)) if found.tokens is not None else None,
         fix=Fix(
-            "Write exactly one placeholder for each feature row, and let nothing cut them: no truncation shorter than the text "
+            "Forbid the placeholder while tokens are drawn, `generate(..., suppress_tokens=[image_token_id])`, or replace it in what "
+            "was generated before the model is given it again."
+            if _drawn(run, found) is not None
+            else "Write exactly one placeholder for each feature row, and let nothing cut them: no truncation shorter than the text "
             "with its placeholders, and a processor that counts as the encoder does."
         ),
     )
@@ -119,7 +122,7 @@ def _location(run: Run, found: Placeholders) -> Location | None:
     config = _strategy(run, found)
     if config is not None and config.args[_STRATEGY] != "default" and _STRATEGY in run.expression(config):
         return run.location(config)
-    if found.tokens is not None and found.tokens > found.features and (drawn := _drawn(run)) is not None:
+    if (drawn := _drawn(run, found)) is not None:
         return run.location(drawn)
     if (token := _token_joined(run, found)) is not None:
         return token
@@ -174,11 +177,16 @@ def _filled(run: Run) -> Location | None:
     return None
 
 
-def _drawn(run: Run) -> Row | None:
-    """The generation that made the failed call's ids, among which it may have drawn a placeholder."""
+def _drawn(run: Run, found: Placeholders) -> Row | None:
+    """The generation that made the failed call's ids, or a part of them, among which it may have drawn a placeholder.
+
+    Its own prompts fitted: it ran to its end.
+    """
+    if found.tokens is None or found.tokens <= found.features:
+        return None
     call = run.failed_row("forward", "generate")
-    row = made_by(run, inputs_of(call)) if call is not None else None
-    return row if row is not None and row.kind == "generate" else None
+    ids = inputs_of(call) if call is not None else None
+    return next((row for row in ancestors(run, ids) if row.kind == "generate"), None) if ids is not None else None
 
 
 def _rows_sliced(run: Run) -> Location | None:

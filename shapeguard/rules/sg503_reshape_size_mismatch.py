@@ -43,9 +43,11 @@ from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.callers import root_of
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.clipped import ran_out
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.departures import passed_before
+from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow
@@ -188,13 +190,16 @@ def _elements(run: Run, crash: Crash) -> Finding:
     given = next((shape for _, shape in crash.failed.call.tensors), ())
     asked = crash.failed.call.args.get("size", crash.failed.call.args.get("shape"))
     wanted = format_shape([n for n in asked if isinstance(n, int)]) if isinstance(asked, list) else "the asked sizes"
-    wrong = wrong_size(run, crash.failed)
+    short = _run_out(run, crash)
+    wrong = wrong_size(run, crash.failed) if short is None else None
     return clash_finding(
         run, crash.failed, CODE, NAME,
         f"`{crash.failed.op}` of {format_shape(given)} to {wanted}: {crash.clash.text}.",
         crash.suspect,
-        "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size.",
-        location=None if crash.suspect.how == "counted" else _not_for_each_row(run, crash)
+        "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size."
+        if short is None
+        else "Start over before the data runs out: ask whether a whole piece is left, not whether the position is past the end.",
+        location=None if crash.suspect.how == "counted" else short or _not_for_each_row(run, crash)
         or _told_helper(run, crash)
         or _odd_call(run, crash)
         or _class_token(run, crash)
@@ -204,6 +209,13 @@ def _elements(run: Run, crash: Crash) -> Finding:
         or _written(run, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
+
+
+def _run_out(run: Run, crash: Crash) -> Location | None:
+    """The slice that found less than it asked for at the end of the data."""
+    dispute = dispute_of(run, crash.failed)
+    found = ran_out(dispute) if dispute is not None else None
+    return found.location if found is not None else None
 
 
 def _not_for_each_row(run: Run, crash: Crash) -> Location | None:

@@ -52,6 +52,7 @@ from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.clash_finding import clash_finding, here
@@ -106,7 +107,11 @@ def check(run: Run) -> Iterator[Finding]:
         or _weights_too_few(run, crash)
         or _taken_out(run, crash)
         or _found_elsewhere(run, crash)
-        or (_from_one(run, crash) or _one_past(run, crash) or _counted_list(run, crash) if index == size else None)
+        or (
+            _from_one(run, crash) or _one_past(run, crash) or _counted_list(run, crash) or _numbered(run, crash)
+            if index == size
+            else None
+        )
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -308,6 +313,22 @@ def _counted_list(run: Run, crash: Crash) -> Location | None:
                 cuts = (spot for way in ways for spot in way.spots[1:])
                 made = next((spot for spot in cuts if spot.kind == "assign" and ":" in spot.node_text), None)
                 return run.at(made) if made is not None else None
+    return None
+
+
+def _numbered(run: Run, crash: Crash) -> Location | None:
+    """Where labels got their numbers, where the classes are as many as were counted, ``len(classes)``: they begin at 1."""
+    target, place = crash.failed.operands.get(crash.clash.left), crash.suspect.location
+    statement = run.sources[place.file].statement(place.line) if crash.family == "loss" and place.line else None
+    called = [ast.unparse(node.func) for node in ast.walk(statement or ast.Pass()) if isinstance(node, ast.Call)]
+    row = next((r for r in ancestors(run, target) if r.op in FROM_OUTSIDE), None) if target is not None else None
+    if row is None or "len" not in called or (node := call_of(run.expression(row))) is None:
+        return None
+    for given in node.args[:1]:
+        for trail in climbs(run.sources, run.chain(row), given, whole=True):
+            last = trail.spots[-1]
+            if last.line and last.function != run.chain(row)[0].function and "int(" in last.node_text:
+                return run.at(last)
     return None
 
 

@@ -152,13 +152,14 @@ def _of_no_entries(run: Run, crash: Crash) -> Location | None:
 
 
 def _deepened(run: Run, crash: Crash) -> Location | None:
-    """Where a recurrent layer's state was given a dim too many, or was made alone where a pair is wanted."""
+    """Where a recurrent layer's state was given a dim too many, was made without its axis of layers, or alone where a pair is wanted."""
     if crash.family == "rnn" and crash.clash.left == "hx":
         return run.birth(crash.failed.operands["hx"].origin)
     value = crash.failed.operands.get(crash.clash.right) if crash.family == "rnn" else None
     changed = rank_changes(run, value) if value is not None else []
     deeper = (hop.row for hop in changed if (hop.size_before or 0) < hop.size_after)
-    return next((place for row in deeper if (place := run.location(row)) is not None), None)
+    place = next((place for row in deeper if (place := run.location(row)) is not None), None)
+    return place or (run.birth(value.origin) if value is not None else None)
 
 
 def _sample(run: Run, crash: Crash) -> Location | None:

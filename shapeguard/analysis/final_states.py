@@ -6,7 +6,7 @@ not told their lengths goes on over the padding: its last step is that of the lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.lineage import RECURRENT
@@ -16,6 +16,7 @@ from shapeguard.values.recording import Row, TensorArg
 
 _TRANSFORMERS = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
 _ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
+_POOLING = frozenset({"mean", "max", "amax", "sum", "nanmean"})
 _VIEWS = frozenset({"view", "reshape"})
 _BETWEEN = frozenset(
     {
@@ -51,12 +52,7 @@ def mixed_states(run: Run) -> Iterator[Row]:
 
 def steps_of_padding(run: Run) -> Iterator[Row]:
     """Selections of the last step, or of the final state, of a layer whose input is padded at the end and not packed."""
-    for layer in run.of_kind("module"):
-        if layer.op not in RECURRENT or layer.error or not layer.inputs or not layer.outputs:
-            continue
-        time = 1 if _batch_first(run, layer) else 0
-        if len(layer.inputs[0].last) != 3 or not _padded_at_end(run, layer, time):
-            continue
+    for layer, time in _on_padding(run, RECURRENT):
         steps, states = layer.outputs[0].last, [out.last for out in layer.outputs[1:]]
         for user in users_of(run, layer):
             taken = user.inputs[0].last if user.op == "getitem" and user.inputs else ()
@@ -65,6 +61,27 @@ def steps_of_padding(run: Run) -> Iterator[Row]:
                 yield user
             elif user.op == "unbind" and user.inputs[0].last in states and user.inputs[0].last != steps:
                 yield user  # each layer's, or direction's, own final state
+
+
+def pooled_steps(run: Run) -> Iterator[Row]:
+    """Means and maxima over all positions of what such a layer, or one that was told of the padding, makes of padded rows."""
+    for layer, time in _on_padding(run, RECURRENT | _TRANSFORMERS):
+        for user in users_of(run, layer):
+            over = user.args.get("dim", user.args.get("other"))
+            states = user.inputs[0].last if user.inputs else ()
+            whole = states == layer.outputs[0].last and over in (time, time - 3, [time], [time - 3])
+            if user.op in _POOLING and whole:
+                yield user
+
+
+def _on_padding(run: Run, layers: Collection[str]) -> Iterator[tuple[Row, int]]:
+    """(call, dim of the positions) of layers whose input is known to be padded at the end."""
+    for layer in run.of_kind("module"):
+        if layer.op not in layers or layer.error or not layer.inputs or not layer.outputs:
+            continue
+        time = 1 if _batch_first(run, layer) else 0
+        if len(layer.inputs[0].last) == 3 and _padded_at_end(run, layer, time):
+            yield layer, time
 
 
 def over_padding(run: Run) -> Iterator[Row]:

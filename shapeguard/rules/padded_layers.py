@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.final_states import hides_nothing, over_padding, steps_of_padding
+from shapeguard.analysis.final_states import hides_nothing, over_padding, pooled_steps, steps_of_padding
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sees_ahead import causal_mask, shown_ahead
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Severity
 from shapeguard.values.recording import Row
@@ -14,7 +15,36 @@ from shapeguard.values.recording import Row
 def padded_layers(run: Run, code: str, name: str) -> Iterator[Finding]:
     """Each place once; what mixes the padding in is told only where no step of it is read."""
     steps = list(once(_last_step(run, row, code, name) for row in steps_of_padding(run)))
-    yield from steps or once(_mixed_in(run, row, code, name) for row in over_padding(run))
+    steps = steps or list(once(_mixed_in(run, row, code, name) for row in over_padding(run)))
+    yield from steps or once(_pooled(run, row, code, name) for row in pooled_steps(run))
+    yield from once(_ahead(run, row, code, name) for row in shown_ahead(run))
+
+
+def _pooled(run: Run, row: Row, code: str, name: str) -> Finding:
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"`{row.op}` takes the padding at the end of the shorter rows in with the rest: what a row comes to depends on how long its "
+        "neighbours are.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(
+            "Weigh with the mask of the real tokens: `(states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)`."
+        ),
+    )
+
+
+def _ahead(run: Run, row: Row, code: str, name: str) -> Finding:
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"`{row.op}` has no causal mask, and the loss asks at each position for the entry after it: it is shown what it is to foretell. The loss falls, and what is generated later is noise.",
+        location=run.location(row),
+        operands=(run.tensor(row.inputs[0]),),
+        fix=Fix(_hide_ahead(row)),
+    )
 
 
 def _last_step(run: Run, row: Row, code: str, name: str) -> Finding:
@@ -57,4 +87,18 @@ def _mixed_in(run: Run, row: Row, code: str, name: str) -> Finding:
             if transformer
             else "Pack the rows before it: `pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)`."
         ),
+    )
+
+
+def _hide_ahead(row: Row) -> str:
+    if row.op == "scaled_dot_product_attention":
+        return "Hide what comes after each position: `is_causal=True`."
+    if row.op in ("softmax", "Softmax"):
+        return (
+            "Hide what comes after each position before the softmax: `ahead = torch.ones(n, n, dtype=torch.bool).triu(1)`, then "
+            '`scores.masked_fill(ahead, float("-inf"))`.'
+        )
+    return (
+        "Hide what comes after each position: `mask = nn.Transformer.generate_square_subsequent_mask(x.size(1))`, given as "
+        f"`{causal_mask(row)}=mask`."
     )

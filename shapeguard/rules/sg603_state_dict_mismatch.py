@@ -63,6 +63,14 @@ _SIZES = {
 }  # fmt: skip
 CODE, NAME = "SG603", "state-dict-mismatch"
 _OPTIMIZER = re.compile(r"torch[/\\]optim[/\\]")
+_NAME = re.compile(r'"([^"]+)"')
+_MISSING, _UNEXPECTED = (
+    re.compile(rf'{which} key\(s\) in state_dict: ("[^"]+"(?:, "[^"]+")*)') for which in ("Missing", "Unexpected")
+)
+_WRAPPERS = {
+    "module": "`DataParallel` or `DistributedDataParallel`", "_orig_mod": "`torch.compile`",
+    "_fsdp_wrapped_module": "`FullyShardedDataParallel`",
+}  # fmt: skip
 # torch collects all misfits and tells them in this one form; the tensors themselves are in none of the frames.
 _MISFIT = re.compile(r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[([\d, ]*)\]\) from checkpoint, "
                      r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)")  # fmt: skip
@@ -85,6 +93,39 @@ def check(run: Run) -> Iterator[Finding]:
     ]
     if found:
         yield _finding(run, found)
+    elif (named := _named_otherwise(run)) is not None:
+        yield named
+
+
+def _named_otherwise(run: Run) -> Finding | None:
+    """A checkpoint whose names are the model's but for a prefix: of ``DataParallel``, of ``torch.compile``, of a module around it."""
+    frame, said = run.user_frame, run.failure.exception.message if run.failure is not None else ""
+    absent, beyond = (
+        _NAME.findall(part[1]) if (part := which.search(said)) else [] for which in (_MISSING, _UNEXPECTED)
+    )
+    for saved, other in ((True, beyond), (False, absent)):
+        ours = absent if saved else beyond
+        prefix = other[0].removesuffix(ours[0]) if other and ours else ""
+        if not prefix or prefix == other[0] or [prefix + name for name in ours] != other:
+            continue
+        wrapper = _WRAPPERS.get(prefix.partition(".")[0], "a module around this one")
+        return Finding(
+            CODE,
+            NAME,
+            Severity.ERROR,
+            f"The checkpoint's names are the model's with `{prefix}` in front: it was saved from {wrapper}."
+            if saved
+            else f"The model's names are the checkpoint's with `{prefix}` in front: the model is {wrapper}, and the one that was saved was not.",
+            location=run.statement_of(frame) if frame is not None else None,
+            failed_at=run.failed_at,
+            fix=Fix(
+                f'Take it off: `model.load_state_dict({{name.removeprefix("{prefix}"): value for name, value in state.items()}})`; '
+                f"or save what is inside: `model.{prefix}state_dict()`."
+                if saved
+                else f"Load into what is inside (`model.{prefix.rstrip('.')}.load_state_dict(state)`), before it is wrapped."
+            ),
+        )
+    return None
 
 
 def _published(run: Run) -> Finding | None:

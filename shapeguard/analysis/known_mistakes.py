@@ -47,7 +47,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.squeezed import cut_in_vain, squeezed_in_vain
+from shapeguard.analysis.squeezed import cut_in_vain, squeezed_away, squeezed_in_vain
 from shapeguard.analysis.stages import one_too_many
 from shapeguard.analysis.taken_otherwise import TAKEN_OTHERWISE
 from shapeguard.analysis.unfollowed import (
@@ -109,6 +109,7 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
     ran_out,
+    squeezed_away,
     _replaced,
     brought_apart,
     _of_one_number,

@@ -60,7 +60,7 @@ def failed_masks(run: Run) -> Iterator[BadMask]:
             of, along = (handed, 1) if handed is not None else (mask, dim)
             own = handed is not None and handed.label == "attention_mask"
             place = (_odd_part(run, handed) if own and handed is not None else None) or _of_one(run, mask, scores, dim)
-            place = place or _made_at(run, of, along)
+            place = place or (None if dim else _multiplied(run, row, mask)) or _made_at(run, of, along)
             if mask.last == (scores[0], scores[-1]) and _heads(row) is not None:
                 fix = "A mask (batch, key) says which tokens are padding: pass it, true at padding, as `key_padding_mask`."
                 place = next(filter(None, (entry_of(run, name, r) for r in run.failed_rows for name in _MASKS)), place)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+import msgspec
+
 from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.layout import along_last, next_softmax, products
 from shapeguard.analysis.lineage import follow
@@ -13,6 +15,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.values.recording import Row, TensorArg
 
 _PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
+_WITH_QUERIES = 3  # dims of a mask (batch, query, key)
 _NEAR = 8  # ops behind a softmax among which its scores were made
 
 
@@ -25,6 +28,7 @@ def laid_masks(run: Run) -> Iterator[BadMask]:
         if found is None or not along_last(found[0]):
             continue
         masked = [step for step in found[1] if step.op in FILLS | ADDS and len(step.inputs) > 1]
+        masked = [step for step in masked if step.inputs[0].last != step.inputs[1].last]  # no bias for each score
         if len(masked) == 1:
             bad = _along_queries(run, masked[0]) or _rows_along_heads(run, masked[0])
             if bad is not None:
@@ -74,20 +78,30 @@ def _along_queries(run: Run, step: Row) -> BadMask | None:
 
 def _rows_along_heads(run: Run, step: Row) -> BadMask | None:
     """A mask with a dim of rows, and fewer dims than the scores: aligned from the right, its rows meet the heads."""
-    scores, mask = step.inputs[0].last, step.inputs[1]
-    rank = len(mask.last)
-    if not 3 <= rank < len(scores) or mask.last[0] < 2 or mask.last[0] != scores[0]:
+    mask = step.inputs[1]
+    met = [(scores, laid) for scores, laid in _shapes(run, step) if len(laid) < len(scores) and laid[0] == scores[0]]
+    scores, laid = next(((scores, laid) for scores, laid in met if laid[0] > 1), ((), ()))
+    rank = len(laid)
+    if rank < _WITH_QUERIES:
         return None
-    placeholder = rank >= 4 and all(size == 1 for size in mask.last[1:-2])
-    from_rows = rank == 3 and mask.dtype == "bool" and _shares_rows(run, step)
+    placeholder = rank >= 4 and all(size == 1 for size in laid[1:-2])
+    other_rows = any(other[0] != laid[0] and wide[1:2] == scores[1:2] for wide, other in met)
+    from_rows = rank == 3 and mask.dtype == "bool" and (other_rows or _shares_rows(run, step))
     if not placeholder and not from_rows:
         return None
     missing = len(scores) - rank
     return BadMask(
-        step, mask, scores, 0, scores[0], mask.last[0], run.location(step), follow(run, mask, 0),
+        step, msgspec.structs.replace(mask, last=laid), scores, 0, scores[0], laid[0], run.location(step), follow(run, mask, 0),
         f"it has {rank} dims and the scores {len(scores)}, so its rows are laid along dim {missing} of the scores, not along the batch",
         "Insert the missing dim after the batch: `mask.unsqueeze(1)` (or 2), so that batch meets batch.",
     )  # fmt: skip
+
+
+def _shapes(run: Run, step: Row) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The scores and masks that met at a place, as far as the first and the last times tell."""
+    rows = [row for row in run.rows if row.op == step.op and len(row.inputs) > 1 and run.at_one_place(row, step)]
+    pairs = [(row.inputs[0], row.inputs[1]) for row in rows]
+    return {(a.first, b.first) for a, b in pairs} | {(a.last, b.last) for a, b in pairs}
 
 
 def _shares_rows(run: Run, step: Row) -> bool:

@@ -18,6 +18,8 @@ from shapeguard.values.findings import Location, Mismatch
 from shapeguard.values.recording import FrameInfo, Row
 from shapeguard.values.shapes import numel
 
+_WITH_POSITIONS = 3  # dims of (batch, seq, features)
+
 
 class WrongSize(NamedTuple):
     """The asked size that does not fit: what it says, what it should agree with, and where it was written."""
@@ -168,6 +170,8 @@ def _written(
     for index, (node, size) in enumerate(zip(nodes, sizes, strict=False)):
         if size > 1 and size not in given and (spot := _spot(run, frame, node, size)) is not None:
             own = numel(given) // max(1, numel([n for n in sizes if n > 0]) // size)
+            if len(given) == _WITH_POSITIONS and sizes == [-1, size]:
+                own = given[-1]  # rows and positions become one dim, the features stay
             return WrongSize(Mismatch("dim", (size, own), index), spot, False)
     return None
 
@@ -192,7 +196,15 @@ def _measured(
 def _spot(run: Run, frame: FrameInfo, node: ast.expr, size: int) -> Spot | None:
     if isinstance(node, ast.Constant):
         return Spot(frame.file, frame.statement or frame.line, frame.function, str(size), "constant")
-    return decided(without_shared_constant(run, climb(run.sources, chain_of_frames(run, frame), node, value=size)))
+    trail = climb(run.sources, chain_of_frames(run, frame), node, value=size)
+    return _copied_before(run, trail, size) or decided(without_shared_constant(run, trail))
+
+
+def _copied_before(run: Run, trail: list[Spot], size: int) -> Spot | None:
+    """Where a number was copied from a config, if the model's vocabulary had that many entries and was resized later."""
+    resized = any("resize" in row.op and row.args.get("before") == size for row in run.of_kind("vocabulary"))
+    copies = (spot for spot in trail[1:] if spot.kind in ("attribute", "assign") and "vocab_size" in spot.node_text)
+    return next(copies, None) if resized else None
 
 
 def written_location(run: Run, wrong: WrongSize) -> Location | None:

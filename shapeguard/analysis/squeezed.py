@@ -6,16 +6,20 @@ A head of two labels gives (batch, seq, 2), and ``values.squeeze(-1)``, written 
 from __future__ import annotations
 
 import ast
+from itertools import islice
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.climb import climbs
 from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
+
+_FEW = 4  # ops behind an operand among which the squeeze is looked for
 
 
 def squeezed_in_vain(dispute: Dispute) -> Cause | None:
@@ -27,6 +31,20 @@ def squeezed_in_vain(dispute: Dispute) -> Cause | None:
             return dispute.blame(
                 index, _model_made(dispute.run, last.row) if inner else None, "built" if inner else None
             )
+    return None
+
+
+def squeezed_away(dispute: Dispute) -> Cause | None:
+    """The squeeze that was not told its dim and took one away that it left in other batches: a last one of a single sample."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both):
+        for row in islice(ancestors(run, side.value), _FEW) if side.value is not None else ():
+            if row.op not in ("squeeze", "squeeze_") or "dim" in row.args or not row.outputs:
+                continue
+            others = (other for other in run.rows[: row.id] if other.op == row.op and run.at_one_place(other, row))
+            kept = [len(other.outputs[0].last) for other in others if other.outputs]
+            if kept and max(kept) > len(row.outputs[0].last):
+                return dispute.blame(index, run.location(row), "changed")
     return None
 
 

@@ -84,6 +84,9 @@ def check(run: Run) -> Iterator[Finding]:
             "Forbid the placeholder while tokens are drawn, `generate(..., suppress_tokens=[image_token_id])`, or replace it in what "
             "was generated before the model is given it again."
             if _drawn(run, found) is not None
+            else "Tell the tokenizer that the placeholder is a token of its own, not a text to be split: "
+            "`additional_special_tokens=[placeholder]`, and resize the model if it is a new one."
+            if _split_up(run, found) is not None
             else "Write exactly one placeholder for each feature row, and let nothing cut them: no truncation shorter than the text "
             "with its placeholders, and a processor that counts as the encoder does."
         ),
@@ -126,6 +129,8 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         return run.location(drawn)
     if (token := _token_joined(run, found)) is not None:
         return token
+    if (unknown := _split_up(run, found)) is not None:
+        return unknown
     written = count_written(run, row) if row is not None else None
     if written is not None:
         return written
@@ -174,6 +179,18 @@ def _filled(run: Run) -> Location | None:
     for row in ancestors(run, ids) if ids is not None else ():
         if row.op in ("new_full", "full", "full_like") and row.outputs and row.outputs[0].dtype.startswith("int"):
             return run.location(row)
+    return None
+
+
+def _split_up(run: Run, found: Placeholders) -> Location | None:
+    """Where a tokenizer was made that split the placeholders up which the text repeats: none of them came through as a token."""
+    row = tokenized(run)
+    if found.tokens != 0 or row is None or was_cut(row) or not (repeated_at(run) or count_written(run, row)):
+        return None
+    call = call_of(run.expression(row))
+    for trail in climbs(run.sources, run.chain(row), call.func, whole=True) if call is not None else ():
+        made = next((spot for spot in reversed(trail.spots) if spot.line and "okenizer" in spot.node_text), None)
+        return run.at(made) if made is not None and made.kind != "use" else None
     return None
 
 

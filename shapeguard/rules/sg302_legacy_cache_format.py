@@ -272,7 +272,8 @@ def _tuple_given(run: Run, row: Row, pairs: list[str]) -> Finding:
     frame = run.user_frame
     given = next((v for v in frame.operands if v.label == "past_key_values"), None) if frame else None
     expression = given.expression if given is not None else "past_key_values"
-    built = written_at(run, frame, expression) if frame is not None else None
+    built = _kept_where_made(run, row, pairs, expression)
+    built = built or (written_at(run, frame, expression) if frame is not None else None)
     return Finding(
         CODE,
         NAME,
@@ -283,6 +284,19 @@ def _tuple_given(run: Run, row: Row, pairs: list[str]) -> Finding:
         operands=tuple(run.tensor(t) for t in row.inputs if t.label in pairs[:2]),
         fix=Fix(f"Wrap the pairs in a cache: `DynamicCache({expression})`, one (key, value) pair a layer."),
     )
+
+
+def _kept_where_made(run: Run, row: Row, pairs: list[str], expression: str) -> Location | None:
+    """Where the pairs were put into an attribute, in the function that made them: elsewhere it may have been given a Cache."""
+    pair = next((tensor for tensor in row.inputs if tensor.label == pairs[0]), None)
+    made = run.birth(pair.origin) if pair is not None and "." in expression else None
+    function = run.sources[made.file].function_at(made.line) if made is not None else None
+    for node in ast.walk(function or ast.Pass()):
+        if made is None or not isinstance(node, ast.Assign) or node.lineno < made.line:
+            continue
+        if expression in map(ast.unparse, node.targets):
+            return run.place(made.file, node.lineno, made.function)
+    return None
 
 
 def _taken_apart(run: Run) -> NamedValue | None:

@@ -34,13 +34,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
 from shapeguard.analysis.bound_again import bound_again
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import read_off
-from shapeguard.analysis.climb import Spot, chain_of_frames, climbs, named_at
+from shapeguard.analysis.climb import chain_of_frames, climbs, first_named, named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, brought_in, made_at
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.departures import passed_before
@@ -51,12 +51,14 @@ from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.lookup import given_as, length_of, of_types
 from shapeguard.analysis.models import config_of
 from shapeguard.analysis.odd_input import handed_on
+from shapeguard.analysis.one_too_large import one_too_large
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import shape_of
 from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
+from shapeguard.values.recording import NamedValue, TensorArg
 
 _COUNTING_OUT = frozenset({"arange", "randperm"})
 _FEW = 4  # ops behind an index among which it was counted out
@@ -105,13 +107,10 @@ def check(run: Run) -> Iterator[Finding]:
         or _counted_on(run, crash)
         or _drawn_for_more(run, crash)
         or _weights_too_few(run, crash)
+        or _widened(run, crash)
         or _taken_out(run, crash)
         or _found_elsewhere(run, crash)
-        or (
-            _from_one(run, crash) or _one_past(run, crash) or _counted_list(run, crash) or _numbered(run, crash)
-            if index == size
-            else None
-        )
+        or one_too_large(run, crash, index)
         or _moved(run, crash)
         or (run.birth(handed.origin) if handed is not None else None)
         or (None if table_stated else _computed(run, crash)),
@@ -254,6 +253,13 @@ def _weights_too_few(run: Run, crash: Crash) -> Location | None:
     return None
 
 
+def _widened(run: Run, crash: Crash) -> Location | None:
+    """Where the table was made longer on purpose, ``F.pad(scores, (0, extra))``, for indices beyond it: by too few."""
+    table = crash.suspect.side if crash.suspect.side.label == crash.clash.right else None
+    padded = next((hop.row for hop in table.hops if hop.row.op == "pad"), None) if table is not None else None
+    return run.location(padded) if padded is not None else None
+
+
 def _taken_out(run: Run, crash: Crash) -> Location | None:
     """Where rows were taken out of the table in which the index has a place as it was: nodes of a graph, and not its edges."""
     table = crash.suspect.side if crash.suspect.side.label == crash.clash.right else None
@@ -280,66 +286,6 @@ def _found_elsewhere(run: Run, crash: Crash) -> Location | None:
         return None
     hops = follow(run, found.inputs[0], 0)
     return run.helper_call(hops[-1].row) or run.location(hops[-1].row) if hops else None
-
-
-def _from_one(run: Run, crash: Crash) -> Location | None:
-    """Where as many numbers as there are entries were counted out from 1, ``arange(1, n + 1)``."""
-    index, size = crash.failed.operands.get(crash.clash.left), crash.clash.sizes[1]
-    row = run.row(index.origin) if index is not None else None
-    counted = row is not None and row.op == "arange" and (row.args.get("start"), row.args.get("end")) == (1, size + 1)
-    return run.location(row) if row is not None and counted else None
-
-
-def _one_past(run: Run, crash: Crash) -> Location | None:
-    """Where a place was reckoned, in another function, that lies just behind the end: ``[(t, t + stride) for t in starts]``."""
-    for spots in _index_trails(run, crash):
-        end = spots[-1]
-        node = parsed_text(end.node_text) if end.kind in ("assign", "attribute") and end.line else None
-        added = (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add) for part in ast.walk(node or ast.Pass()))
-        if len(spots) > 2 and any(added):
-            return run.at(end)
-    return None
-
-
-def _counted_list(run: Run, crash: Crash) -> Location | None:
-    """Where a list was cut, the entries of which a loop counts, ``for i in range(len(names))``: it is longer than the table."""
-    frame = run.user_frame
-    for spots in _index_trails(run, crash):
-        match parsed_text(spots[-1].node_text):
-            case ast.Call(
-                func=ast.Name(id="range"), args=[ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)])]
-            ) if frame is not None:
-                ways = climbs(run.sources, chain_of_frames(run, frame), name, whole=True)
-                cuts = (spot for way in ways for spot in way.spots[1:])
-                made = next((spot for spot in cuts if spot.kind == "assign" and ":" in spot.node_text), None)
-                return run.at(made) if made is not None else None
-    return None
-
-
-def _numbered(run: Run, crash: Crash) -> Location | None:
-    """Where labels got their numbers, where the classes are as many as were counted, ``len(classes)``: they begin at 1."""
-    target, place = crash.failed.operands.get(crash.clash.left), crash.suspect.location
-    statement = run.sources[place.file].statement(place.line) if crash.family == "loss" and place.line else None
-    called = [ast.unparse(node.func) for node in ast.walk(statement or ast.Pass()) if isinstance(node, ast.Call)]
-    row = next((r for r in ancestors(run, target) if r.op in FROM_OUTSIDE), None) if target is not None else None
-    if row is None or "len" not in called or (node := call_of(run.expression(row))) is None:
-        return None
-    for given in node.args[:1]:
-        for trail in climbs(run.sources, run.chain(row), given, whole=True):
-            last = trail.spots[-1]
-            if last.line and last.function != run.chain(row)[0].function and "int(" in last.node_text:
-                return run.at(last)
-    return None
-
-
-def _index_trails(run: Run, crash: Crash) -> Iterator[Sequence[Spot]]:
-    """The ways to where the one name got its value that the failing line has for the index."""
-    frame, index = run.user_frame, crash.clash.sizes[0]
-    values = frame.operands if frame is not None else ()
-    named = [value.expression for value in values if value.value == index and type(value.value) is int]
-    if frame is not None and len(named) == 1 and named[0].isidentifier():
-        for trail in climbs(run.sources, chain_of_frames(run, frame), named[0], whole=True):
-            yield trail.spots
 
 
 def _handed_to_library(run: Run, crash: Crash) -> Location | None:
@@ -391,4 +337,19 @@ def _computed(run: Run, crash: Crash) -> Location | None:
     named = run.user_frame if index.origin is None and not of_types(run) else None
     here_made = named_at(run, named, crash.failed.expression(run, crash.clash.left)) if named is not None else None
     here_made = here_made or _handed_to_library(run, crash)
-    return (made_at(run, index) if of_types(run) else None) or brought_in(run, index) or here_made
+    listed = _listed(run, index) if of_types(run) else None
+    return listed or (made_at(run, index) if of_types(run) else None) or brought_in(run, index) or here_made
+
+
+def _listed(run: Run, index: TensorArg | NamedValue) -> Location | None:
+    """Where the list got its numbers that a tensor was made of in the same function."""
+    row = next((row for row in ancestors(run, index) if row.op in FROM_OUTSIDE and not row.inputs), None)
+    node = call_of(run.expression(row)) if row is not None else None
+    given = node.args[0] if node is not None and node.args else None
+    while isinstance(given, ast.List) and len(given.elts) == 1:
+        given = given.elts[0]
+    if row is None or not isinstance(given, ast.Name):
+        return None
+    made = first_named(climbs(run.sources, run.chain(row), given, whole=True))
+    place = run.location(row)
+    return run.at(made) if made is not None and place is not None and made.function == place.function else None

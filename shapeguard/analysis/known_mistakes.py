@@ -19,7 +19,14 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
-from shapeguard.analysis.made_otherwise import coloured_target, made_like, part_cut, refolded, turned_away
+from shapeguard.analysis.made_otherwise import (
+    coloured_places,
+    coloured_target,
+    made_like,
+    part_cut,
+    refolded,
+    turned_away,
+)
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
 from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, of_two_vocabularies, whole_beside_part
 from shapeguard.analysis.of_models import (
@@ -118,6 +125,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     part_cut,
     made_like,
     coloured_target,
+    coloured_places,
     filled_apart,
     returned_early,
     one_for_all,

@@ -111,6 +111,8 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
         same = next(((source, before) for source, before in sources if source.last[before] == size), None)
         if same is not None and same != sources[0] and _of_later(row, dim, size, same[1]):
             same = None
+        if size == 1 and family(row.op) == "broadcast":
+            same = next((found for found in sources if not _put_in(run, *found)), same)
         if same is not None or sources:
             source, before = same or sources[0]
             return Hop(row, source, before, dim, source.last[before], size, tuple(sources))
@@ -126,6 +128,12 @@ def _of_state(run: Run, row: Row, dim: int, size: int) -> Hop:
     if dim == 1 and len(given.last) == 3 and given.last[batch] == size:
         return Hop(row, given, batch, dim, size, size)
     return Hop(row, None, None, dim, None, size)
+
+
+def _put_in(run: Run, source: TensorArg, dim: int) -> bool:
+    """Whether a dim of one was put in for the sake of broadcasting, ``positions.unsqueeze(0)``: it counts nothing."""
+    row = run.row(source.origin)
+    return row is not None and row.op == "unsqueeze" and row.args.get("dim") in (dim, dim - len(source.last))
 
 
 def _of_later(row: Row, dim: int, size: int, before: int) -> bool:

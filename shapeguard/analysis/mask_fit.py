@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.causes import REPEATING, cause
 from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.frozen import is_frozen
 from shapeguard.analysis.graph import COUNTING_OUT, ancestors
@@ -130,7 +131,7 @@ def _padding_mask(run: Run) -> BadMask | None:
             mask = next((t for r in run.failed_rows for t in r.inputs if _handed_on(t, mask)), mask)
         return BadMask(
             row, mask, scores, dim, wanted, mask.last[dim],
-            _changed_at(run, mask, dim) or (None if dim else _multiplied(run, row, mask)) or run.birth(mask.origin),
+            _changed_at(run, mask, dim) or (None if dim else _multiplied(run, row, mask) or _lengths_told(run, mask)) or run.birth(mask.origin),
             follow(run, mask, dim),
             f"it marks {mask.last[dim]} {'positions' if dim else 'rows'} where there are {wanted}",
             "Make the padding mask from the sequence that goes in: what is put in front of it or behind it belongs into the mask.",
@@ -207,6 +208,13 @@ def _changed_at(run: Run, mask: TensorArg, dim: int) -> Location | None:
     """Where an op gave a mask another size than it had: cut it, or joined something to it."""
     last = birth(follow(run, mask, dim))
     return run.location(last.row) if last is not None and last.size_before is not None else None
+
+
+def _lengths_told(run: Run, mask: TensorArg) -> Location | None:
+    """Where the lengths were written down of which a mask was made: for other rows than came."""
+    last = birth(follow(run, mask, 0))
+    told = last is not None and last.row.op in FROM_OUTSIDE and not last.row.inputs and last.row.id != mask.origin
+    return run.location(last.row) if last is not None and told else None
 
 
 def _widened(run: Run, mask: TensorArg) -> Location | None:

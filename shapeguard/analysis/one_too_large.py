@@ -17,7 +17,7 @@ from shapeguard.values.findings import Location
 
 def one_too_large(run: Run, crash: Crash, index: int) -> Location | None:
     """Where an index became as large as its table has entries; None where that is not seen, or the index is another one."""
-    asks = (_from_one, _one_past, _counted_list, _numbered) if index == crash.clash.sizes[1] else ()
+    asks = (_from_one, _one_past, _counted_list, _looped, _numbered) if index == crash.clash.sizes[1] else ()
     return next((place for ask in asks if (place := ask(run, crash)) is not None), None)
 
 
@@ -52,6 +52,16 @@ def _counted_list(run: Run, crash: Crash) -> Location | None:
                 cuts = (spot for way in ways for spot in way.spots[1:])
                 made = next((spot for spot in cuts if spot.kind == "assign" and ":" in spot.node_text), None)
                 return run.at(made) if made is not None else None
+    return None
+
+
+def _looped(run: Run, crash: Crash) -> Location | None:
+    """The loop that counts as many entries as somebody said, ``for i in range(batch_size)``, where the data brought fewer."""
+    for spots in _index_trails(run, crash) if crash.suspect.how == "data" else ():
+        loop = next((spot for spot in spots if spot.kind == "loop" and spot.line), None)
+        match parsed_text(loop.node_text) if loop is not None else None:
+            case ast.Call(func=ast.Name(id="range"), args=[ast.Name() | ast.Attribute() | ast.Constant()]) if loop:
+                return run.at(loop)
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shapeguard.analysis.causes import cause, part_of
-from shapeguard.analysis.climb import Spot, chain_of_frames, climb
+from shapeguard.analysis.climb import Spot, chain_of_frames, climb, climbs
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -43,6 +43,7 @@ def wrong_size(run: Run, failed: FailedOp) -> WrongSize | None:
         or _split(run, failed, sizes, given)
         or _batch(run, frame, nodes, sizes, given)
         or _groups(run, frame, nodes, sizes, given)
+        or _divided(run, frame, nodes, sizes, given)
         or _written(run, frame, nodes, sizes, given)
         or _measured(run, frame, nodes, sizes, given)
     )
@@ -153,6 +154,28 @@ def _groups(
         return None
     spot = _spot(run, frame, node, groups) if node is not None else None
     return WrongSize(Mismatch("divides", (split, groups), 0 if rows else 1), spot, False)
+
+
+def _divided(
+    run: Run, frame: FrameInfo, nodes: list[ast.expr], sizes: list[int], given: tuple[int, ...]
+) -> WrongSize | None:
+    """The one size that another would make fit, where it was reckoned by a division: ``head_dim = dim // heads``."""
+    whole = numel(sizes)
+    fits = [
+        (index, numel(given) * size // whole)
+        for index, size in enumerate(sizes)
+        if 0 < size not in given[1:] and whole > 0 and numel(given) * size % whole == 0
+    ]
+    if len(fits) != 1 or len(nodes) != len(sizes):
+        return None
+    index, wanted = fits[0]
+    names = [part for part in ast.walk(nodes[index]) if isinstance(part, ast.Name | ast.Attribute)]
+    for trail in climbs(run.sources, chain_of_frames(run, frame), names[0], whole=True) if names else ():
+        last = trail.spots[-1]
+        match parsed_text(last.node_text):
+            case ast.BinOp(op=ast.FloorDiv()) if last.line and last.function != frame.function:
+                return WrongSize(Mismatch("dim", (sizes[index], wanted), index), last, False)
+    return None
 
 
 def _factor(frame: FrameInfo, node: ast.expr | None, size: int) -> ast.expr | None:

@@ -104,8 +104,8 @@ def check(run: Run) -> Iterator[Finding]:
     if crash is None or not (channel or crash.clash.kind == "rank") or crash.family in ("concat", "loss", "state_dict"):
         return
     line = (_sample(run, crash) if channel else None) or _squeezed(run, crash) or _wrong_layer(run, crash)
-    line = line or _of_no_entries(run, crash) or _deepened(run, crash)
     line = line or (rank_departed(run, crash.failed.row) if crash.failed.row is not None else None)
+    line = line or _of_no_entries(run, crash) or _deepened(run, crash)
     line = line or (None if _bare_index(crash) else _handed_in(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(

@@ -67,6 +67,10 @@ _PAIRED = frozenset({"pixel_values", "input_features", "input_values"})
 _REGRESSION = ("mse", "l1", "smooth", "huber", "binary", "bce")
 _NEAR = 6  # ops between the scores and where their targets are looked up
 _FIX_INDICES = "Use `cross_entropy`, which takes the number of the class, or make the target one-hot: `F.one_hot(target, classes).float()`."
+_MULTI_LABEL = (
+    'Where a row has several labels, give them as floats, `labels.float()`, and say so: `problem_type="multi_label_classification"`; '
+    "whole numbers are taken for the number of one class a row."
+)
 _TARGETS = frozenset({"labels", "decoder_input_ids"})
 
 
@@ -107,8 +111,8 @@ def check(run: Run) -> Iterator[Finding]:
         + (" The target holds a class for each row, the loss compares number with number." if indices else ""),
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
-        if classes_last else _FIX_INDICES if indices else _fix(crash),
-        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash) or _labels_given(run, crash),
+        if classes_last else _FIX_INDICES if indices else _MULTI_LABEL if _of_several_labels(run, crash) else _fix(run, crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash) or _prepared(run, crash) or _labels_given(run, crash),
     )  # fmt: skip
 
 
@@ -255,11 +259,23 @@ def _labels_given(run: Run, crash: Crash) -> Location | None:
     ):
         return None
     row = run.row(labels.origin)
+    if row is not None and row.kind in ("concat", "loader"):  # as a sample has them
+        return run.location(
+            next((made for made in ancestors(run, labels) if made.op in FROM_OUTSIDE and not made.inputs), row)
+        )
     made = made_outside(run, row, padded=True) if row is not None and row.op in FROM_OUTSIDE else None
-    return made or run.birth(labels.origin)
+    return made or (run.location(row) if row is not None else None)
 
 
-def _fix(crash: Crash) -> str:
+def _of_several_labels(run: Run, crash: Crash) -> bool:
+    """Whether a library's model was given, for each row, a 0 or 1 for each of its labels, as whole numbers."""
+    call = run.failed_row("forward")
+    labels = next((tensor for tensor in call.inputs if tensor.label == "labels"), None) if call is not None else None
+    scores = crash.failed.call.tensors[0][1] if crash.failed.call.tensors else ()
+    return labels is not None and labels.last == scores and len(scores) == _PLACES and labels.dtype.startswith("int")
+
+
+def _fix(run: Run, crash: Crash) -> str:
     shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
     if crash.clash.kind == "rank" and len(shapes) == 2:
         given, target = shapes
@@ -269,10 +285,26 @@ def _fix(crash: Crash) -> str:
             if (*given[:1], *given[2:]) == target[:dim] + target[dim + 1 :]:
                 return f"The target has an axis too many: `target.squeeze({dim})`."
         if len(given) == len(target) + 1 and given[-1] == 1:
-            return "Give prediction and target one shape: `prediction.squeeze(-1)`, or `target.unsqueeze(-1)`."
+            names = [crash.failed.expression(run, label) or label for label, _ in crash.failed.call.tensors[:2]]
+            return f"Give both one shape: `{names[0]}.squeeze(-1)`, or `{names[1]}.unsqueeze(-1)`."
     if crash.clash.kind == "dim" and (crash.clash.dim or 0) >= _PLACES and len(set(map(len, shapes))) == 1:
+        if shapes[0][crash.clash.dim or 0] < shapes[1][crash.clash.dim or 0] and _enlarges(run):
+            return (
+                "Where the size was odd before it was halved, an enlarging layer gives one less: `output_padding=1` in the "
+                "`ConvTranspose` layers, or bring the result to the target's size (`F.interpolate`)."
+            )
         return "Give prediction and target the same height, width or length: mend the step that changed it for one of them, or bring the target to the prediction's (`F.interpolate`)."
     return "Give prediction and target the same rows in the same order: mend the step that changed the number of rows of one of them."
+
+
+def _enlarges(run: Run) -> bool:
+    """Whether the model enlarges by layers of a stride that were not told what is to be added at the end."""
+    layers = [row.args for row in run.of_kind("construct") if row.op.startswith("ConvTranspose")]
+    return any(_numbers(told.get("stride")) != {1} and _numbers(told.get("output_padding")) == {0} for told in layers)
+
+
+def _numbers(told: object) -> set[object]:
+    return set(told) if isinstance(told, list) else {told}
 
 
 def _not_shifted(run: Run, crash: Crash) -> Location | None:
@@ -328,6 +360,16 @@ def _item_made(run: Run, crash: Crash) -> Location | None:
             if row.op in FROM_OUTSIDE and not row.inputs:
                 return run.location(row)
     return None
+
+
+def _prepared(run: Run, crash: Crash) -> Location | None:
+    """Where the failing function brought a target of fewer dims to the loss's type, ``y = labels.float()``, and left its shape."""
+    target = crash.failed.operands.get(crash.failed.call.tensors[1][0]) if len(crash.failed.call.tensors) > 1 else None
+    row = run.row(target.origin) if target is not None and crash.clash.kind == "rank" else None
+    place, frame = (run.location(row) if row is not None else None), run.user_frame
+    if row is None or place is None or frame is None or row.op not in ("float", "to", "double", "type_as", "long"):
+        return None
+    return place if place.function == frame.function and place != here(run) else None
 
 
 def _classes_last(crash: Crash) -> bool:

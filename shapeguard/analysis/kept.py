@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
     """The operand of a failed op that was made in an earlier call of a function that is running, behind a test for None."""
     clash, row = failed.clash, failed.row
-    earlier = passed_before(run, row) if row is not None else None
+    earlier = passed_before(run, row) if row is not None else _passed_here(run, failed)
     if clash is None or earlier is None:
         return None
     for label, dim in ((clash.left, clash.left_dim), (clash.right, clash.right_dim)):
@@ -46,6 +46,12 @@ def kept_operand(run: Run, failed: FailedOp) -> Kept | None:
             if guard is not None:
                 return Kept(label, made, guard)
     return None
+
+
+def _passed_here(run: Run, failed: FailedOp) -> Row | None:
+    """The latest row of the op that failed unseen, at its line: a subscript tells of itself when it has passed."""
+    place = run.statement_of(run.user_frame) if run.user_frame is not None else None
+    return next((row for row in reversed(run.rows) if row.op == failed.op and run.location(row) == place), None)
 
 
 def _carriers(run: Run, value: NamedValue | TensorArg, dim: int | None) -> Iterable[Row]:

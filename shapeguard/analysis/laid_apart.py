@@ -12,6 +12,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import with_itself
 from shapeguard.analysis.lineage import RECURRENT, follow
+from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.settings_written import call_of
@@ -47,6 +48,20 @@ def padded_elsewhere(dispute: Dispute) -> Cause | None:
         if any(shape[d] - before[d] == missing and wanted[d] == before[d] for d in range(len(shape)) if d != dim):
             return dispute.blame(index, dispute.run.location(pad), "changed")
     return None
+
+
+def told_apart(dispute: Dispute) -> Cause | None:
+    """The later of two calls of a helper whose one line made both sides, and was told another layout for the one than for the other."""
+    run, both = dispute.run, dispute.both
+    ends = [side.hops[-1].row if side.hops else None for side in both[:2]]
+    first, later = ends if len(ends) > 1 else (None, None)
+    if first is None or later is None or first.id == later.id or not run.at_one_place(first, later):
+        return None
+    names = {*first.args, *later.args}
+    told = [(first.args.get(name), later.args.get(name)) for name in names]
+    apart = any(one != other and (isinstance(one, bool) or isinstance(other, bool)) for one, other in told)
+    call = callers_part(run, later, first) if apart else None
+    return dispute.blame(1, call, "here") if call is not None else None
 
 
 def seed_of_other_size(dispute: Dispute) -> Cause | None:
@@ -198,5 +213,6 @@ LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     not_doubled,
     merged_rows,
     padded_elsewhere,
+    told_apart,
     seed_of_other_size,
 )

@@ -69,6 +69,8 @@ def _lookup(run: Run, call: Row | None, limit: Limit | None) -> Overrun | None:
 def _clipped(run: Run) -> Overrun | None:
     """A clash in which one side is a slice that asked a buffer for more than it has."""
     failed = failed_op(run)
+    if failed is not None and family(failed.op) == "reshape":
+        return _laid_out_short(run, failed)
     if failed is None or failed.clash is None or failed.clash.kind != "dim" or family(failed.op) != "broadcast":
         return None
     if failed.op == "copy_":  # the slice is written to: a table that is being filled, not one that is looked up
@@ -81,6 +83,18 @@ def _clipped(run: Run) -> Overrun | None:
         cut = next((hop for hop in hops if hop.row.op == "getitem" and asked_for(hop) == other > own), None)
         if cut is not None and _is_buffer(run, cut):
             return Overrun(other, own, other, failed, None, cut)
+    return None
+
+
+def _laid_out_short(run: Run, failed: FailedOp) -> Overrun | None:
+    """A slice of a table that asked for more than it has, and is then to be laid out as long as what it asked for."""
+    value, asked = failed.operands.get("input"), failed.call.args.get("size", failed.call.args.get("shape"))
+    hops = follow(run, value, 0) if value is not None else []
+    for hop in hops:
+        stop = asked_for(hop) if hop.row.op == "getitem" else None
+        short = stop is not None and hop.size_before is not None and stop > hop.size_before == hop.size_after
+        if stop is not None and short and isinstance(asked, list) and stop in asked and _is_buffer(run, hop):
+            return Overrun(stop, hop.size_after, stop, failed, None, hop)
     return None
 
 
@@ -135,7 +149,7 @@ def _is_buffer(run: Run, cut: Hop) -> bool:
             return True
         if row.op in _BUILDERS and not row.inputs:
             return True
-        if row.kind != "op" or not row.inputs:
+        if row.kind not in ("op", "concat") or not row.inputs:
             return False
         row = run.row(row.inputs[0].origin)
     return False

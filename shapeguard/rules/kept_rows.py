@@ -7,6 +7,7 @@ import re
 from shapeguard.analysis.cache_rows import handed_in_at, kept_memory
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import steps
+from shapeguard.analysis.row_order import Mixed
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.sides import shape_of, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -80,3 +81,23 @@ def _set_up(run: Run, laid: Row) -> Location | None:
     objects = {function.partition(".")[0] for _, function in running if "." in function}
     built = [step for step, site in sites if site.function.partition(".")[0] in objects]
     return run.location(laid, built[-1]) if built else run.location(laid)
+
+
+def of_a_cache(found: Mixed) -> bool:
+    """Whether it is the rows of a cache that stand in another order."""
+    return any(tensor.label.startswith("past_key_values") for tensor in (found.whole, found.single))
+
+
+def mixed(run: Run, found: Mixed, code: str, name: str) -> Finding:
+    """Rows that were repeated as a whole beside rows that were repeated one by one."""
+    rows, times = found.tiled.rows, found.tiled.times
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"`{found.tiled.row.op}` lays the {rows} rows one after the other, {times} times; `{found.call.op}` is given them beside rows "
+        f"that stand {times} times each before the next: most rows meet another one's.",
+        location=run.location(found.tiled.row),
+        operands=(run.tensor(found.whole), run.tensor(found.single)),
+        fix=Fix(f"Repeat each row where it stands: `repeat_interleave({times}, dim=0)`."),
+    )

@@ -59,6 +59,7 @@ from shapeguard.analysis.built import built_at
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.feeding import fed, fed_where
+from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.models import limit_of
 from shapeguard.analysis.overrun import Overrun, kept_last, overrun, positions_of, room_kept
@@ -95,7 +96,9 @@ def _crash(run: Run, found: Overrun) -> Finding:
         mismatch=Mismatch("dim" if found.table is not None else "index", (found.needed, found.allowed)),
         lineage=steps(run, list(source.hops)) if source is not None else (),
         fix=Fix(
-            "Crop the sequence to the context before it is fed (the last positions in a generation loop, `truncation=True` "
+            "Lay the buffers out anew when a request needs more positions than they have, not only where there are none yet."
+            if found.failed is not None and kept_operand(run, found.failed) is not None
+            else "Crop the sequence to the context before it is fed (the last positions in a generation loop, `truncation=True` "
             "and `max_length` at the tokenizer), or give the model as many positions as the longest sequence needs."
         ),
     )
@@ -114,6 +117,9 @@ def _location(run: Run, found: Overrun) -> Location | None:
     """Where the length was chosen; where it came with the data, the place that limits the positions."""
     if found.capped is not None:
         return found.capped
+    kept = kept_operand(run, found.failed) if found.failed is not None else None
+    if kept is not None:
+        return kept.guard
     if (crop := _crop(run, found)) is not None:
         return crop
     if found.length > found.allowed and not _of_map(run, found):

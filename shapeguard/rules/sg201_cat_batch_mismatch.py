@@ -44,12 +44,13 @@ from shapeguard.analysis.concat import FailedConcat, failed_concat, is_batch_dim
 from shapeguard.analysis.joined import stacked_beside_joined
 from shapeguard.analysis.last_batch import smaller_last_batch
 from shapeguard.analysis.lineage import follow
-from shapeguard.analysis.row_order import Mixed, mixed_rows
+from shapeguard.analysis.row_order import mixed_rows
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import repeated_apart
 from shapeguard.analysis.source import parsed_text
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding, here
+from shapeguard.rules.kept_rows import mixed, of_a_cache
 from shapeguard.values.findings import Finding, Fix, Location, Severity
 from shapeguard.values.recording import Row
 
@@ -60,7 +61,7 @@ def check(run: Run) -> Iterator[Finding]:
     """A failed concatenation whose operands have other numbers of rows."""
     yield from once(_apart(run, *found) for found in repeated_apart(run))
     if run.failure is None:
-        yield from once(_mixed(run, found) for found in mixed_rows(run))
+        yield from once(mixed(run, found, CODE, NAME) for found in mixed_rows(run) if not of_a_cache(found))
     concat = failed_concat(run)
     if concat is not None and (batch := smaller_last_batch(run, concat.failed)) is not None:
         yield _stacked(run, concat, *batch)
@@ -104,20 +105,6 @@ def _apart(run: Run, row: Row, groups: int, members: int) -> Finding:
         fix=Fix(
             f"Repeat each value for its members: `repeat_interleave({members})`, or keep the dim (`keepdim=True`) and broadcast."
         ),
-    )
-
-
-def _mixed(run: Run, found: Mixed) -> Finding:
-    rows, times = found.tiled.rows, found.tiled.times
-    return Finding(
-        CODE,
-        NAME,
-        Severity.ERROR,
-        f"`{found.tiled.row.op}` lays the {rows} rows one after the other, {times} times; `{found.call.op}` is given them beside rows "
-        f"that stand {times} times each before the next: most rows meet another one's.",
-        location=run.location(found.tiled.row),
-        operands=(run.tensor(found.whole), run.tensor(found.single)),
-        fix=Fix(f"Repeat each row where it stands: `repeat_interleave({times}, dim=0)`."),
     )
 
 

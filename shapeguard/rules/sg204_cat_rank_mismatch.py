@@ -49,6 +49,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.rules.clash_finding import clash_finding, here
 from shapeguard.values.findings import Finding, Location
 from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 _GIVING = frozenset({"unsqueeze", "unsqueeze_", "view", "reshape", "getitem"})
 _SPREADING = frozenset({"expand", "expand_as", "repeat", "contiguous", "to", "float"})
@@ -74,9 +75,30 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{concat.failed.op}`: {concat.clash.text}; there is no such dim."
         if alike else f"`{concat.failed.op}` is given operands of {ranks} dimensions.",
         odd_one(run, concat),
-        "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
+        _with_axis(run, concat)
+        or "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _with_axis(run: Run, concat: FailedConcat) -> str:
+    """The axis with which the one operand of fewer dims would fit the others; "" where several would, or none."""
+    lowest, highest = (pick(concat.failed.call.tensors, key=lambda tensor: len(tensor[1])) for pick in (min, max))
+    (label, shape), (_, wanted) = lowest, highest
+    if (
+        len(concat.shapes) < 2
+        or len(wanted) != len(shape) + 1
+        or [len(s) for s in concat.shapes].count(len(shape)) != 1
+    ):
+        return ""
+    widened = [(dim, (*shape[:dim], 1, *shape[dim:])) for dim in range(len(wanted))]
+    fits = [(dim, made) for dim, made in widened if _fit(made, wanted, concat.dim)]
+    name = concat.failed.expression(run, label) or label
+    return (
+        f"Give it the axis that it lacks: `{name}.unsqueeze({fits[0][0]})`, {format_shape(fits[0][1])}."
+        if len(fits) == 1
+        else ""
+    )
 
 
 def _single_numbers(run: Run, concat: FailedConcat) -> Finding:

@@ -77,10 +77,12 @@ from shapeguard.analysis.concat import FailedConcat, odd_one
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.lineage import Hop, birth, follow, steps
 from shapeguard.analysis.odd_input import for_other_rows
+from shapeguard.analysis.row_order import mixed_rows
 from shapeguard.analysis.run import CACHE_DIMS, NEW_DIMS, Run
 from shapeguard.analysis.source import index_text
+from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import clash_finding
-from shapeguard.rules.kept_rows import in_buffer, in_memory
+from shapeguard.rules.kept_rows import in_buffer, in_memory, mixed, of_a_cache
 from shapeguard.values.findings import Edit, Finding, Fix, Location, Mismatch, OperandView, Severity
 from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
@@ -101,6 +103,8 @@ def check(run: Run) -> Iterator[Finding]:
     if (memory := in_memory(run, CODE, NAME)) is not None:
         yield memory
         return
+    if run.failure is None:
+        yield from once(mixed(run, found, CODE, NAME) for found in mixed_rows(run) if of_a_cache(found))
     call = run.failed_row("forward")
     if sides is not None and call is not None and (begun_again(run, call) or for_other_rows(call)):
         pass  # the rows are those of another batch: the cache is stale, or the positions are

@@ -51,10 +51,10 @@ from shapeguard.analysis.ranks import handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.settings_written import setting_written
-from shapeguard.analysis.sides import sides
 from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.base import once
+from shapeguard.rules.grouped_heads import chosen, left_apart
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -82,6 +82,9 @@ def check(run: Run) -> Iterator[Finding]:
     ):
         yield odd
         return
+    if (apart := left_apart(run, failed, CODE, NAME)) is not None:
+        yield apart
+        return
     if few > 1 and many % few and (uneven := _uneven_groups(run, failed)) is not None:
         yield uneven
         return
@@ -93,8 +96,8 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if found.kind != "dim" or few < 1 or many == few or many % few or not _is_heads(run, failed, found):
         return
-    if (chosen := _chosen(run, failed, many, few)) is not None:
-        yield chosen
+    if (taken := chosen(run, failed, many, few, CODE, NAME)) is not None:
+        yield taken
         return
     wrong = _wrong_repeat(run, failed, many // few)
     where = wrong[0] if wrong is not None else _location(run, failed)
@@ -116,29 +119,6 @@ def check(run: Run) -> Iterator[Finding]:
         fix=Fix(
             f"Repeat keys and values {many // few} times along their heads before they meet the queries: "
             f"`key.repeat_interleave({many // few}, dim=1)` for (batch, heads, length, head_dim), or pass `enable_gqa=True`."
-        ),
-    )
-
-
-def _chosen(run: Run, failed: FailedOp, many: int, few: int) -> Finding | None:
-    """Positions of cached keys chosen for each query head, out of its attention weights: the keys have fewer heads."""
-    of = next((of for of in sides(run, failed) if of.label == "index" and of.size == many), None)
-    made = next((hop.row for hop in reversed(of.hops) if hop.row.kind == "op"), None) if of is not None else None
-    if failed.op not in ("gather", "take_along_dim") or of is None or made is None:
-        return None
-    return Finding(
-        CODE,
-        NAME,
-        Severity.ERROR,
-        f"Positions are chosen for {many} query heads, and the keys have {few} heads, each shared by {many // few} of them.",
-        location=run.location(made),
-        failed_at=run.failed_at,
-        operands=failed.views(run),
-        mismatch=failed.mismatch(),
-        lineage=steps(run, list(of.hops)),
-        fix=Fix(
-            f"Put the weights of the {many // few} query heads that share a key head together before choosing: "
-            f"`weights.unflatten(1, (-1, {many // few})).mean(2)`."
         ),
     )
 

@@ -73,7 +73,11 @@ def check(run: Run) -> Iterator[Finding]:
     turned = _not_transposed(crash)
     yield clash_finding(
         run, crash.failed, CODE, NAME,
-        f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}."
+        (
+            f"`{crash.failed.op}` keeps states of {crash.clash.sizes[0]} features and is given {operands_text(run, crash.failed)}."
+            if crash.family == "rnn" and "hx" in crash.clash.right
+            else f"`{crash.failed.op}` multiplies {operands_text(run, crash.failed)}: inner sizes {both_sizes(crash.clash)}."
+        )
         + (" With the right one transposed they would fit." if turned else ""),
         crash.suspect,
         "Transpose the right operand (`.transpose(-2, -1)`)." if turned else other_number(run, crash) or

@@ -98,7 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "A count is one more than the last position: take `count - 1` for the index."
         if counted is not None
-        else "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids.",
+        else _fix(run, crash, index),
         location=counted
         or (here(run) if _too_many_asked(run, crash) else None)
         or bound_again(run, crash.failed)
@@ -118,6 +118,19 @@ def check(run: Run) -> Iterator[Finding]:
         if "mbedding" in crash.failed.op and index == size
         else Mismatch("index", (index, size), crash.clash.dim),
     )  # fmt: skip
+
+
+def _fix(run: Run, crash: Crash, index: int) -> str:
+    """What to do about the index: the number of entries that a table, or a head, would need for it."""
+    if crash.family == "loss" and index > 0:
+        classes = f"`num_labels={index + 1}`" if run.failed_row("forward") is not None else f"{index + 1} outputs"
+        return (
+            f"Give the head {classes}, one for every class there is, or number the classes from 0; labels that stand for no class are told "
+            "to the loss as `ignore_index`."
+        )
+    if "mbedding" in crash.failed.op and index > 0:
+        return f"Make the table with a row for every id, {index + 1} at least, or bring the ids into range before the lookup."
+    return "Bring the indices into range before the lookup (map or mask special labels), or make the table as large as the ids."
 
 
 def _more_steps_told(run: Run, crash: Crash) -> Finding:

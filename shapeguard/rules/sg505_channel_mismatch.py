@@ -39,6 +39,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.causes import cause
 from shapeguard.analysis.channels_second import normed_along_places, normed_along_time
+from shapeguard.analysis.coloured import coloured_at
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel
 from shapeguard.analysis.heads import configs
 from shapeguard.analysis.leftover import leftover
@@ -190,7 +191,7 @@ def check(run: Run) -> Iterator[Finding]:
         "The layers before have left too little: give them larger inputs or `padding`, a smaller kernel, or fewer layers that shrink." if short else
         _brought_first(crash) or other_number(run, crash) or
         "Give the input the channels the layer was built for (dimension 1), or build the layer for the input's.",
-        location=here(run) if _stands_last(crash) else (_laid_out_last(run, crash) if short else None) or _configured(run, crash),
+        location=here(run) if _stands_last(crash) else (_laid_out_last(run, crash) if short else None) or _configured(run, crash) or _made_colours(run, crash),
     )  # fmt: skip
 
 
@@ -221,6 +222,13 @@ def _laid_out_last(run: Run, crash: Crash) -> Location | None:
         if laid:
             return run.at(laid[0])
     return None
+
+
+def _made_colours(run: Run, crash: Crash) -> Location | None:
+    """Where pictures from outside were made coloured, for layers that were built for one channel."""
+    both = {is_weight(side): side for side in sides(run, crash.failed)}
+    sizes = [both[weight].size for weight in (True, False) if weight in both]
+    return coloured_at(run) if sizes == [1, 3] else None
 
 
 def _configured(run: Run, crash: Crash) -> Location | None:

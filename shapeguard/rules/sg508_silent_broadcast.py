@@ -51,6 +51,7 @@ from shapeguard.analysis.columns import (
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.spread import spread_targets
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row, TensorArg
@@ -68,9 +69,27 @@ def check(run: Run) -> Iterator[Finding]:
             yield _finding(run, meeting)
     for row, one, many in spread_values(run):
         yield _spread(run, row, one, many)
+    yield from once(_spread_over(run, *found) for found in spread_targets(run))
     yield from once(_looked_up(run, row) for row in labels_of_all(run))
     yield from once(_scored(run, row) for row in run.of_kind("op") if _scores_all(run, row))
     yield from once(_along_last(run, row, values) for row, values in _taken_for_rows(run))
+
+
+def _spread_over(run: Run, loss: Row, made: Row) -> Finding:
+    rows, columns = made.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{run.expression(made) or made.op}` spreads one value a row, ({rows}, 1), over {columns} columns; line "
+        f"{(run.location(loss) or Location('', 0)).line} compares one prediction a row with all of them.",
+        location=run.location(made),
+        operands=tuple(run.tensor(tensor) for tensor in made.inputs),
+        mismatch=Mismatch("dim", (1, columns), 1),
+        fix=Fix(
+            f"Bring the ({rows}, {columns}) to one value a row first: `.sum(dim=1, keepdim=True)` of log-probabilities, say."
+        ),
+    )
 
 
 def _looked_up(run: Run, row: Row) -> Finding:

@@ -64,6 +64,7 @@ from shapeguard.analysis.unfollowed import (
     multiplied,
     not_multiple,
     odd_halves,
+    squared,
     uncounted,
 )
 from shapeguard.analysis.unseen import fitted_another_model
@@ -117,6 +118,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
     ran_out,
     squeezed_away,
+    squared,
     _replaced,
     brought_apart,
     _of_one_number,

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from shapeguard.analysis.climb import Spot, climb, climbs
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.written import parsed
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -63,6 +64,19 @@ def chosen_by_name(run: Run, row: Row, trails: Sequence[Sequence[Spot]]) -> Loca
                 told = next((found.spots for found in said if _is_name(found.spots[-1])), ())
                 if len(told) > 1:
                     return run.at(told[-1])
+    return None
+
+
+def class_chosen(run: Run, row: Row) -> Location | None:
+    """Where the key is written by which the class of a layer was chosen, ``CONV[spatial_dims](...)``: it is one of several."""
+    call, sites = call_of(run.expression(row)), run.chain(row)
+    for trail in climbs(run.sources, sites, call.func, whole=True) if call is not None else ():
+        for spot in trail.spots:
+            match parsed(spot):
+                case ast.Subscript(slice=ast.Name() | ast.Attribute() as key) if 0 <= spot.depth < len(sites):
+                    told = climb(run.sources, sites[spot.depth :], key)
+                    if told and told[-1].line and told[-1].kind in (*_CHOICES, "entry"):
+                        return run.at(told[-1])
     return None
 
 

@@ -27,6 +27,9 @@ def stored_otherwise(dispute: Dispute) -> Cause | None:
     return dispute.here(0) if single and given != places and prod(given) == prod(places) > 1 else None
 
 
+_WITH_CHANNELS = 3  # dims of (batch, channels, length); what a map has beyond them are places
+
+
 def several_parts(dispute: Dispute) -> Cause | None:
     """Where the code around a model takes a result with several times the channels of what went in: each part is something else."""
     run, failed, frame = dispute.run, dispute.failed, dispute.run.user_frame
@@ -36,7 +39,8 @@ def several_parts(dispute: Dispute) -> Cause | None:
         side, other = found.side, dispute.causes[1 - index].side
         times = side.size // other.size if other.size > 1 and side.size % other.size == 0 else 0
         origin = other.value.origin if other.value is not None else None
-        if found.how != "built" or times < 2 or side.value is None or origin is None:
+        place_in_map = len(shape_of(side.value) or ()) > _WITH_CHANNELS and (side.dim or 0) > 1
+        if found.how != "built" or times < 2 or side.value is None or origin is None or place_in_map:
             continue
         if any(row.id == origin for row in ancestors(run, side.value)):
             node = parsed_text(failed.expression(run, side.label))

@@ -8,8 +8,9 @@ from shapeguard.analysis.causes import REPEATING, Cause, statement_here
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.graph import ancestors, with_itself
 from shapeguard.analysis.lineage import Hop
+from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, shape_of
@@ -39,6 +40,17 @@ def multiplied(dispute: Dispute) -> Cause | None:
                 return dispute.here(1 - index)
         if ours.dim == other.dim == 0 and (handed := _beside_product(run, last, ours.size)) is not None:
             return dispute.blame(1 - index, handed, "here")
+    return None
+
+
+def squared(dispute: Dispute) -> Cause | None:
+    """The rows that were repeated as often as there are rows, where there was one already for each of what they stand beside."""
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        times = side.size // max(dispute.both[1 - index].size, 1)
+        for hop in whole_way(dispute.run, side) if times > 1 else ():
+            repeated = with_itself(hop.row) or hop.row.op in REPEATING
+            if repeated and hop.size_before == times and hop.size_after == times * times and hop.after == 0:
+                return dispute.blame(index, dispute.run.location(hop.row), "changed")
     return None
 
 
@@ -73,8 +85,20 @@ def grown_back(dispute: Dispute) -> Cause | None:
         rounded_up = down is not None and down.row.kind == "module" and 0 < side.size - other.size < factor
         if halved and (rounded_up or 0 < other.size - side.size < factor):
             place = dispute.run.location(up.row)
+            if down is not None and place == dispute.run.location(down.row):
+                place = _came_in_as(dispute.run, side) or place
             return dispute.blame(index, place, "changed") if place is not None else None
     return None
+
+
+def _came_in_as(run: Run, side: Side) -> Location | None:
+    """Where the size is written of what went into layers that one line calls one after the other: none of them is to be mended."""
+    last = next((hop for hop in whole_way(run, side) if hop.row.kind == "op" and hop.changed), None)
+    if last is None:
+        return None
+    ends = (trail[-1] for trail in whole_trails(run, last.row, last.size_after, last.after) if trail)
+    told = next((spot for spot in ends if spot.node_text == str(last.size_after) and spot.line), None)
+    return run.at(told) if told is not None else run.location(last.row)
 
 
 def folded(dispute: Dispute) -> Cause | None:

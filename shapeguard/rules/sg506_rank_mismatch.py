@@ -49,6 +49,7 @@ from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.encodings import WholeEncoding, given_whole, is_template, listed
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.presets import class_chosen
 from shapeguard.analysis.rank_departures import rank_departed
 from shapeguard.analysis.ranks import (
     Unpacked,
@@ -316,9 +317,14 @@ def _extra_axis(run: Run) -> Finding | None:
 
 
 def _wrong_layer(run: Run, crash: Crash) -> Location | None:
-    """Where a normalization was built that wants other dimensions than its place in the model has: 2d for 1d, say."""
-    built = run.row(crash.failed.row.owner) if crash.failed.row is not None and crash.family == "norm" else None
-    return run.location(built) if built is not None else None
+    """Where a normalization was built that wants other dimensions than its place in the model has: 2d for 1d, say.
+
+    Of a layer whose class was chosen by a number of dims it is where that number is written.
+    """
+    built = run.row(crash.failed.row.owner) if crash.failed.row is not None else None
+    if built is None or built.kind != "construct" or crash.family not in ("norm", "conv", "pool"):
+        return None
+    return class_chosen(run, built) or (run.location(built) if crash.family == "norm" else None)
 
 
 def _bare_index(crash: Crash) -> bool:

@@ -27,7 +27,7 @@ from shapeguard.analysis.made_otherwise import (
     refolded,
     turned_away,
 )
-from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt
+from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt, turned_round
 from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, of_two_vocabularies, whole_beside_part
 from shapeguard.analysis.of_models import (
     beside_a_model,
@@ -150,6 +150,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     squeezed_in_vain,
     written_into,
     both_directions,
+    turned_round,
     misbuilt,
     fed_by_its_twin,
     given_to_the_other,

@@ -101,7 +101,8 @@ def coloured_places(dispute: Dispute) -> Cause | None:
     """The view that strung the colours of a picture together with its places, where the other side has the places alone."""
     for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
         last = side.hops[-1] if side.hops else None
-        sizes = [tensor.last[dim] for tensor, dim in last.merged] if last is not None else []
+        viewed = last is not None and family(last.row.op) == "reshape"
+        sizes = [tensor.last[dim] for tensor, dim in last.merged] if last is not None and viewed else []
         coloured = len(sizes) > 2 and any(size in _COLOURS for size in sizes[:-2])
         if last is not None and coloured and side.size in [n * dispute.both[1 - index].size for n in _COLOURS]:
             return dispute.blame(index, dispute.run.location(last.row), "changed")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+
 from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run, calls_in_common
-from shapeguard.analysis.sides import is_weight
+from shapeguard.analysis.settings_written import call_of
+from shapeguard.analysis.sides import is_weight, shape_of
 from shapeguard.values.recording import Row
 
 _GIVEN = ("in_channels", "in_features", "num_features", "input_size")
 _MADE = ("out_channels", "out_features", "hidden_size")
+_TOLD = ("from", "to")  # what a layer is told first
 _WITHIN = 2  # calls, the building one and the one around it, that may stand in the loop
 _NEAR = 8  # constructions before the failing layer's among which the layer before it is looked for
 
@@ -39,6 +43,38 @@ def misbuilt(dispute: Dispute) -> Cause | None:
         return None
     place = run.location(layer, step)
     return dispute.blame(index, place, "built") if place is not None else None
+
+
+def turned_round(dispute: Dispute) -> Cause | None:
+    """The layer that was built from as many features as it should make to as many as it is given: ``Linear(out, in)``."""
+    run, failed, both = dispute.run, dispute.failed, dispute.both
+    weights = [is_weight(of) for of in both]
+    layer = construct_row(run, failed)
+    if weights.count(True) != 1 or layer is None:
+        return None
+    index = weights.index(True)
+    given, wanted = both[1 - index], both[index].size
+    if wanted not in _numbers(layer, _GIVEN) or given.size not in _numbers(layer, _MADE) or given.size == wanted:
+        return None
+    if wanted in (shape_of(given.value) or ())[1:]:
+        return None  # it is the input that is laid out otherwise
+    if _fits_elsewhere(run, layer):
+        return None
+    if any(hop.row.owner == layer.id for hop in given.hops) or run.location(layer) is None:
+        return None  # called twice
+    call = call_of(run.expression(layer))
+    told = [ast.unparse(node) for node in call.args[:2]] if call is not None else []
+    return dispute.blame(index, run.location(layer), "built") if len(set(told)) == len(_TOLD) else None
+
+
+def _fits_elsewhere(run: Run, layer: Row) -> bool:
+    """Whether the line that built a layer has built others, of other numbers, that passed; of parts of containers, by another call."""
+    alike = [row for row in run.of_kind("construct") if row.op == layer.op and run.at_one_place(row, layer)]
+    others = [row for row in alike if row.args != layer.args]
+    seen = {row.owner for row in run.of_kind("module")}
+    if layer.id in seen:
+        return any(row.owner == other.id and not row.error for row in run.of_kind("module") for other in others)
+    return any(other.id < layer.id and other.chain != layer.chain for other in others)
 
 
 def fed_by_its_twin(dispute: Dispute) -> Cause | None:

@@ -19,6 +19,7 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
+from shapeguard.analysis.left_out_ops import cut_across, enlarged_by_padding, half_pooled, not_turned, one_not_dropped
 from shapeguard.analysis.made_otherwise import (
     coloured_places,
     coloured_target,
@@ -123,6 +124,11 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     brought_apart,
     _of_one_number,
     turned_away,
+    cut_across,
+    not_turned,
+    half_pooled,
+    one_not_dropped,
+    enlarged_by_padding,
     refolded,
     part_cut,
     made_like,

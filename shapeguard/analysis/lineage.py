@@ -20,6 +20,8 @@ _SELECTING = frozenset({"getitem", "index_select"})
 MAX_STEPS = 200
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 # They make a length of the longest row they see; their only flag says that the batch comes first.
+_ALONG = frozenset({"Conv1d", "ConvTranspose1d"})
+_PARTS = 16  # rows before a container's construction among which its parts are looked for
 _PADDING = frozenset({"_pad_packed_sequence", "pad_packed_sequence", "pad_sequence"})
 
 
@@ -118,7 +120,7 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
             return Hop(row, source, before, dim, source.last[before], size, tuple(sources))
         if output_shape(row.op, call) is not None:
             return Hop(row, None, None, dim, None, size)  # made from an argument, or by the numbers of a layer
-    return _by_size(row, dim, size)
+    return _by_size(run, row, dim, size)
 
 
 def _of_state(run: Run, row: Row, dim: int, size: int) -> Hop:
@@ -142,14 +144,15 @@ def _of_later(row: Row, dim: int, size: int, before: int) -> bool:
     return family(row.op) == "reshape" and before != dim and size in shape[dim + 1 :]
 
 
-def _by_size(row: Row, dim: int, size: int) -> Hop:
+def _by_size(run: Run, row: Row, dim: int, size: int) -> Hop:
     """For an op without known semantics: the same size in an input, at the same place if it can be."""
     same_place = [t for t in row.inputs if dim < len(t.last) and t.last[dim] == size]
     if same_place:
         return Hop(row, same_place[0], dim, dim, size, size)
     image = None
-    if row.kind == "module" and row.outputs:  # a layer keeps the order of the dims of an image
-        image = next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) == 4), None)
+    if row.kind == "module" and row.outputs:  # a layer keeps the order of the dims of an image, or of a wave
+        ranks = (3, 4) if _of_waves(run, row) else (4,)
+        image = next((t for t in row.inputs if len(t.last) == len(row.outputs[0].last) in ranks), None)
     if image is not None and dim > 1:
         return Hop(row, image, dim, dim, image.last[dim], size)
     out = row.outputs[0].last if row.outputs else ()
@@ -163,6 +166,16 @@ def _by_size(row: Row, dim: int, size: int) -> Hop:
     if same_rank and row.kind == "op":
         return Hop(row, same_rank[0], dim, dim, same_rank[0].last[dim], size)
     return Hop(row, None, None, dim, None, size)
+
+
+def _of_waves(run: Run, row: Row) -> bool:
+    """Whether a container holds convolutions along one dim, (batch, channels, length)."""
+    built = run.row(row.owner)
+    if built is None or built.kind != "construct" or row.op != "Sequential":
+        return False
+    return any(
+        part.op in _ALONG for part in run.rows[max(0, built.id - _PARTS) : built.id] if run.at_one_place(part, built)
+    )
 
 
 def birth(hops: list[Hop]) -> Hop | None:

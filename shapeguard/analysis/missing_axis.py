@@ -43,6 +43,8 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
         return None
     if any(squeezed_nothing(side) for side in sides(run, failed)):
         return None  # it is one axis too many that the larger one has
+    if large == (*small, 1):
+        return None  # and here too
     more = (1,) * (len(large) - len(small))
     if len(small) == 1 < small[0] and len(large) > _ROWS and large[1] == small[0] != large[0]:
         one_a_channel = small + more[1:]  # beside (batch, channels, height, width)

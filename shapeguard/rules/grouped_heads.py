@@ -6,8 +6,8 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.sides import sides
-from shapeguard.values.findings import Finding, Fix, Mismatch, Severity
+from shapeguard.analysis.sides import shape_of, sides
+from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 _WITH_GROUPS = 5  # dims of (batch, kv_heads, group, length, head_dim)
@@ -61,6 +61,19 @@ def left_apart(run: Run, failed: FailedOp, code: str, name: str) -> Finding | No
         mismatch=Mismatch("dim", (many, group), 1),
         fix=Fix(f"Fold the groups into the heads: `.flatten(1, 2)`, (batch, {many}, length, head_dim)."),
     )
+
+
+def values_alone(run: Run, failed: FailedOp) -> Location | None:
+    """Where one of keys and values was repeated for the query heads, and the other one was not."""
+    given = {label: failed.operands.get(label) for label in ("query", "key", "value")}
+    heads = {label: (shape_of(value) or (0, 0))[1:2] for label, value in given.items()}
+    if heads["key"] == heads["value"] or heads["query"] not in (heads["key"], heads["value"]):
+        return None
+    repeated = "value" if heads["value"] == heads["query"] else "key"
+    rows = (
+        row for row in _behind(run, given[repeated]) if row.op in ("repeat_interleave", "repeat", "reshape", "expand")
+    )
+    return next((run.location(row) for row in rows), None)
 
 
 def _behind(run: Run, value: TensorArg | NamedValue | None) -> list[Row]:

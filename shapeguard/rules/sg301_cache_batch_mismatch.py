@@ -324,7 +324,8 @@ def _handed_over(run: Run) -> Location | None:
 def _changed_input(run: Run, rows: int) -> tuple[TensorArg, list[Hop]] | None:
     """The model's input whose rows are not the cache's, and the events behind its number of rows."""
     call = run.failed_row("forward", "generate")
-    inputs = [t for t in call.inputs if t.label in ("input_ids", "inputs_embeds", "attention_mask")] if call else []
+    labels = ("input_ids", "inputs_embeds", "decoder_input_ids", "attention_mask")
+    inputs = [t for t in call.inputs if t.label in labels] if call else []
     odd = [(tensor, follow(run, tensor, 0)) for tensor in inputs if tensor.last[0] != rows]
     odd = [(tensor, since_selected(hops, rows)) for tensor, hops in odd]
     seen = [item for item in odd if (made := birth(item[1])) is not None and made.size_before == rows]

@@ -54,7 +54,7 @@ from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.base import once
-from shapeguard.rules.grouped_heads import chosen, left_apart
+from shapeguard.rules.grouped_heads import chosen, left_apart, values_alone
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -331,6 +331,8 @@ def _location(run: Run, failed: FailedOp) -> Location | None:
         return run.statement_of(entry)
     if (taken := _keys_taken(run, failed)) is not None:
         return taken
+    if (one := values_alone(run, failed)) is not None:
+        return one
     return _not_told(run) or (run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at)
 
 

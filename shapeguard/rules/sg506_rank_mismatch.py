@@ -233,7 +233,10 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
         NAME,
         Severity.ERROR,
         f"`{value.expression}` {format_shape(shape)} has {prod(shape)} entries, and this line wants one number of it.",
-        location=(run.location(changed[-1].row) if changed else None) or _not_reduced(run, value) or here(run),
+        location=_made_so(run, value)
+        or (run.location(changed[-1].row) if changed else None)
+        or _not_reduced(run, value)
+        or here(run),
         failed_at=run.failed_at,
         operands=(run.operand(value),),
         mismatch=Mismatch("count", (prod(shape), 1)),
@@ -241,6 +244,17 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
             "Reduce it first: `.mean()` or `.sum()` for a number, `.any()` or `.all()` for a decision; of a list take each entry."
         ),
     )
+
+
+def _made_so(run: Run, value: NamedValue) -> Location | None:
+    """Where the failing function gave the tensor its name, or, of an expression, the failing statement: there it is to be reduced."""
+    frame = run.user_frame
+    if frame is None or frame.op == "backward":
+        return None
+    if not value.expression.isidentifier():
+        return here(run) if "(" in value.expression else None
+    place = named_at(run, frame, value.expression)
+    return place if place is not None and place != here(run) else None
 
 
 def _not_reduced(run: Run, value: NamedValue) -> Location | None:

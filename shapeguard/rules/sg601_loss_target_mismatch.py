@@ -44,7 +44,6 @@ from itertools import islice
 from math import prod
 
 from shapeguard.analysis.caches import named
-from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
@@ -52,7 +51,8 @@ from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.odd_input import OddInput, entry_of, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
-from shapeguard.analysis.sides import shape_of, sides
+from shapeguard.analysis.sides import shape_of
+from shapeguard.analysis.targets import column_made, last_kept, left_in_rows, not_pooled, not_shifted, prepared
 from shapeguard.analysis.unshifted import Unshifted, unshifted
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
@@ -112,7 +112,7 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _FIX_INDICES if indices else _MULTI_LABEL if _of_several_labels(run, crash) else _fix(run, crash),
-        location=here(run) if classes_last or indices or _rows_first(crash) else _not_shifted(run, crash) or _weighed(run, crash) or _not_pooled(run, crash) or _item_made(run, crash) or _prepared(run, crash) or _labels_given(run, crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) or left_in_rows(crash) else column_made(run, crash) or last_kept(run, crash) or not_shifted(run, crash) or _weighed(run, crash) or not_pooled(run, crash) or _item_made(run, crash) or prepared(run, crash) or _labels_given(run, crash),
     )  # fmt: skip
 
 
@@ -307,34 +307,6 @@ def _numbers(told: object) -> set[object]:
     return set(told) if isinstance(told, list) else {told}
 
 
-def _not_shifted(run: Run, crash: Crash) -> Location | None:
-    """Where the targets were taken as they are, when the last prediction was cut off because nothing follows it."""
-    both = sides(run, crash.failed)
-    if len(both) != 2 or both[1].size != both[0].size + 1:
-        return None
-    cut = next((hop for hop in both[0].hops if hop.changed), None)
-    index = cut.row.args.get("index") if cut is not None and cut.row.op == "getitem" else None
-    if (
-        not isinstance(index, list)
-        or cut is None
-        or cut.before is None
-        or index[cut.before : cut.before + 1] != [":-1"]
-    ):
-        return None
-    name = crash.failed.expression(run, both[1].label).partition(".")[0]
-    frame = run.user_frame
-    return named_at(run, frame, name) if frame is not None and name.isidentifier() else None
-
-
-def _not_pooled(run: Run, crash: Crash) -> Location | None:
-    """Where scores for every position were made, which are compared with one label a row."""
-    shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
-    if crash.clash.kind != "rank" or [len(shape) for shape in shapes] != [3, 1] or shapes[0][0] != shapes[1][0]:
-        return None
-    scores = crash.failed.operands.get(crash.failed.call.tensors[0][0])
-    return run.birth(scores.origin) if scores is not None else None
-
-
 def _weighed(run: Run, crash: Crash) -> Location | None:
     """Where a loss was built with weights for other classes than the prediction has."""
     row = crash.failed.row
@@ -360,16 +332,6 @@ def _item_made(run: Run, crash: Crash) -> Location | None:
             if row.op in FROM_OUTSIDE and not row.inputs:
                 return run.location(row)
     return None
-
-
-def _prepared(run: Run, crash: Crash) -> Location | None:
-    """Where the failing function brought a target of fewer dims to the loss's type, ``y = labels.float()``, and left its shape."""
-    target = crash.failed.operands.get(crash.failed.call.tensors[1][0]) if len(crash.failed.call.tensors) > 1 else None
-    row = run.row(target.origin) if target is not None and crash.clash.kind == "rank" else None
-    place, frame = (run.location(row) if row is not None else None), run.user_frame
-    if row is None or place is None or frame is None or row.op not in ("float", "to", "double", "type_as", "long"):
-        return None
-    return place if place.function == frame.function and place != here(run) else None
 
 
 def _classes_last(crash: Crash) -> bool:

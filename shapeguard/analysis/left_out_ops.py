@@ -1,0 +1,147 @@
+"""Operands from which one op is missing: a size of one not dropped, rows of one not given, dims not turned, a cut along another dim."""
+
+from __future__ import annotations
+
+from itertools import combinations, islice
+
+from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.parting import whole_way
+from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
+from shapeguard.analysis.sides import Side, is_weight, shape_of
+from shapeguard.values.recording import Row
+
+_FEW = 6  # ops behind an operand among which the one is looked for that told its dims
+_TURNING = frozenset({"transpose", "permute", "swapaxes", "movedim", "mT", "T"})
+_CUTTING = frozenset({"chunk", "split", "tensor_split", "unsafe_chunk"})
+_REDUCING = frozenset({"mean", "sum", "amax", "max", "amin"})
+_WITH_HEADS = 4  # dims of (batch, heads, seq, head_dim)
+
+
+def one_not_dropped(dispute: Dispute) -> Cause | None:
+    """The operand with a last dim of one, without which it would be as the other one is: ``scores.gather(2, ids[..., None])``."""
+    if family(dispute.failed.op) not in ("broadcast", "subscript"):
+        return None
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    for index, shape in enumerate(shapes if len(shapes) > 1 else ()):
+        value, other = dispute.both[index].value, shapes[1 - index]
+        if value is None or is_weight(dispute.both[index]) or len(shape) < 2 or shape[-1] != 1 or shape[:-1] != other:
+            continue
+        born = next(iter(follow(dispute.run, value, len(shape) - 1)[-1:]), None)
+        made = dispute.run.row(value.origin)
+        if born is not None and made is not None and made.op not in ("unsqueeze", "view", "reshape"):
+            return dispute.blame(index, dispute.run.location(born.row), "changed")
+    return None
+
+
+def not_turned(dispute: Dispute) -> Cause | None:
+    """The operand whose dims were not turned as the other's were, (batch, seq, heads, dim) beside (batch, heads, seq, dim)."""
+    run = dispute.run
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]) or len(shapes[0]) < _WITH_HEADS:
+        return None
+    joined = family(dispute.failed.op) == "concat"
+    swapped = [
+        (one, other)
+        for one, other in combinations(range(len(shapes[0]) - 1), 2)
+        if shapes[0][one] == shapes[1][other] != shapes[0][other] == shapes[1][one]
+    ]
+    rest = [dim for dim in range(len(shapes[0]) - (1 if joined else 0)) if not any(dim in pair for pair in swapped)]
+    if len(swapped) != 1 or any(shapes[0][dim] != shapes[1][dim] for dim in rest):
+        return None
+    turned = [any(row.op in _TURNING for row in _behind(run, side)) for side in dispute.both[:2]]
+    if turned.count(True) != 1:
+        return None
+    index = turned.index(False)
+    laid = next((row for row in _behind(run, dispute.both[index]) if family(row.op) == "reshape"), None)
+    return dispute.blame(index, run.location(laid), "changed") if laid is not None else None
+
+
+def cut_across(dispute: Dispute) -> Cause | None:
+    """The cut into parts along another dim than the one that is then so many times too large: ``kv.chunk(2, dim=1)``."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        other = dispute.both[1 - index].size
+        times = side.size // other if other and side.size % other == 0 else 0
+        for row in _behind(run, side) if times > 1 else ():
+            given = row.inputs[0].last if row.inputs else ()
+            along = [
+                dim
+                for dim in range(len(given))
+                if row.outputs and row.outputs[0].last[dim : dim + 1] != given[dim : dim + 1]
+            ]
+            if (
+                row.op in _CUTTING
+                and len(row.outputs) == times
+                and along
+                and along != [len(given) - 1]
+                and given[-1] % times == 0
+            ):
+                return dispute.blame(index, run.location(row), "changed")
+    return None
+
+
+def half_pooled(dispute: Dispute) -> Cause | None:
+    """The mean over one of the two dims of places, (batch, channels, height, width), before a layer of the channels."""
+    run, both = dispute.run, dispute.both
+    weights = [is_weight(side) for side in both[:2]]
+    if weights.count(True) != 1:
+        return None
+    index = weights.index(False)
+    shape, wanted = shape_of(both[index].value) or (), both[1 - index].size
+    for row in _behind(run, both[index])[:1]:
+        given = row.inputs[0].last if row.inputs else ()
+        if (
+            row.op in _REDUCING
+            and len(given) == _WITH_HEADS
+            and len(shape) == len(given) - 1
+            and given[1] == shape[1] == wanted
+        ):
+            return dispute.blame(index, run.location(row), "changed")
+    return None
+
+
+def enlarged_by_padding(dispute: Dispute) -> Cause | None:
+    """The layer of one step whose padding is more than its kernel takes away, where all others keep the size."""
+    run = dispute.run
+    if len(dispute.both) != 2 or family(dispute.failed.op) not in ("concat", "broadcast", "loss"):
+        return None
+    larger = max((0, 1), key=lambda index: dispute.both[index].size)
+    side = dispute.both[larger]
+    if side.dim is None or side.dim < 2:
+        return None
+    odd = [
+        row
+        for row in run.of_kind("construct")
+        if row.op.startswith("Conv") and "Transpose" not in row.op and _grows(row)
+    ]
+    places = {run.location(row) for row in odd}
+    return (
+        dispute.blame(larger, run.location(odd[0]), "built")
+        if len(places) == 1 and _through_layers(run, side)
+        else None
+    )
+
+
+def _through_layers(run: Run, side: Side) -> bool:
+    return any(hop.row.kind == "module" and hop.changed for hop in whole_way(run, side))
+
+
+def _grows(layer: Row) -> bool:
+    """Whether a convolution of one step gives more places than it is given."""
+    numbers = [_number(layer.args.get(name)) for name in ("kernel_size", "dilation", "stride", "padding")]
+    kernel, dilation, stride, padding = (number if number is not None else -1 for number in numbers)
+    return stride == 1 and padding > 0 and 0 <= dilation * (kernel - 1) < 2 * padding
+
+
+def _number(told: object) -> int | None:
+    value = told[0] if isinstance(told, list) and told else told
+    return value if type(value) is int else None
+
+
+def _behind(run: Run, side: Side) -> list[Row]:
+    """The last few rows behind an operand, nearest first."""
+    return list(islice(ancestors(run, side.value), _FEW)) if side.value is not None else []

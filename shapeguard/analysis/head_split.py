@@ -290,7 +290,9 @@ def refused_heads(run: Run) -> tuple[int, int, Location | None] | None:
         return None
     for row, width, heads in _candidates(run):
         if heads > 0 and width % heads:
-            return width, heads, _of_call(run, row, heads) or run.failed_at
+            where = _of_call(run, row, heads)
+            told = _width_told(run, row, width) if where is None or where == run.location(row) else None
+            return width, heads, told or where or run.failed_at
     numbers = {value.label or value.expression: value.value for value in _call_numbers(run)}
     pair = _pair(numbers)
     return (*pair, _of_frame(run, pair[1])) if pair is not None else None
@@ -302,6 +304,12 @@ def _candidates(run: Run) -> Iterator[tuple[Row, int, int]]:
         heads = query_heads(row)
         if width is not None and heads is not None:
             yield row, width, heads
+
+
+def _width_told(run: Run, row: Row, width: int) -> Location | None:
+    """Where the width is written that a call was told which states the heads itself."""
+    place = written(run, row, width)
+    return place if place is not None and place != run.location(row) else None
 
 
 def _of_call(run: Run, row: Row, size: int) -> Location | None:

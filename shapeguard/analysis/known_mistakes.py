@@ -19,7 +19,16 @@ from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
-from shapeguard.analysis.left_out_ops import cut_across, enlarged_by_padding, half_pooled, not_turned, one_not_dropped
+from shapeguard.analysis.left_out_ops import (
+    cut_across,
+    enlarged_by_padding,
+    half_pooled,
+    joined_across,
+    not_flattened,
+    not_turned,
+    one_direction,
+    one_not_dropped,
+)
 from shapeguard.analysis.made_otherwise import (
     coloured_places,
     coloured_target,
@@ -129,6 +138,9 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     half_pooled,
     one_not_dropped,
     enlarged_by_padding,
+    one_direction,
+    not_flattened,
+    joined_across,
     refolded,
     part_cut,
     made_like,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations, islice
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
-from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -18,6 +19,7 @@ _FEW = 6  # ops behind an operand among which the one is looked for that told it
 _TURNING = frozenset({"transpose", "permute", "swapaxes", "movedim", "mT", "T"})
 _CUTTING = frozenset({"chunk", "split", "tensor_split", "unsafe_chunk"})
 _REDUCING = frozenset({"mean", "sum", "amax", "max", "amin"})
+_PLACES = 3  # dims of (batch, places, features)
 _WITH_HEADS = 4  # dims of (batch, heads, seq, head_dim)
 
 
@@ -145,3 +147,53 @@ def _number(told: object) -> int | None:
 def _behind(run: Run, side: Side) -> list[Row]:
     """The last few rows behind an operand, nearest first."""
     return list(islice(ancestors(run, side.value), _FEW)) if side.value is not None else []
+
+
+def one_direction(dispute: Dispute) -> Cause | None:
+    """The recurrent layer of half the width, ``LSTM(dim, dim // 2)``, that was to run both ways and runs one."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        for hop in side.hops:
+            built = run.row(hop.row.owner) if hop.row.op in RECURRENT else None
+            if (
+                built is None
+                or built.args.get("bidirectional") is True
+                or 2 * side.size != dispute.both[1 - index].size
+            ):
+                continue
+            halved = re.search(r"// *2\b", run.expression(built)) is not None
+            return dispute.blame(index, run.location(built), "built") if halved else None
+    return None
+
+
+def not_flattened(dispute: Dispute) -> Cause | None:
+    """Where the one operand's places were flattened, (batch, places, features), and those of the other were not."""
+    run = dispute.run
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    for index, shape in enumerate(shapes if len(shapes) > 1 else ()):
+        other = shapes[1 - index]
+        for row in _behind(run, dispute.both[index]) if len(other) == len(shape) + 1 > _PLACES else ():
+            given = row.inputs[0].last if row.op == "flatten" and row.inputs else ()
+            if given and sorted(given) == sorted(other):
+                return dispute.blame(index, run.location(row), "changed")
+    return None
+
+
+def joined_across(dispute: Dispute) -> Cause | None:
+    """The concatenation along another dim than the one along which its parts would be as the other operand is."""
+    run = dispute.run
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    for index, shape in enumerate(shapes if len(shapes) > 1 else ()):
+        other = shapes[1 - index]
+        for row in _behind(run, dispute.both[index]) if len(shape) == len(other) else ():
+            parts = [tensor.last for tensor in row.inputs] if row.kind == "concat" and row.op != "stack" else []
+            along = row.args.get("dim", 0)
+            if len(parts) < 2 or {len(part) for part in parts} != {len(shape)} or type(along) is not int:
+                continue
+            for dim in range(len(shape)):
+                whole = tuple(
+                    sum(part[dim] for part in parts) if at == dim else parts[0][at] for at in range(len(shape))
+                )
+                if dim != along % len(shape) and parts[0][dim] > 1 and whole == other != shape:
+                    return dispute.blame(index, run.location(row), "changed")
+    return None

@@ -42,7 +42,15 @@ def misbuilt(dispute: Dispute) -> Cause | None:
     if any(_numbers(first, _MADE) == _numbers(second, _GIVEN) for first, second in blocks):
         return None
     place = run.location(layer, step)
+    if run.location(layer) == run.location(before) and _literal(run, layer, both[index].size):
+        place = run.location(layer)  # of two numbers that one line states, one is wrong
     return dispute.blame(index, place, "built") if place is not None else None
+
+
+def _literal(run: Run, layer: Row, size: int) -> bool:
+    """Whether a layer's call states a number."""
+    call = call_of(run.expression(layer))
+    return call is not None and any(isinstance(arg, ast.Constant) and arg.value == size for arg in call.args)
 
 
 def turned_round(dispute: Dispute) -> Cause | None:

@@ -18,6 +18,7 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import Shape
 
+_COMPARING = frozenset({"eq", "ne"})
 _ROWS = 2  # dims of a table of rows and features
 
 
@@ -49,6 +50,8 @@ def missing_axis(run: Run, failed: FailedOp) -> MissingAxis | None:
     if len(small) == 1 < small[0] and len(large) > _ROWS and large[1] == small[0] != large[0]:
         one_a_channel = small + more[1:]  # beside (batch, channels, height, width)
         return MissingAxis(label, small, one_a_channel, None)
+    if failed.op in _COMPARING and _leads(small, large):
+        return MissingAxis(label, small, small + more, None)  # scores of all classes beside the number of one
     if _leads(small, large):
         return MissingAxis(label, small, small + more, _location(run, failed.operands[label]))
     wanted = (
@@ -74,7 +77,9 @@ def turned(failed: FailedOp) -> bool:
 
 def _leads(small: Shape, large: Shape) -> bool:
     """Whether a shape is the beginning of another one: its rows are the other's rows, not by accident of a 1."""
-    return bool(small) and small[0] == large[0] > 1 and all(a in (b, 1) for a, b in zip(small, large, strict=False))
+    rows = bool(small) and small[0] == large[0]
+    one = rows and len(small) == _ROWS and small[0] == 1 < small[1]  # a batch of one, and as many positions
+    return rows and (small[0] > 1 or one) and all(a in (b, 1) for a, b in zip(small, large, strict=False))
 
 
 def _fits(shape: Shape, large: Shape) -> bool:

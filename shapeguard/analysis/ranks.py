@@ -105,6 +105,18 @@ def asked_for_one(run: Run) -> NamedValue | None:
     return next(iter(several or named), None)
 
 
+def term_of_several(run: Run, value: NamedValue) -> Row | None:
+    """The op of the one term of a sum, ``reconstruction + divergence``, that has several entries where the others are numbers."""
+    row, shape, found = run.row(value.origin), value.shape, None
+    while row is not None and row.kind == "op" and row.outputs and row.outputs[0].last == shape and row is not found:
+        found = row
+        whole = [tensor for tensor in row.inputs if tensor.last == shape]
+        if len(whole) != 1 or any(tensor.last not in (shape, ()) for tensor in row.inputs):
+            break
+        row = run.row(whole[0].origin)
+    return found
+
+
 def unpacked_result(run: Run) -> tuple[str, int, int] | None:
     """(call, names, results) of a call whose pieces were taken apart into more or fewer names than there are."""
     frame, failure = run.user_frame, run.failure

@@ -26,7 +26,7 @@ def left_in_rows(crash: Crash) -> bool:
 def column_made(run: Run, crash: Crash) -> Location | None:
     """Where a model made its one value a row, (rows, 1), that is compared with (rows,): it was to drop the column."""
     shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
-    if crash.clash.kind != "rank" or len(shapes) != 2 or shapes[0] != (*shapes[1], 1):
+    if crash.family != "loss" or len(shapes) != 2 or shapes[0] != (*shapes[1], 1):
         return None
     value = crash.failed.operands.get(crash.failed.call.tensors[0][0])
     place = run.birth(value.origin) if value is not None else None

@@ -96,8 +96,12 @@ def _refused_groups(run: Run) -> Finding | None:
 def _stands_last(crash: Crash) -> bool:
     """Whether a normalization's features stand in the input's last dimension: it is given rows of places, not of features."""
     sizes, clash = crash.clash.sizes, crash.clash
-    shape = next((shape for _, shape in crash.failed.call.tensors if len(shape) == 3), ())
-    return crash.family == "norm" and clash.kind == "dim" and len(shape) == 3 and {shape[1], shape[2]} == set(sizes)
+    shape = next((shape for _, shape in crash.failed.call.tensors if len(shape) > 2), ())
+    swapped = len(shape) == 3 and {shape[1], shape[2]} == set(sizes)
+    first = (
+        len(shape) == _IMAGES and crash.failed.op in ("LayerNorm", "layer_norm") and {shape[1], shape[-1]} == set(sizes)
+    )
+    return crash.family == "norm" and clash.kind == "dim" and (swapped or first)
 
 
 def _refused_channels(run: Run, image: Refused) -> Finding:

@@ -57,6 +57,7 @@ from shapeguard.analysis.ranks import (
     bare_squeeze,
     handed_in,
     rank_changes,
+    term_of_several,
     unpacked_result,
     unpacked_sizes,
     unpaired_cache,
@@ -258,10 +259,13 @@ def _made_so(run: Run, value: NamedValue) -> Location | None:
 
 
 def _not_reduced(run: Run, value: NamedValue) -> Location | None:
-    """Where the losses got their name, one for each entry, of which gradients are asked."""
+    """Where the losses got their name, one for each entry, of which gradients are asked; the term of them that was not reduced."""
     frame = run.user_frame
-    asked = frame is not None and frame.op == "backward" and value.expression.isidentifier()
-    return named_at(run, frame, value.expression) if frame is not None and asked else None
+    if frame is None or frame.op != "backward":
+        return None
+    term = term_of_several(run, value)
+    named = named_at(run, frame, value.expression) if value.expression.isidentifier() else None
+    return (run.location(term) if term is not None else None) or named
 
 
 def _pieces(run: Run, call: str, names: int, results: int) -> Finding:

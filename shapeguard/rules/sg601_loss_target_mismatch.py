@@ -277,7 +277,7 @@ def _of_several_labels(run: Run, crash: Crash) -> bool:
 
 def _fix(run: Run, crash: Crash) -> str:
     shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
-    if crash.clash.kind == "rank" and len(shapes) == 2:
+    if len(shapes) == 2 and (crash.clash.kind == "rank" or shapes[0] == (*shapes[1], 1)):
         given, target = shapes
         if given == target:
             return "The target is one-hot: give the numbers of the classes, `target.argmax(1)`, or probabilities, `target.float()`."
@@ -337,4 +337,10 @@ def _item_made(run: Run, crash: Crash) -> Location | None:
 def _classes_last(crash: Crash) -> bool:
     """Whether the target has all dims of the prediction but the last: one class for each position."""
     shapes = [shape for _, shape in crash.failed.call.tensors[:2]]
-    return len(shapes) == 2 and len(shapes[0]) > 2 and shapes[0][:-1] == shapes[1] and crash.clash.role != "batch"
+    return (
+        len(shapes) == 2
+        and len(shapes[0]) > 2
+        and shapes[0][-1] > 1
+        and shapes[0][:-1] == shapes[1]
+        and crash.clash.role != "batch"
+    )

@@ -14,8 +14,9 @@ from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.presets import other_variant
 from shapeguard.analysis.probes import probed
 from shapeguard.analysis.run import Run, calls_in_common
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import Side, is_weight, sides
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.uncounted_part import one_part
 from shapeguard.analysis.written import parsed, shared_parameter, sums, whole_trails, written, written_spot
 from shapeguard.values.findings import Location
@@ -23,6 +24,8 @@ from shapeguard.values.recording import Row
 
 _NEAR = 12  # ops behind an operand among which the layer before is looked for
 
+_INS, _OUTS = ("in_features", "in_channels"), ("out_features", "out_channels")
+_BY_DIM = {0: _OUTS, 1: _INS}  # dims of the weight of a linear layer, or of a convolution
 _IMAGE = 8  # pixels: a number from which sides are reckoned, and no factor
 
 
@@ -31,6 +34,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     row = construct_row(run, failed)
     if row is None:
         return _set_by_its_class(run) if is_weight(of) else None
+    if (told := _told_there(run, of, row)) is not None:
+        return told
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
     wanted = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
@@ -50,6 +55,18 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     return (
         number or _built_for(run, row) or (None if row.op.endswith("Loss") else run.location(row))
     )  # a loss has no size
+
+
+def _told_there(run: Run, of: Side, row: Row) -> Location | None:
+    """The layer's own line, where it states the number for this dim of its weight, and another of its numbers is as large by chance."""
+    names = _BY_DIM.get(of.dim if of.dim is not None else -1) if is_weight(of) and "Transpose" not in row.op else None
+    call = call_of(run.expression(row)) if names is not None else None
+    if call is None or names is None or [row.args.get(name) for name in (*_INS, *_OUTS)].count(of.size) < 2:
+        return None
+    place = 0 if names is _INS else 1
+    given = next((node for name in names for node in given_as(run.expression(row), name)), None)
+    given = given or (call.args[place] if place < len(call.args) else None)
+    return run.location(row) if isinstance(given, ast.Constant) and given.value == of.size else None
 
 
 def _set_by_its_class(run: Run) -> Location | None:

@@ -18,7 +18,9 @@ from shapeguard.values.recording import Row
 _FEW = 6  # ops behind an operand among which the one is looked for that told its dims
 _TURNING = frozenset({"transpose", "permute", "swapaxes", "movedim", "mT", "T"})
 _CUTTING = frozenset({"chunk", "split", "tensor_split", "unsafe_chunk"})
+_FLATTENING = frozenset({"repeat_interleave", "cumsum", "unique"})
 _REDUCING = frozenset({"mean", "sum", "amax", "max", "amin"})
+_CHANNELS = 1  # the dim before those of places
 _PLACES = 3  # dims of (batch, places, features)
 _WITH_HEADS = 4  # dims of (batch, heads, seq, head_dim)
 
@@ -126,6 +128,34 @@ def enlarged_by_padding(dispute: Dispute) -> Cause | None:
         if len(places) == 1 and _through_layers(run, side)
         else None
     )
+
+
+def not_padded(dispute: Dispute) -> Cause | None:
+    """The one layer of one step that was not padded, where all other kernels are: its map comes out smaller than the other."""
+    run = dispute.run
+    if len(dispute.both) < len(("one", "other")) or family(dispute.failed.op) not in ("concat", "broadcast", "loss"):
+        return None
+    smaller = min((0, 1), key=lambda index: dispute.both[index].size)
+    side = dispute.both[smaller]
+    if side.dim is None or side.dim <= _CHANNELS or not _through_layers(run, side):
+        return None
+    layers = [row for row in run.of_kind("construct") if row.op.startswith("Conv") and "Transpose" not in row.op]
+    kernels = [row for row in layers if (_number(row.args.get("kernel_size")) or 0) > 1]
+    bare = [row for row in kernels if not _number(row.args.get("padding")) and _number(row.args.get("stride")) == 1]
+    places = {run.location(row) for row in bare}
+    others = {run.location(row) for row in kernels} - places
+    return dispute.blame(smaller, run.location(bare[0]), "built") if len(places) == 1 and others else None
+
+
+def flattened_unasked(dispute: Dispute) -> Cause | None:
+    """The op that made one row of all it was given, because it was told no dim: ``repeat_interleave(2)``."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2]):
+        for row in _behind(run, side):
+            given = row.inputs[0].last if row.op in _FLATTENING and row.inputs else ()
+            if len(given) > 1 and row.outputs and len(row.outputs[0].last) == 1 and row.args.get("dim") is None:
+                return dispute.blame(index, run.location(row), "changed")
+    return None
 
 
 def _through_layers(run: Run, side: Side) -> bool:

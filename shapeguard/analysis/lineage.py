@@ -173,9 +173,8 @@ def _of_waves(run: Run, row: Row) -> bool:
     built = run.row(row.owner)
     if built is None or built.kind != "construct" or row.op != "Sequential":
         return False
-    return any(
-        part.op in _ALONG for part in run.rows[max(0, built.id - _PARTS) : built.id] if run.at_one_place(part, built)
-    )
+    near, place = run.rows[max(0, built.id - _PARTS) : built.id], run.location(built)
+    return any(part.op in _ALONG and run.location(part) == place for part in near)
 
 
 def birth(hops: list[Hop]) -> Hop | None:

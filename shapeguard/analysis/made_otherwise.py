@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop, parts_cut
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
@@ -61,7 +62,9 @@ def made_like(dispute: Dispute) -> Cause | None:
     if not meet or len(made) != 2 or made.count(None) != 1:
         return None
     index, row = next((index, row) for index, row in enumerate(made) if row is not None)
-    if dispute.agreed_by_others(index):
+    other = both[1 - index].value
+    through = other is not None and any(behind.id == row.id for behind in ancestors(run, other))
+    if dispute.agreed_by_others(index) or through:
         return None
     return dispute.blame(index, run.location(row), "changed")
 

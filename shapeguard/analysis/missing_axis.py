@@ -6,9 +6,11 @@ with one more axis behind it, (batch, 1, 1), it would fit. Then no size is wrong
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
@@ -18,6 +20,8 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import NamedValue, TensorArg
 from shapeguard.values.shapes import Shape
 
+_REDUCING = frozenset({"var", "std", "logsumexp", "median", "norm", "var_mean"})
+_FEW = 4  # ops behind an operand among which it was reduced
 _COMPARING = frozenset({"eq", "ne"})
 _ROWS = 2  # dims of a table of rows and features
 
@@ -91,6 +95,9 @@ def _location(run: Run, value: NamedValue | TensorArg) -> Location | None:
     changed = rank_changes(run, value)
     if changed:
         return run.location(changed[-1].row)
+    for row in islice(ancestors(run, value), _FEW):
+        if row.op in _REDUCING and row.inputs and len(row.inputs[0].last) > len(row.outputs[0].last):
+            return run.location(row)
     made = run.row(value.origin)
     return run.location(made) if made is not None and run.helper_call(made) == run.failed_at else None
 

@@ -323,11 +323,18 @@ def by_layer(run: Run, hop: Hop) -> Location | None:
         return run.location(hop.row)  # pooled to one place on purpose: where it is used, not where it was built
     if (padding := _padding_told(run, hop, built)) is not None:
         return padding
-    if built.op == "Sequential":
+    if built.op == "Sequential" and not _is_place(hop):
         built = part_of(run, built, hop.size_after) or built
     number = written(run, built, hop.size_after) if hop.size_before is None else None
     helper = not run.chain(built)[0].function.endswith("__init__")
     return number or (of_call(run, built) if helper else None) or run.location(built)
+
+
+def _is_place(hop: Hop) -> bool:
+    """Whether a dim is one of a map's places, (batch, channels, height, width)."""
+    return (
+        bool(hop.row.outputs) and len(hop.row.outputs[0].last) > len(("batch", "channels", "length")) and hop.after > 1
+    )
 
 
 def _padding_told(run: Run, hop: Hop, built: Row) -> Location | None:
@@ -382,7 +389,9 @@ def _of_heads(run: Run, hop: Hop, built: Row) -> Location | None:
 
 def part_of(run: Run, container: Row, size: int) -> Row | None:
     """The layer of a container whose output has this size: the last one built before the container for as many."""
-    for row in reversed(run.rows[max(0, container.id - _PARTS) : container.id]):
+    for row in reversed(run.rows[max(0, container.id - _PARTS) : container.id + _PARTS]):
+        if row.first_at > container.last_at or row.id == container.id:
+            continue  # a loop may have built several containers: they are one row
         if row.kind == "construct" and size in (row.args.get("out_channels"), row.args.get("out_features")):
             return row
     return None

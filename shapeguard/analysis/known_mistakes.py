@@ -18,7 +18,7 @@ from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
 from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
-from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled
+from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled, pool_floors
 from shapeguard.analysis.left_out_ops import (
     cut_across,
     enlarged_by_padding,
@@ -161,6 +161,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     not_multiple,
     rescaled,
     enlarged_inexactly,
+    pool_floors,
     lost_by_kernel,
     not_padded,
     other_factors,

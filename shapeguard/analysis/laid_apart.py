@@ -209,7 +209,6 @@ def _wired_at(run: Run, built: Row, dispute: Dispute) -> Location | None:
 LAID_APART: tuple[Callable[[Dispute], Cause | None], ...] = (
     counted_weights,
     doubled_half,
-    pool_floors,
     not_doubled,
     merged_rows,
     padded_elsewhere,

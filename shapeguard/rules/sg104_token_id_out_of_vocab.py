@@ -68,7 +68,7 @@ from shapeguard.analysis.presets import chosen_by_name
 from shapeguard.analysis.ranks import handed_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import setting_written
-from shapeguard.analysis.source import parsed_text
+from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.clash_finding import here
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
@@ -193,6 +193,8 @@ def _added(run: Run, rows: int, odd: int) -> Row | None:
 
 
 def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | None) -> Location | None:
+    if added is not None and (counted := _counted_without(run, lookup.rows)) is not None:
+        return counted
     if added is not None:
         resized = next((row for row in run.of_kind("vocabulary") if "resize" in row.op and row.id > added.id), None)
         return run.location(resized) if resized is not None else _loaded_beside(run, added) or run.location(added)
@@ -218,6 +220,15 @@ def _location(run: Run, lookup: Lookup, vocabulary: int | None, added: Row | Non
             return run.location(config)  # by their number, and the largest id is beyond it: there are gaps
         return written(run, config, lookup.rows) or run.location(config)
     return _beside_checkpoint(run, lookup) or suspect(run, lookup.failed).location
+
+
+def _counted_without(run: Run, rows: int) -> Location | None:
+    """Where a config was told ``tokenizer.vocab_size``, which counts none of the tokens that were added."""
+    config = config_of(run, built_model(run, run.failed_row("forward", "generate")))
+    if config is None or config.args.get("vocab_size") != rows:
+        return None
+    told = any(ast.unparse(node).endswith(".vocab_size") for node in given_as(run.expression(config), "vocab_size"))
+    return (setting_written(run, config, ("vocab_size",)) or run.location(config)) if told else None
 
 
 def _taken_away(run: Run, lookup: Lookup) -> Row | None:

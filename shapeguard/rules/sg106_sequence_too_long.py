@@ -71,6 +71,7 @@ from shapeguard.analysis.written import written
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 
+_CUTTING = frozenset({"split", "chunk", "getitem", "narrow"})
 CODE, NAME = "SG106", "sequence-too-long"
 
 
@@ -157,6 +158,10 @@ def _crop(run: Run, found: Overrun) -> Location | None:
 
 def _cut_to_the_limit(run: Run, found: Overrun) -> Location | None:
     """Where a tokenizer was told to cut at the very number of the config, of whose positions some are reserved."""
+    source = fed(run, found.length) if found.length == found.allowed else None
+    for hop in source.hops if source is not None else ():
+        if hop.row.op in _CUTTING and hop.changed and hop.size_after == found.length:
+            return run.location(hop.row)
     for row in reversed(list(run.of_kind("tokenizer"))):
         if row.args.get("max_length") == found.length and row.args.get("truncation"):
             return run.location(row)

@@ -143,7 +143,17 @@ def _location(run: Run, found: Placeholders) -> Location | None:
         if fewer
         else None
     )
-    return cut or _gathered(run) or by_hand or _filled(run) or _written(run, found)
+    return cut or _gathered(run) or by_hand or _filled(run) or _processor_made(run) or _written(run, found)
+
+
+def _processor_made(run: Run) -> Location | None:
+    """Where the program's own processor was made, which counts the placeholders."""
+    places = [
+        run.place(file, node.lineno)
+        for file, node in run.nodes(ast.Call)
+        if isinstance(node.func, ast.Name) and node.func.id.endswith("Processor")
+    ]
+    return places[0] if len(places) == 1 else None
 
 
 def _written(run: Run, found: Placeholders) -> Location | None:

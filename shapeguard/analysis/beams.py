@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from shapeguard.analysis.caches import given_cache, named
+from shapeguard.analysis.causes import CELLS
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
@@ -46,6 +47,19 @@ def unordered(run: Run) -> Iterator[Unordered]:
         if picked is not None and not _cache_follows(run, picked, call):
             yield Unordered(picked, call, ids, keys)
             return
+
+
+def state_left(run: Run) -> Unordered | None:
+    """A recurrent layer that goes on from its own state, step by step, while the rows of the search are put in another order."""
+    for layer in run.of_kind("module"):
+        states = [tensor for tensor in layer.inputs if tensor.label.startswith("hx")]
+        own = layer.op in CELLS and layer.count > 1 and states and all(state.origin == layer.id for state in states)
+        rows = layer.inputs[0].last[0] if own and layer.inputs[0].last else 0
+        for row in run.rows if rows > 1 else ():
+            within = layer.first_at < row.first_at < layer.last_at
+            if within and _puts_in_order(run, row, rows):
+                return Unordered(_reordering(run, row) or row, layer, layer.inputs[0], None)
+    return None
 
 
 def tiled(run: Run) -> tuple[Row, TensorArg] | None:

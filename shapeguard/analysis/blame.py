@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.built import by_default, construct_row
+from shapeguard.analysis.by_layer import by_layer
 from shapeguard.analysis.callers import at_its_caller, entered_at, given_both
-from shapeguard.analysis.causes import REPEATING, Cause, How, by_layer, read_off, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, How, read_off, statement_here
 from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.departures import departed, made_elsewhere
 from shapeguard.analysis.dispute import Dispute, dispute_of

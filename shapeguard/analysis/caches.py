@@ -92,3 +92,34 @@ def kept_by_crop(run: Run) -> tuple[Row, int] | None:
     failed = row is not None and row.op.endswith(".crop") and run.failure is not None
     within = len(told) == 1 and keys is not None and 0 < told[0] <= keys.last[-2]
     return (row, told[0]) if failed and within and row is not None else None
+
+
+def fed_twice(run: Run) -> tuple[Row, Row, Row] | None:
+    """(call, other call, cache) of two calls that take turns on one cache and give it the same token, which it then holds twice."""
+    calls = [row for row in run.of_kind("forward") if not row.error and named(row, _PAST) is not None]
+    for one in calls:
+        for other in calls:
+            ids, theirs = named(one, "input_ids"), named(other, "input_ids")
+            if one.id >= other.id or one.chain == other.chain or ids is None or theirs is None:
+                continue
+            if ids.origin is None or ids.origin != theirs.origin or ids.last[1:] != (1,) or ids.last != theirs.last:
+                continue
+            update, before = (_filled_by(run, call) for call in (one, other))
+            turns = (
+                update is not None and before is not None and (update.chain, before.chain) == (other.chain, one.chain)
+            )
+            built = (
+                run.row(update.owner)
+                if update is not None and turns and update.owner == (before or update).owner
+                else None
+            )
+            if built is not None and built.kind == "construct":
+                return one, other, built
+    return None
+
+
+def _filled_by(run: Run, call: Row) -> Row | None:
+    """The update of a cache that filled what a call goes on with."""
+    keys = named(call, _PAST)
+    row = run.row(keys.origin) if keys is not None else None
+    return row if row is not None and row.kind == "cache" else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shapeguard.analysis.cached_calls import seen_from
-from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.graph import past, users_of
 from shapeguard.analysis.layout import along_last, next_softmax, products, split_off
 from shapeguard.analysis.run import Run
 from shapeguard.values.findings import Location
@@ -76,9 +76,29 @@ def _merged(run: Run, row: Row) -> Swapped | None:
         return None
     if after != (before[0], before[2], before[1] * before[3]) or split_off(run, row.inputs[0], 1) is None:
         return None
+    turned = _turned_here(run, row, before)
     return Swapped(
-        row, run.location(row), before[2], before[1], "mixes positions and heads: the heads' dim was not moved back"
+        row,
+        run.location(turned or row),
+        before[2],
+        before[1],
+        "mixes positions and heads: the heads' dim was "
+        + ("not moved back" if turned is None else "moved in front of the positions again"),
     )
+
+
+def _turned_here(run: Run, row: Row, laid: tuple[int, ...]) -> Row | None:
+    """The transpose right before a view that took positions and heads out of the order which it wants: they had come back in it."""
+    made = past(run, row.inputs[0].origin, lambda step: step.op in ("contiguous", "clone"))
+    given = (
+        made.inputs[0].last
+        if made is not None and made.op in ("transpose", "permute", "swapaxes") and made.inputs
+        else ()
+    )
+    places = [run.location(step) for step in (made, row) if step is not None]
+    right = given == (laid[0], laid[2], laid[1], laid[3])
+    one_function = len(places) == 2 and all(places) and len({place.function for place in places if place}) == 1
+    return made if right and one_function and places[0] != places[1] else None
 
 
 def _folded_merged(run: Run, row: Row) -> Swapped | None:

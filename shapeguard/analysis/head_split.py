@@ -272,6 +272,9 @@ def _replaced_at(run: Run, hops: list[Hop]) -> Location | None:
 def _keeps(run: Run, file: str, line: int) -> bool:
     """Whether a statement stores what it makes as an attribute of an object."""
     statement = run.sources[file].statement(line)
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"))):
+            return True
     return isinstance(statement, ast.Assign) and any(isinstance(target, ast.Attribute) for target in statement.targets)
 
 

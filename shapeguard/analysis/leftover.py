@@ -8,7 +8,7 @@ from shapeguard.analysis.contents import loader_of
 from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
-from shapeguard.values.recording import Row
+from shapeguard.values.recording import NamedValue, Row, TensorArg
 
 
 class Leftover(NamedTuple):
@@ -23,10 +23,12 @@ def leftover(run: Run, crash: Crash) -> Leftover | None:
     """The failing batch as the incomplete last one of its loader."""
     if crash.clash.kind != "count" or crash.clash.role != "batch":
         return None
-    given = [
-        crash.failed.operands.get(crash.clash.right),
-        *(tensor for row in run.failed_rows for tensor in row.inputs),
-    ]
+    return last_of_loader(run, crash.failed.operands.get(crash.clash.right))
+
+
+def last_of_loader(run: Run, value: TensorArg | NamedValue | None) -> Leftover | None:
+    """The incomplete last batch of a loader behind an operand, or behind what the failed layers were given."""
+    given = [value, *(tensor for row in run.failed_rows for tensor in row.inputs)]
     built = next(
         (found for value in given if value is not None for row in ancestors(run, value)
          if (found := loader_of(run, row)) is not None),

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shapeguard.analysis.causes import cause, part_of
+from shapeguard.analysis.by_layer import part_of
+from shapeguard.analysis.causes import cause
 from shapeguard.analysis.climb import Spot, chain_of_frames, climb, climbs
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.run import Run

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from math import prod
 
-from shapeguard.analysis.climb import named_at
+from shapeguard.analysis.climb import climbs, named_at
+from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import sides
+from shapeguard.analysis.source import parsed_text
 from shapeguard.values.findings import Location
+
+_FEW = 2  # entries by which a cut may begin too late
 
 
 def left_in_rows(crash: Crash) -> bool:
@@ -89,3 +95,28 @@ def not_shifted(run: Run, crash: Crash) -> Location | None:
     name = crash.failed.expression(run, both[1].label).partition(".")[0]
     frame = run.user_frame
     return named_at(run, frame, name) if frame is not None and name.isidentifier() else None
+
+
+def sliced_list(run: Run, crash: Crash) -> Location | None:
+    """Where a row of numbers, of which a target was made, was cut out of a longer one from the wrong place on: ``row[3:]`` for ``row[2:]``."""
+    both = sides(run, crash.failed)
+    target = both[1] if len(both) > 1 else None
+    born = target.hops[-1].row if target is not None and target.hops else None
+    if (
+        target is None
+        or born is None
+        or born.op not in FROM_OUTSIDE
+        or born.inputs
+        or not 0 < both[0].size - target.size <= _FEW
+    ):
+        return None
+    node = call_of(run.expression(born))
+    for trail in (
+        climbs(run.sources, run.chain(born), node.args[0], whole=True) if node is not None and node.args else ()
+    ):
+        for spot in trail.spots[1:]:
+            for part in ast.walk(parsed_text(spot.node_text) or ast.Pass()):
+                match part:
+                    case ast.Slice(lower=ast.Constant(value=int()), upper=None) if spot.line:
+                        return run.at(spot)
+    return None

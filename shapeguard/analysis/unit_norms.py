@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.causes import part_of
+from shapeguard.analysis.by_layer import part_of
 from shapeguard.analysis.graph import users_of
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run

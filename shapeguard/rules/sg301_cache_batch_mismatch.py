@@ -50,7 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shapeguard.analysis.beams import Unordered, never_ordered, tiled, unordered
+from shapeguard.analysis.beams import Unordered, never_ordered, state_left, tiled, unordered
 from shapeguard.analysis.cache_rows import (
     SELECTING,
     CrossRows,
@@ -120,7 +120,8 @@ def check(run: Run) -> Iterator[Finding]:
         yield _in_kept_keys(run, kept)
     elif (buffer := in_buffer(run, CODE, NAME)) is not None:
         yield buffer
-    for found in unordered(run):
+    left = state_left(run)
+    for found in (*unordered(run), *([left] if left is not None else ())):
         yield _unordered(run, found)
     if (beside := tiled(run)) is not None:
         yield _tiled(run, *beside)

@@ -58,7 +58,7 @@ from shapeguard.analysis.cached_calls import (
     stepped,
     too_long,
 )
-from shapeguard.analysis.caches import given_cache, lengths, named
+from shapeguard.analysis.caches import fed_twice, given_cache, lengths, named
 from shapeguard.analysis.climb import written_at
 from shapeguard.analysis.conversations import goes_on
 from shapeguard.analysis.failed import FailedOp, failed_op
@@ -104,6 +104,8 @@ def check(run: Run) -> Iterator[Finding]:
     shared = handed_out(run)
     if shared is not None and not told:
         yield _shared(run, shared)
+    if (both := fed_twice(run)) is not None and not told:
+        yield _fed_twice(run, *both)
     default = shared_default(run)
     if default is not None:
         yield _default(run, *default)
@@ -113,6 +115,19 @@ def check(run: Run) -> Iterator[Finding]:
         if (too_long(row) or row.args.get("another text") is True) and row.chain not in told:
             told.add(row.chain)
             yield _finding(run, row, Severity.ERROR, _before(row))
+
+
+def _fed_twice(run: Run, call: Row, other: Row, cache: Row) -> Finding:
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"Two calls of {call.op} take turns on one {cache.op} and give it the same token: it holds each of them twice, and both go on from "
+        "what the other one read.",
+        location=run.location(cache),
+        operands=tuple(run.tensor(tensor) for tensor in other.inputs[:2]),
+        fix=Fix("Give each of them a cache of its own: a `dict` is copied with what it holds by `copy.deepcopy` only."),
+    )
 
 
 def _crossed(run: Run) -> Finding | None:

@@ -50,6 +50,7 @@ from shapeguard.analysis.departures import passed_before
 from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.failed import FailedOp, failed_op
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.leftover import last_of_loader
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.parting import only_failing_call
 from shapeguard.analysis.reshapes import (
@@ -199,7 +200,7 @@ def _elements(run: Run, crash: Crash) -> Finding:
         "Compute the sizes from the tensor itself (`x.shape`, `-1` for the rest), or mend the number that was made for another size."
         if short is None
         else "Start over before the data runs out: ask whether a whole piece is left, not whether the position is past the end.",
-        location=None if crash.suspect.how == "counted" else short or _not_for_each_row(run, crash)
+        location=None if crash.suspect.how == "counted" else short or _left_over(run, crash, wrong) or _not_for_each_row(run, crash)
         or _told_helper(run, crash)
         or _odd_call(run, crash)
         or _class_token(run, crash)
@@ -216,6 +217,15 @@ def _run_out(run: Run, crash: Crash) -> Location | None:
     dispute = dispute_of(run, crash.failed)
     found = ran_out(dispute) if dispute is not None else None
     return found.location if found is not None else None
+
+
+def _left_over(run: Run, crash: Crash, wrong: WrongSize | None) -> Location | None:
+    """Where the loader was built whose last batch, smaller than those before, does not divide into the groups."""
+    groups = (
+        wrong is not None and wrong.mismatch is not None and (wrong.mismatch.kind, wrong.mismatch.dim) == ("divides", 0)
+    )
+    batch = last_of_loader(run, crash.failed.operands.get("input")) if groups else None
+    return run.location(batch.loader) if batch is not None else None
 
 
 def _not_for_each_row(run: Run, crash: Crash) -> Location | None:

@@ -52,7 +52,15 @@ from shapeguard.analysis.odd_input import OddInput, entry_of, lengthened, odd_in
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
 from shapeguard.analysis.sides import shape_of
-from shapeguard.analysis.targets import column_made, last_kept, left_in_rows, not_pooled, not_shifted, prepared
+from shapeguard.analysis.targets import (
+    column_made,
+    last_kept,
+    left_in_rows,
+    not_pooled,
+    not_shifted,
+    prepared,
+    sliced_list,
+)
 from shapeguard.analysis.unshifted import Unshifted, unshifted
 from shapeguard.rules.base import once
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text
@@ -112,7 +120,7 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _FIX_INDICES if indices else _MULTI_LABEL if _of_several_labels(run, crash) else _fix(run, crash),
-        location=here(run) if classes_last or indices or _rows_first(crash) or left_in_rows(crash) else column_made(run, crash) or last_kept(run, crash) or not_shifted(run, crash) or _weighed(run, crash) or not_pooled(run, crash) or _item_made(run, crash) or prepared(run, crash) or _labels_given(run, crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) or left_in_rows(crash) else column_made(run, crash) or last_kept(run, crash) or not_shifted(run, crash) or _weighed(run, crash) or not_pooled(run, crash) or _item_made(run, crash) or prepared(run, crash) or sliced_list(run, crash) or _labels_given(run, crash),
     )  # fmt: skip
 
 

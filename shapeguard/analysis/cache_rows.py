@@ -53,6 +53,9 @@ def rows_written_at(run: Run, tensor: TensorArg) -> tuple[Location, list[Hop]] |
     return (here, hops) if here is not None else None
 
 
+_WITH_HEADS = 4  # dims of (batch, kv_heads, length, head_dim)
+
+
 class CrossRows(NamedTuple):
     """A failed call whose encoder states have other rows than its tokens."""
 
@@ -245,8 +248,10 @@ def own_cache(run: Run) -> FailedConcat | None:
     made = [run.row(value.origin) for _, value in concat.others]
     places = [run.recording.chains[row.chain].sites[:1] if row is not None else () for row in made]
     here = run.recording.chains[concat.failed.row.chain].sites[:1]
-    grown = made[0] is not None and (places[0] == here or (places[0] == places[1] and places[0] != ()))
-    return concat if grown and min(map(len, concat.shapes)) >= 3 else None
+    least = min(map(len, concat.shapes))
+    beside = places[0] == places[1] != () and least >= _WITH_HEADS  # samples of one data set come from one place, too
+    grown = made[0] is not None and (places[0] == here or beside)
+    return concat if grown and least >= _WITH_HEADS - 1 else None
 
 
 def repeated_once(run: Run, past: TensorArg, change: Hop | None) -> list[Hop] | None:

@@ -16,6 +16,12 @@ from shapeguard.analysis.source import taken_apart
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
+_ASKS_FOR_ONE = (
+    "cannot be converted to Scalar",
+    "Boolean value of Tensor with more than one",
+    "only one element tensors can be converted",
+    "only integer tensors of a single element",
+)
 _NEAR = 24  # how many ops back a squeeze still counts
 
 # Ops that change the number of dims by what they are told, rather than computing something new.
@@ -96,13 +102,32 @@ def asked_for_one(run: Run) -> NamedValue | None:
         return next((value for value in frame.operands if value.shape is not None and prod(value.shape) > 1), None)
     if frame is not run.inner_frame:
         return None
-    if "cannot be converted to Scalar" not in message and "Boolean value of Tensor with more than one" not in message:
+    if not any(said in message for said in _ASKS_FOR_ONE):
         return None
     several = [value for value in frame.operands if value.shape is not None and prod(value.shape) > 1]
     statement = run.sources[frame.file].statement(frame.line)
     text = ast.unparse(statement) if statement is not None else ""
     named = [v for v in frame.locals if v.shape is not None and prod(v.shape) > 1 and v.expression in text]
     return next(iter(several or named), None)
+
+
+def asked_beyond(run: Run) -> tuple[NamedValue, int] | None:
+    """(tensor, dim) where the size was asked of a dim that a tensor does not have: ``ids.size(1)`` of one row of ids."""
+    frame, failure = run.user_frame, run.failure
+    if frame is None or frame is not run.inner_frame or failure is None or failure.exception.type != "IndexError":
+        return None
+    told = {value.label: value.value for value in frame.operands if type(value.value) is int}
+    given = next((value for value in frame.operands if value.shape is not None), None)
+    dim = next((number for number in told.values() if type(number) is int), None)
+    if (
+        frame.op != "size"
+        or given is None
+        or given.shape is None
+        or dim is None
+        or -len(given.shape) <= dim < len(given.shape)
+    ):
+        return None
+    return given, dim
 
 
 def term_of_several(run: Run, value: NamedValue) -> Row | None:

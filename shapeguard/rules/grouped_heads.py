@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.lineage import steps
+from shapeguard.analysis.heads import configs, kv_heads, query_heads
+from shapeguard.analysis.lineage import follow, steps
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
+from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.sides import shape_of, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
@@ -60,6 +62,38 @@ def left_apart(run: Run, failed: FailedOp, code: str, name: str) -> Finding | No
         operands=failed.views(run),
         mismatch=Mismatch("dim", (many, group), 1),
         fix=Fix(f"Fold the groups into the heads: `.flatten(1, 2)`, (batch, {many}, length, head_dim)."),
+    )
+
+
+def more_keys(run: Run, failed: FailedOp, code: str, name: str) -> Finding | None:
+    """More key heads than query heads, or as many as do not divide them: a key head is shared by several queries', never the reverse."""
+    shapes = {label: shape_of(failed.operands.get(label)) or () for label in ("query", "key")}
+    if [len(shape) for shape in shapes.values()] != [_WITH_GROUPS - 1, _WITH_GROUPS - 1]:
+        return None
+    queries, keys = shapes["query"][1], shapes["key"][1]
+    if keys <= queries or shapes["query"][0] != shapes["key"][0] or shapes["query"][3] != shapes["key"][3]:
+        return None
+    config = next(
+        (row for row in reversed(configs(run)) if kv_heads(row) == keys and query_heads(row) == queries), None
+    )
+    told = setting_written(run, config, ("num_attention_heads", "num_key_value_heads")) if config is not None else None
+    frame = run.user_frame
+    made = next(iter(follow(run, failed.operands["key"], 1)[-1:]), None)
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"There are {keys} key/value heads and {queries} query heads: each key head is to be shared by one or more query heads.",
+        location=told
+        or (run.location(config) if config is not None else None)
+        or (run.location(made.row) if made is not None else None)
+        or (run.statement_of(frame) if frame is not None else None),
+        failed_at=run.failed_at,
+        operands=failed.views(run),
+        mismatch=Mismatch("dim", (queries, keys), 1),
+        fix=Fix(
+            f"Let the number of key heads divide that of query heads: `num_key_value_heads={queries}` or a divisor of it."
+        ),
     )
 
 

@@ -54,7 +54,7 @@ from shapeguard.analysis.settings_written import setting_written
 from shapeguard.analysis.source import given_as, parsed_text
 from shapeguard.analysis.written import whole_trails, written
 from shapeguard.rules.base import once
-from shapeguard.rules.grouped_heads import chosen, left_apart, values_alone
+from shapeguard.rules.grouped_heads import chosen, left_apart, more_keys, values_alone
 from shapeguard.values.findings import Finding, Fix, LineageStep, Location, Mismatch, Severity
 from shapeguard.values.recording import NamedValue, Row, TensorArg
 
@@ -69,6 +69,9 @@ def check(run: Run) -> Iterator[Finding]:
     failed = failed_op(run)
     if run.failure is None:
         yield from once(_as_a_whole(run, row) for row in _tiled_keys(run))
+    if failed is not None and failed.op in _KERNELS and (more := more_keys(run, failed, CODE, NAME)) is not None:
+        yield more
+        return
     if failed is None or failed.clash is None or run.failed_row("cache") is not None:
         return
     found = failed.clash

@@ -53,6 +53,7 @@ from shapeguard.analysis.presets import class_chosen
 from shapeguard.analysis.rank_departures import rank_departed
 from shapeguard.analysis.ranks import (
     Unpacked,
+    asked_beyond,
     asked_for_one,
     bare_squeeze,
     handed_in,
@@ -94,6 +95,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if (several := asked_for_one(run)) is not None:
         yield _of_several(run, several)
+        return
+    if (beyond := asked_beyond(run)) is not None:
+        yield _beyond(run, *beyond)
         return
     if (pieces := unpacked_result(run)) is not None:
         yield _pieces(run, *pieces)
@@ -243,6 +247,31 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
         mismatch=Mismatch("count", (prod(shape), 1)),
         fix=Fix(
             "Reduce it first: `.mean()` or `.sum()` for a number, `.any()` or `.all()` for a decision; of a list take each entry."
+        ),
+    )
+
+
+def _beyond(run: Run, value: NamedValue, dim: int) -> Finding:
+    """A size that was asked for of a dim which the tensor does not have."""
+    shape, frame = value.shape or (), run.user_frame
+    changed = rank_changes(run, value)
+    named = named_at(run, frame, value.expression) if frame is not None and value.expression.isidentifier() else None
+    handed = handed_in(run, frame, value.expression) if frame is not None else None
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{value.expression}` {format_shape(shape)} has {len(shape)} dims, and this line asks for the size of dim {dim}.",
+        location=(run.location(changed[-1].row) if changed else None)
+        or handed
+        or named
+        or run.birth(value.origin)
+        or here(run),
+        failed_at=run.failed_at,
+        operands=(run.operand(value),),
+        mismatch=Mismatch("rank", (len(shape), dim + 1)),
+        fix=Fix(
+            "Keep the dim where it was lost (`keepdim=True`, `x[:, -1:]`), or put it back (`unsqueeze(dim)`): a single row is a batch of one."
         ),
     )
 

@@ -30,6 +30,7 @@ from shapeguard.analysis.left_out_ops import (
     not_turned,
     one_direction,
     one_not_dropped,
+    spread_without_axis,
 )
 from shapeguard.analysis.made_otherwise import (
     coloured_places,
@@ -141,6 +142,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     one_not_dropped,
     enlarged_by_padding,
     flattened_unasked,
+    spread_without_axis,
     one_direction,
     not_flattened,
     joined_across,

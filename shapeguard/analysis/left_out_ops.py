@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import combinations, islice
 
-from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import RECURRENT, follow
@@ -227,3 +227,16 @@ def joined_across(dispute: Dispute) -> Cause | None:
                 if dim != along % len(shape) and parts[0][dim] > 1 and whole == other != shape:
                     return dispute.blame(index, run.location(row), "changed")
     return None
+
+
+def spread_without_axis(dispute: Dispute) -> Cause | None:
+    """The expansion to more dims than there are, of what was reduced in the same statement: the axis was to be kept."""
+    failed, run = dispute.failed, dispute.run
+    shapes = [shape for _, shape in failed.call.tensors]
+    asked = failed.call.args.get("size")
+    if failed.op != "expand" or not shapes or not isinstance(asked, list) or len(asked) <= len(shapes[0]):
+        return None
+    value = failed.operands.get(failed.call.tensors[0][0])
+    made = run.row(value.origin) if value is not None else None
+    here = statement_here(run)
+    return dispute.here(0) if made is not None and made.op in _REDUCING and run.location(made) == here else None

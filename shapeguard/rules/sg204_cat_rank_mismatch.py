@@ -52,6 +52,7 @@ from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 _GIVING = frozenset({"unsqueeze", "unsqueeze_", "view", "reshape", "getitem"})
+_CHOOSING = frozenset({"topk", "argmax", "multinomial", "remainder", "mod", "floordiv", "sort"})
 _SPREADING = frozenset({"expand", "expand_as", "repeat", "contiguous", "to", "float"})
 CODE, NAME = "SG204", "cat-rank-mismatch"
 
@@ -67,6 +68,7 @@ def check(run: Run) -> Iterator[Finding]:
     changed = _changed(run, concat)
     line = _departed(run, concat) or _against_others(run, concat) or _given_again(run, concat)
     line = line or _ones_left(run, concat) or _single_kept(run, concat) or _unchanged(run, concat)
+    line = line or (here(run) if _chosen_since(run, concat, changed) else None)
     line = line or (run.location(changed.row) if changed is not None else None)
     ranks = ", ".join(str(len(shape)) for shape in concat.shapes)
     alike = len({len(shape) for shape in concat.shapes}) == 1
@@ -119,6 +121,17 @@ def _changed(run: Run, concat: FailedConcat) -> Hop | None:
     ]
     found = [(rank, hops[-1]) for rank, hops in told if hops]
     return min(found, key=lambda item: item[0])[1] if found else None
+
+
+def _chosen_since(run: Run, concat: FailedConcat, changed: Hop | None) -> bool:
+    """Whether the operand was chosen, or reckoned, from what lost a dimension: it never had it, and is given it where it is joined."""
+    label, _ = min(concat.failed.call.tensors, key=lambda tensor: len(tensor[1]))
+    row = run.row(concat.failed.operands[label].origin)
+    while changed is not None and row is not None and row.id != changed.row.id and row.inputs:
+        if row.op in _CHOOSING:
+            return True
+        row = run.row(row.inputs[0].origin)
+    return False
 
 
 def _departed(run: Run, concat: FailedConcat) -> Location | None:

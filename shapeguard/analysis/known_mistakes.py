@@ -25,6 +25,7 @@ from shapeguard.analysis.left_out_ops import (
     flattened_unasked,
     half_pooled,
     joined_across,
+    length_first,
     not_flattened,
     not_padded,
     not_turned,
@@ -125,6 +126,7 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     rescaled,
     enlarged_inexactly,
     not_doubled,
+    length_first,
 )
 # Mistakes that are known by their looks, the surest first.
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
@@ -132,6 +134,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     ran_out,
     squeezed_away,
     squared,
+    length_first,
     _replaced,
     brought_apart,
     _of_one_number,

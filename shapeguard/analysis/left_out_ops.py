@@ -240,3 +240,20 @@ def spread_without_axis(dispute: Dispute) -> Cause | None:
     made = run.row(value.origin) if value is not None else None
     here = statement_here(run)
     return dispute.here(0) if made is not None and made.op in _REDUCING and run.location(made) == here else None
+
+
+def length_first(dispute: Dispute) -> Cause | None:
+    """Where the length was put first, ``pad_sequence(rows)`` or ``LSTM(...)`` without ``batch_first=True``, and the batch is what is met."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        rows, beside = dispute.both[1 - index].size, whole_way(run, dispute.both[1 - index])
+        alike = any(hop.row.op == "pad_sequence" for hop in beside)  # then it is a question of the two
+        for hop in whole_way(run, side) if rows > 1 and not alike else ():
+            if hop.row.op == "pad_sequence" and hop.after == 0 and True not in hop.row.args.values():
+                fits = len(hop.row.inputs) == rows != hop.size_after
+                return dispute.blame(index, run.location(hop.row), "changed") if fits else None
+            built = run.row(hop.row.owner) if hop.row.op in RECURRENT else None
+            given = hop.row.inputs[0].last if hop.row.inputs else ()
+            if built is not None and built.args.get("batch_first") is not True and given[:2] == (rows, side.size):
+                return dispute.blame(index, run.location(built), "built")
+    return None

@@ -38,8 +38,10 @@ from collections.abc import Iterator
 from shapeguard.analysis.callers import given_both
 from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.crash import Crash, crash_of
+from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.kept import kept_operand
+from shapeguard.analysis.left_out_ops import length_first
 from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
@@ -176,5 +178,12 @@ def _turned(run: Run, crash: Crash) -> Finding:
         f"so that {both_sizes(crash.clash)} meet: their dimensions are not in the same order.",
         crash.suspect,
         "Bring the dimensions of both into one order (select, transpose or unsqueeze) before this line.",
-        location=given_both(run, crash.failed) or here(run),
+        location=_length_first(run, crash) or given_both(run, crash.failed) or here(run),
     )  # fmt: skip
+
+
+def _length_first(run: Run, crash: Crash) -> Location | None:
+    """Where the one was laid out with its length first."""
+    dispute = dispute_of(run, crash.failed)
+    found = length_first(dispute) if dispute is not None else None
+    return found.location if found is not None else None

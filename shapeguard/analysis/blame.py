@@ -64,6 +64,8 @@ def _weighed(dispute: Dispute, alone: int | None) -> Cause:
         return dispute.blame(index, run.location(built))
     if index == _swapped(both) and (turned := _turned(dispute, index)) is not None:
         return turned
+    if index == _swapped(both) and causes[index].how == "changed" and both[index].hops[-1].row.op == "getitem":
+        return dispute.blame(index, taken_at(run, failed, both[index].label) or statement_here(run), "here")
     if (rounded := _rounded(dispute, index)) is not None:
         return dispute.blame(index, rounded, "changed")
     unfollowed = (not_lengthened, not_split, not_shifted)

@@ -10,6 +10,7 @@ from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.parting import whole_way
+from shapeguard.analysis.ranks import changes_rank
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
@@ -256,4 +257,22 @@ def length_first(dispute: Dispute) -> Cause | None:
             given = hop.row.inputs[0].last if hop.row.inputs else ()
             if built is not None and built.args.get("batch_first") is not True and given[:2] == (rows, side.size):
                 return dispute.blame(index, run.location(built), "built")
+    return None
+
+
+def laid_out_here(dispute: Dispute) -> Cause | None:
+    """The failing statement, where it gave the one operand another number of dims than the other one has."""
+    run, here = dispute.run, statement_here(dispute.run)
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    if len(shapes) != 2 or len(shapes[0]) == len(shapes[1]) or min(map(len, shapes)) < 2:
+        return None
+    if family(dispute.failed.op) not in ("broadcast", "matmul"):
+        return None
+    for index, side in enumerate(dispute.both[:2]):
+        made = run.row(side.value.origin) if side.value is not None and not is_weight(side) else None
+        told = (
+            made is not None and made.kind == "op" and changes_rank(made) and family(made.op) in ("reshape", "reduce")
+        )
+        if made is not None and told and run.location(made) == here and len(shapes[index]) < len(shapes[1 - index]):
+            return dispute.here(index)
     return None

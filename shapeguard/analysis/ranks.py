@@ -136,6 +136,8 @@ def term_of_several(run: Run, value: NamedValue) -> Row | None:
     while row is not None and row.kind == "op" and row.outputs and row.outputs[0].last == shape and row is not found:
         found = row
         whole = [tensor for tensor in row.inputs if tensor.last == shape]
+        if len(whole) > 1 and run.user_frame is not None and run.location(row) == run.statement_of(run.user_frame):
+            whole = whole[-1:]  # the terms are added up where they are asked for
         if len(whole) != 1 or any(tensor.last not in (shape, ()) for tensor in row.inputs):
             break
         row = run.row(whole[0].origin)

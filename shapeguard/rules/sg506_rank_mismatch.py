@@ -239,8 +239,8 @@ def _of_several(run: Run, value: NamedValue) -> Finding:
         Severity.ERROR,
         f"`{value.expression}` {format_shape(shape)} has {prod(shape)} entries, and this line wants one number of it.",
         location=_made_so(run, value)
-        or (run.location(changed[-1].row) if changed else None)
         or _not_reduced(run, value)
+        or (run.location(changed[-1].row) if changed else None)
         or here(run),
         failed_at=run.failed_at,
         operands=(run.operand(value),),

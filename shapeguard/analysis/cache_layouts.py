@@ -35,7 +35,8 @@ def of_cache(run: Run) -> Layout | None:
     dim, behind = (0, "rows") if rows_behind(update) else (1, "heads")
     past, new = update.past.last, update.new.last
     hops = follow(run, update.past, dim)
-    made = next((hop.row for hop in reversed(hops) if hop.row.kind == "op"), None)
+    made = next((hop.row for hop in hops if hop.row.op in MOVES), None)  # it put the dims in this order
+    made = made or next((hop.row for hop in reversed(hops) if hop.row.kind == "op"), None)
     return Layout(
         f"The cache holds keys {format_shape(past)}, with the positions before the {behind}; the model's are "
         f"{format_shape(new, NEW_DIMS)}.",

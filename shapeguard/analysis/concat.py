@@ -13,7 +13,7 @@ from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.claimed import claimed
 from shapeguard.analysis.climb import chain_of_frames, climbs
 from shapeguard.analysis.failed import FailedOp, failed_op
-from shapeguard.analysis.lineage import follow
+from shapeguard.analysis.lineage import RECURRENT, follow
 from shapeguard.analysis.normalised import dim_told
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import Clash
@@ -136,12 +136,21 @@ def batch_dim(run: Run, concat: FailedConcat) -> int:
     return 0
 
 
+def _states_of_layers(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether the operands are states of recurrent layers, (layers, batch, features), that differ in how many layers they are of."""
+    made = [run.row(value.origin) for _, value in concat.others]
+    return along == 0 and all(
+        row is not None and row.op in RECURRENT and shape in [out.last for out in row.outputs[1:]]
+        for row, shape in zip(made, concat.shapes, strict=False)
+    )
+
+
 def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
     """Whether the operands belong together along another dimension than the one they are joined along."""
     along = concat.fits_along
     if along is None:
         return False
-    if _may_be_told(run, concat, along) or _grows(run, concat):
+    if _may_be_told(run, concat, along) or _grows(run, concat) or _states_of_layers(run, concat, along):
         return True
     if _made_rows(run, concat) or (concat.failed_dim is not None and _wanted_together(run, concat)):
         return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.causes import REPEATING, Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import past
 from shapeguard.analysis.lineage import follow
-from shapeguard.analysis.parting import callers_part, made_apart
+from shapeguard.analysis.parting import callers_part, made_apart, whole_way
 from shapeguard.analysis.run import Run, calls_in_common, per_run
 from shapeguard.analysis.sides import Side, is_weight
 from shapeguard.values.findings import Location
@@ -237,6 +237,19 @@ def brought_apart(dispute: Dispute) -> Cause | None:
         return None
     handed = any(frame.user and frame.function == ours.function for frame in run.frames[:-1])
     return dispute.blame(index, ours, "data") if handed and born.first_at > earlier.first_at else None
+
+
+def not_repeated(dispute: Dispute) -> Cause | None:
+    """The side that was not repeated with the other one: each time as often as asked for, which was once when this place last passed."""
+    earlier, index = _one_departed(dispute)
+    if earlier is None or index is None:
+        return None
+    side, other = dispute.both[index], dispute.both[1 - index]
+    times = side.size // other.size if other.size and side.size % other.size == 0 else 1
+    for hop in whole_way(dispute.run, side) if times > 1 else ():
+        if hop.row.op in REPEATING and hop.size_before and hop.size_after == times * hop.size_before:
+            return dispute.blame(1 - index)
+    return None
 
 
 def _in_helper(run: Run, row: Row, sites: list[int], common: int) -> bool:

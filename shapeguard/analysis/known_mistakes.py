@@ -13,6 +13,7 @@ from shapeguard.analysis.departures import (
     came_in_another_size,
     counted_by_the_data,
     handed_wrongly,
+    not_repeated,
 )
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.entries import written_into
@@ -137,6 +138,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     squared,
     length_first,
     _replaced,
+    not_repeated,
     brought_apart,
     _of_one_number,
     turned_away,

@@ -58,7 +58,9 @@ def pooled_over_padding(run: Run, row: Row) -> Row | None:
     ids = inputs_of(row)
     if ids is None or len(ids.last) != 2 or ids.last[0] < 2:
         return None
-    for user in users_of(run, row):
+    users = users_of(run, row)
+    sums = [user for user in users if user.op in _TOGETHER and all(tensor.origin == row.id for tensor in user.inputs)]
+    for user in (*users, *(further for added in sums for further in users_of(run, added))):
         over = user.args.get("dim", user.args.get("other"))
         states = user.inputs[0].last if user.inputs else ()
         if user.op in _POOLING and len(states) == 3 and over in (1, -2, [1], [-2]) and states[1] == ids.last[1] > 1:
@@ -181,6 +183,7 @@ def labels_of_padding(run: Run, row: Row) -> Row | None:
 
 
 _POOLING = frozenset({"mean", "max", "amax", "nanmean"})
+_TOGETHER = frozenset({"add", "mul", "div", "stack"})  # of the states of several layers
 
 
 def crossed_padding(run: Run, row: Row) -> str | None:

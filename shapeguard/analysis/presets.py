@@ -54,12 +54,18 @@ def other_variant(run: Run, row: Row, trails: Sequence[Sequence[Spot]], size: in
 def chosen_by_name(run: Run, row: Row, trails: Sequence[Sequence[Spot]]) -> Location | None:
     """Where the name is written by which the thing was chosen that a number was read off: ``len(vocabulary_of(release))``."""
     sites = run.chain(row)
-    for trail in trails:
-        end = trail[-1]
-        node = parsed(end) if end.kind == "data" and 0 <= end.depth < len(sites) else None
+    for end in (spot for trail in trails for spot in reversed(trail)):
+        node = parsed(end) if 0 <= end.depth < len(sites) else None
         for part in ast.walk(node or ast.Pass()):
-            keys = part.args if isinstance(part, ast.Call) else [part.slice] if isinstance(part, ast.Subscript) else []
-            for key in keys:
+            called = end.kind == "data" and isinstance(part, ast.Call)
+            keys = (
+                part.args
+                if called and isinstance(part, ast.Call)
+                else [part.slice]
+                if isinstance(part, ast.Subscript)
+                else []
+            )
+            for key in (key for key in keys if not isinstance(key, ast.Constant)):
                 said = climbs(run.sources, sites[end.depth :], key, whole=True)
                 told = next((found.spots for found in said if _is_name(found.spots[-1])), ())
                 if len(told) > 1:

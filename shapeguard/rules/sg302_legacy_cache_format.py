@@ -215,7 +215,8 @@ def _unpacked_list(run: Run) -> Spot | None:
     statement = run.sources[frame.file].statement(frame.line)
     taken = _iterated(statement) if statement is not None else []
     for name in taken:
-        for trail in climbs(run.sources, chain_of_frames(run, frame), name, whole=True):
+        chain = chain_of_frames(run, frame)
+        for trail in (*climbs(run.sources, chain, name, whole=True), *climbs(run.sources, chain, name)):
             made = next((spot for spot in reversed(trail.spots) if _iterates_cache(run, spot)), None)
             if made is not None:
                 return made

@@ -336,6 +336,9 @@ def _location(run: Run, failed: FailedOp) -> Location | None:
         return taken
     if (one := values_alone(run, failed)) is not None:
         return one
+    frame = run.user_frame
+    if frame is not None and frame.function.isidentifier() and failed.op == "einsum" and failed.row is not None:
+        return run.helper_call(failed.row) or run.statement_of(frame)
     return _not_told(run) or (run.statement_of(run.user_frame) if run.user_frame is not None else run.failed_at)
 
 

@@ -59,7 +59,9 @@ class FailedOp(NamedTuple):
     def _view(self, run: Run, label: str) -> OperandView:
         value = self.operands[label]
         if isinstance(value, NamedValue):
-            return self._marked(run.operand(value), label)
+            view = run.operand(value)
+            named = _in_users_words(run, view.expression) if view.expression.startswith("self.") else None
+            return self._marked(msgspec.structs.replace(view, expression=named) if named else view, label)
         return self._marked(run.tensor(value, self.expressions.get(label, "")), label)
 
     def _marked(self, view: OperandView, label: str) -> OperandView:
@@ -69,6 +71,23 @@ class FailedOp(NamedTuple):
         dim = {self.clash.left: self.clash.left_dim, self.clash.right: self.clash.right_dim}.get(label)
         rank = len(view.shape or ())
         return view if dim is None or not rank else msgspec.structs.replace(view, clashing=dim % rank)
+
+
+def _in_users_words(run: Run, expression: str) -> str | None:
+    """What the user calls a parameter of a layer that failed inside of a library's code: ``net[4].weight`` for its ``self.weight``."""
+    inner, user = run.inner_frame, run.user_frame
+    if inner is None or user is None or inner.user or not inner.module:
+        return None
+    within = f"{user.module}." if user.module else ""
+    if not inner.module.startswith(within):
+        return None
+    callee = next((value.expression for value in user.operands if value.label == "callee"), "")
+    owner = "self" if user.owner is not None else callee
+    path = inner.module.removeprefix(within)
+    if not owner.isidentifier() or not path:
+        return None
+    steps = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in path.split("."))
+    return f"{owner}{steps}.{expression.removeprefix('self.')}"
 
 
 def mismatch_of(found: Clash | None) -> Mismatch | None:

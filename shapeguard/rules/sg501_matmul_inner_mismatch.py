@@ -81,10 +81,18 @@ def check(run: Run) -> Iterator[Finding]:
         + (" With the right one transposed they would fit." if turned else ""),
         crash.suspect,
         "Transpose the right operand (`.transpose(-2, -1)`)." if turned else other_number(run, crash) or
-        f"Make both {crash.clash.sizes[0]} or both {crash.clash.sizes[1]}: take the size from the tensor that comes in, "
-        "not from a separate calculation.",
+        _for_the_features(crash),
         location=(_reduced(run, crash) or here(run)) if turned else None,
     )  # fmt: skip
+
+
+def _for_the_features(crash: Crash) -> str:
+    """The repair where no single number is known to be the wrong one."""
+    given, wanted = crash.clash.sizes
+    weight = dict(crash.failed.call.tensors).get("weight", ())
+    if crash.clash.right == "weight" and len(weight) == len(("out", "in")) and weight[1] == wanted:
+        return f"Build the layer for the {given} features that come in, `Linear({given}, {weight[0]})`, or bring what comes in to {wanted} before it."
+    return f"Make both {given} or both {wanted}: take the size from the tensor that comes in, not from a separate calculation."
 
 
 def _unmerged(crash: Crash) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 
 def _first(mistake: Callable[[], object]) -> shapeguard.Finding:
-    with pytest.raises((RuntimeError, IndexError)), shapeguard.guard() as guard:
+    with pytest.raises((RuntimeError, IndexError, ValueError)), shapeguard.guard() as guard:
         mistake()
     return guard.report.findings[0]
 
@@ -61,6 +61,35 @@ def _ids_from_one() -> object:
     return torch.nn.Embedding(vocab_size, 4)(tokens)
 
 
+def _not_stacked_alike() -> object:
+    a, b = torch.zeros(4, 16), torch.zeros(4, 7, 16)
+    return torch.cat([a, b], dim=1)
+
+
+def _halved_and_enlarged() -> object:
+    x, nn = torch.zeros(2, 1, 28, 28), torch.nn
+    down = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.Conv2d(8, 8, 3, stride=2, padding=1))
+    up = nn.Sequential(
+        nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 1, 3, stride=2, padding=1)
+    )
+    return nn.functional.mse_loss(up(down(x)), x)
+
+
+def _a_column_beside_a_row() -> object:
+    scores, wanted = torch.zeros(16, 1), torch.zeros(16)
+    return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted)
+
+
+def _flattened_to_more() -> object:
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8 * 8 * 8, 10))
+    return net(torch.zeros(4, 8, 16, 16))
+
+
+def _states_of_another_width() -> object:
+    lstm = torch.nn.LSTM(10, 64, batch_first=True)
+    return lstm(torch.zeros(4, 7, 10), (torch.zeros(1, 4, 32), torch.zeros(1, 4, 32)))
+
+
 class _Attention(torch.nn.Module):
     """Keys (batch, kv_heads, length, head_dim) that are kept from call to call."""
 
@@ -92,10 +121,22 @@ def _kept_keys_beside_repeated_rows() -> object:
         (_maps_of_other_places, "height, width or length"),
         (_kept_keys_beside_repeated_rows, "`keys.repeat_interleave(3, dim=0)`"),
         (_ids_from_one, "9 at least"),
+        (_not_stacked_alike, "`a.unsqueeze(1)`, (4, 1, 16)"),
+        (_halved_and_enlarged, "`output_padding=1`"),
+        (_a_column_beside_a_row, "`scores.squeeze(-1)`, or `wanted.unsqueeze(-1)`"),
+        (_flattened_to_more, "`Linear(2048, 10)`"),
     ],
 )
 def test_the_fix_says(mistake: Callable[[], object], said: str) -> None:
     assert said in _fix(mistake)
+
+
+def test_a_layer_of_a_container_has_its_place_for_a_name() -> None:
+    assert "`net[1].weight`" in _first(_flattened_to_more).message
+
+
+def test_states_are_told_as_states() -> None:
+    assert "keeps states of 64 features" in _first(_states_of_another_width).message
 
 
 def test_both_odd_dims_are_told() -> None:

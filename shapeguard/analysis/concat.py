@@ -23,6 +23,7 @@ from shapeguard.values.recording import NamedValue, TensorArg
 
 CONCAT = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"})
 CUTTING = frozenset({"chunk", "split", "tensor_split", "split_with_sizes"})
+_REPEATING = frozenset({"repeat_interleave", "repeat", "tile"})
 _KEYS_RANK, _KEYS_LENGTH = 4, 2
 
 
@@ -152,7 +153,11 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         return False
     if _may_be_told(run, concat, along) or _grows(run, concat) or _states_of_layers(run, concat, along):
         return True
-    if _made_rows(run, concat) or (concat.failed_dim is not None and _wanted_together(run, concat)):
+    if (
+        _repeated_along(run, concat, along)
+        or _made_rows(run, concat)
+        or (concat.failed_dim is not None and _wanted_together(run, concat))
+    ):
         return False
     if are_pieces(run, concat):
         # (batch, heads, length, head_dim), made call by call
@@ -171,6 +176,16 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
         heads = along == len(concat.shapes[0]) - 1 and _of_several_layers(run, concat)
         return keys or rows == along or of_one_batch or heads or _cut_along(run, concat, along)
     return not is_batch_dim(concat)
+
+
+def _repeated_along(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether one operand was repeated along the dim in which they differ, and is as the others are but for that."""
+    for number, (_, value) in enumerate(concat.others):
+        rest = {shape[along] for index, shape in enumerate(concat.shapes) if index != number}
+        for hop in follow(run, value, along):
+            if hop.row.op in _REPEATING and hop.changed and {hop.size_before} == rest:
+                return True
+    return False
 
 
 def _of_several_layers(run: Run, concat: FailedConcat) -> bool:

@@ -33,9 +33,11 @@ from shapeguard.analysis.left_out_ops import (
     not_turned,
     one_direction,
     one_not_dropped,
+    repeated_across,
     spread_without_axis,
 )
 from shapeguard.analysis.made_otherwise import (
+    channels_before_places,
     coloured_places,
     coloured_target,
     made_like,
@@ -43,7 +45,7 @@ from shapeguard.analysis.made_otherwise import (
     refolded,
     turned_away,
 )
-from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt, turned_round
+from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt, not_for_joined, turned_round
 from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, of_two_vocabularies, whole_beside_part
 from shapeguard.analysis.of_models import (
     beside_a_model,
@@ -138,10 +140,12 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     squared,
     length_first,
     _replaced,
+    repeated_across,
     not_repeated,
     brought_apart,
     _of_one_number,
     turned_away,
+    channels_before_places,
     cut_across,
     not_turned,
     half_pooled,
@@ -183,6 +187,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     written_into,
     both_directions,
     turned_round,
+    not_for_joined,
     misbuilt,
     fed_by_its_twin,
     given_to_the_other,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import combinations, islice
 
-from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.causes import REPEATING, Cause, statement_here
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import RECURRENT, follow
@@ -87,6 +87,27 @@ def cut_across(dispute: Dispute) -> Cause | None:
             ):
                 return dispute.blame(index, run.location(row), "changed")
     return None
+
+
+def repeated_across(dispute: Dispute) -> Cause | None:
+    """The side that was repeated along the dim in which they differ, where the other was as often, along another one."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        other = dispute.both[1 - index]
+        for hop in side.hops:
+            if hop.row.op in REPEATING and hop.changed and hop.size_before == other.size:
+                times = side.size // other.size if other.size else 0
+                if other.dim is not None and any(_grown(row, other.dim, times) for row in _behind(run, other)):
+                    return dispute.blame(index, run.location(hop.row), "changed")
+    return None
+
+
+def _grown(row: Row, beside: int, times: int) -> bool:
+    """Whether a row repeated a tensor so many times along another dim than this one."""
+    given = row.inputs[0].last if row.inputs else ()
+    made = row.outputs[0].last if row.outputs else ()
+    grown = [dim for dim in range(len(given)) if made[dim : dim + 1] == (times * given[dim],)]
+    return row.op in REPEATING and len(made) == len(given) and grown != [] and beside not in grown
 
 
 def half_pooled(dispute: Dispute) -> Cause | None:
@@ -249,6 +270,7 @@ def length_first(dispute: Dispute) -> Cause | None:
     for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
         rows, beside = dispute.both[1 - index].size, whole_way(run, dispute.both[1 - index])
         alike = any(hop.row.op == "pad_sequence" for hop in beside)  # then it is a question of the two
+        indexed = False  # along the first dim, as it is right where the length is put first
         for hop in whole_way(run, side) if rows > 1 and not alike else ():
             if hop.row.op == "pad_sequence" and hop.after == 0 and True not in hop.row.args.values():
                 fits = len(hop.row.inputs) == rows != hop.size_after
@@ -256,7 +278,9 @@ def length_first(dispute: Dispute) -> Cause | None:
             built = run.row(hop.row.owner) if hop.row.op in RECURRENT else None
             given = hop.row.inputs[0].last if hop.row.inputs else ()
             if built is not None and built.args.get("batch_first") is not True and given[:2] == (rows, side.size):
-                return dispute.blame(index, run.location(built), "built")
+                return None if indexed else dispute.blame(index, run.location(built), "built")
+            whole = hop.source is not None and hop.source.last[:2] == (rows, side.size)
+            indexed = hop.row.op == "getitem" and whole and (hop.before, hop.after) == (1, 0)
     return None
 
 

@@ -139,9 +139,9 @@ def _put_in(run: Run, source: TensorArg, dim: int) -> bool:
 
 
 def _of_later(row: Row, dim: int, size: int, before: int) -> bool:
-    """Whether a later dim of a reshape's result has the same size, so that the source's dim is that one's: channels are kept."""
+    """Whether a reshape's rows, or a dim before one of the same size, only happen to be as many as a later dim of what it was given."""
     shape = row.outputs[0].last if row.outputs else ()
-    return family(row.op) == "reshape" and before != dim and size in shape[dim + 1 :]
+    return family(row.op) == "reshape" and before != dim and (dim == 0 or size in shape[dim + 1 :])
 
 
 def _by_size(run: Run, row: Row, dim: int, size: int) -> Hop:

@@ -35,6 +35,27 @@ def turned_away(dispute: Dispute) -> Cause | None:
     return None
 
 
+def channels_before_places(dispute: Dispute) -> Cause | None:
+    """What a convolution laid out as (batch, channels, places), beside a layer or a table that has its features last."""
+    run, both = dispute.run, dispute.both
+    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+        shape, other = shape_of(side.value) or (), both[1 - index]
+        if is_weight(side) or not is_weight(other) or len(shape) != _SPATIAL or side.dim != len(shape) - 1:
+            continue
+        table = shape_of(other.value) or ()
+        beside = family(dispute.failed.op) == "broadcast"
+        turned = (shape[2], shape[1]) == table[-2:] if beside else shape[1] == other.size
+        laid = next((hop.row for hop in side.hops if hop.row.op in _TURNING or is_convolution(hop.row)), None)
+        if turned and laid is not None and laid.op not in _TURNING and laid.outputs[0].last[1] == shape[1]:
+            return dispute.blame(index, run.location(laid), "changed")
+    return None
+
+
+def is_convolution(row: Row) -> bool:
+    """Whether a row is a convolution that had an output."""
+    return row.op.lower().startswith("conv") and bool(row.outputs) and len(row.outputs[0].last) >= _SPATIAL
+
+
 def refolded(dispute: Dispute) -> Cause | None:
     """The view that cut each row's features into several rows, which the other side does not have."""
     run, both = dispute.run, dispute.both

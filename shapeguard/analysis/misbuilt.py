@@ -8,6 +8,7 @@ from shapeguard.analysis.built import construct_row
 from shapeguard.analysis.causes import Cause
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run, calls_in_common
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import is_weight, shape_of
 from shapeguard.values.recording import Row
@@ -51,6 +52,29 @@ def _literal(run: Run, layer: Row, size: int) -> bool:
     """Whether a layer's call states a number."""
     call = call_of(run.expression(layer))
     return call is not None and any(isinstance(arg, ast.Constant) and arg.value == size for arg in call.args)
+
+
+def not_for_joined(dispute: Dispute) -> Cause | None:
+    """The layer that was built for one part of what its own class joins right before it: ``Conv2d(c, c)`` behind ``cat([skip, x], 1)``."""
+    run, both = dispute.run, dispute.both
+    weights = [is_weight(of) for of in both]
+    layer = construct_row(run, dispute.failed)
+    if weights.count(True) != 1 or layer is None:
+        return None
+    given, wanted = both[weights.index(False)], both[weights.index(True)].size
+    join = next((hop for hop in given.hops if hop.changed), None)
+    if join is None or family(join.row.op) != "concat" or len(join.row.inputs) != len(("skip", "own")):
+        return None
+    if wanted not in [part.last[join.after] for part in join.row.inputs if join.after < len(part.last)]:
+        return None
+    joined, reckoned = run.location(join.row), dispute.causes[weights.index(True)].location
+    for step in range(len(run.recording.chains[layer.chain].sites)):
+        place = run.location(layer, step)
+        if place is None or joined is None or place.function == reckoned.function:  # where it reckons the number itself
+            return None
+        if place.function == f"{joined.function.rpartition('.')[0]}.__init__":
+            return dispute.blame(weights.index(True), place, "built")
+    return None
 
 
 def turned_round(dispute: Dispute) -> Cause | None:

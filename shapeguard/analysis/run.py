@@ -214,7 +214,12 @@ class Run:
         """What the user's expression calls a tensor that an op was given; its label where that is not known."""
         row = self._given_to.get(id(tensor))
         texts = operand_texts(parsed_text(self.expression(row)), row) if row is not None else {}
-        return texts.get(tensor.label, tensor.label)
+        text = texts.get(tensor.label, tensor.label)
+        frame = self.user_frame
+        known = [*frame.operands, *frame.locals] if frame is not None else []
+        shapes = [value.shape for value in known if value.expression == text and value.shape is not None]
+        # The expression may call a layer that handed on another tensor in the same place.
+        return tensor.label if shapes and tensor.last not in shapes and row in self.failed_rows else text
 
     def birth(self, origin: int | None) -> Location | None:
         """The user's line in which a row made its result."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from contextlib import suppress
 
 from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.clipped import Clipped
@@ -13,6 +15,8 @@ from shapeguard.analysis.semantics import Clash
 from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.shapes import format_shape
+
+_CHANNELS = frozenset({"in_channels", "out_channels", "groups"})
 
 
 def clash_finding(
@@ -65,10 +69,22 @@ def other_number(run: Run, crash: Crash) -> str:
     where, (number, other) = run.shown(found.location), (found.side.size, sum(sizes[:2]) - found.side.size)
     if found.how == "built" and not is_weight(found.side) and not found.side.hops:  # the layer's line, not the input's
         number, other = other, number
-    said = len(re.findall(rf"(?<![\w.]){number}(?![\w.])", where.source or "")) == 1
+    said = _said(where.source or "").count(number) == 1
     if found.how not in ("written", "built") or not said or number not in sizes:
         return ""
     return f"Write {other} for the {number} in line {where.line}, or take it from the tensor that comes in."
+
+
+def _said(source: str) -> list[int]:
+    """The numbers that stand in a line; of a convolution's own those of its channels, and not its kernel's."""
+    text = source
+    with suppress(SyntaxError):
+        tree = ast.parse(source.strip().rstrip(","))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2].startswith("Conv"):
+                call.args, call.keywords = call.args[:2], [word for word in call.keywords if word.arg in _CHANNELS]
+        text = ast.unparse(tree)
+    return [int(number) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", text)]
 
 
 def operands_text(run: Run, failed: FailedOp) -> str:

@@ -42,11 +42,14 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.joined import joined_elsewhere, rows_in_a_line
+from shapeguard.analysis.made_otherwise import is_convolution
 from shapeguard.analysis.ranks import rank_changes
 from shapeguard.analysis.reshapes import viewed_as_full
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import shape_of
 from shapeguard.rules.clash_finding import both_sizes, clash_finding, here, operands_text, other_number
 from shapeguard.values.findings import Finding, Location
+from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG501", "matmul-inner-mismatch"
 # What these multiply inside, told by the family of the op and what the clashing dim is to it.
@@ -80,8 +83,8 @@ def check(run: Run) -> Iterator[Finding]:
         )
         + (" With the right one transposed they would fit." if turned else ""),
         crash.suspect,
-        "Transpose the right operand (`.transpose(-2, -1)`)." if turned else other_number(run, crash) or
-        _for_the_features(crash),
+        "Transpose the right operand (`.transpose(-2, -1)`)." if turned else _features_last(run, crash) or
+        other_number(run, crash) or _for_the_features(crash),
         location=(_reduced(run, crash) or here(run)) if turned else None,
     )  # fmt: skip
 
@@ -93,6 +96,20 @@ def _for_the_features(crash: Crash) -> str:
     if crash.clash.right == "weight" and len(weight) == len(("out", "in")) and weight[1] == wanted:
         return f"Build the layer for the {given} features that come in, `Linear({given}, {weight[0]})`, or bring what comes in to {wanted} before it."
     return f"Make both {given} or both {wanted}: take the size from the tensor that comes in, not from a separate calculation."
+
+
+def _features_last(run: Run, crash: Crash) -> str:
+    """The repair where a convolution left the features before the places; "" elsewhere."""
+    side, sizes = crash.suspect.side, crash.clash.sizes
+    shape = shape_of(side.value) or ()
+    if crash.suspect.how != "changed" or len(shape) != len(("batch", "channels", "places")) or shape[2] != side.size:
+        return ""
+    if shape[1] != sum(sizes[:2]) - side.size or not any(is_convolution(hop.row) for hop in side.hops):
+        return ""
+    view = next((view for view in crash.failed.views(run) if view.label == side.label), None)
+    name = (view.expression if view is not None else "") or side.label
+    last = format_shape((shape[0], shape[2], shape[1]))
+    return f"A convolution puts its {shape[1]} channels before the places: hand on `{name}.transpose(1, 2)`, {last}."
 
 
 def _unmerged(crash: Crash) -> tuple[int, ...]:

@@ -70,7 +70,7 @@ def _marks(row: list[int], padded: list[bool], mask: list[int] | None, pads: set
 
 
 def _filled(row: list[int], mask: list[int]) -> list[bool]:
-    """Positions at the ends that the mask leaves out and that hold one and the same id, more than once: a padding we do not know."""
+    """Positions at the ends that the mask leaves out and that hold one and the same id: a padding we do not know."""
     found = [False] * len(row)
     for order in (range(len(row)), range(len(row) - 1, -1, -1)):
         run = []
@@ -78,7 +78,7 @@ def _filled(row: list[int], mask: list[int]) -> list[bool]:
             if mask[index] or row[index] != row[order[0]]:
                 break
             run.append(index)
-        for index in run if len(run) > 1 else ():
+        for index in run:
             found[index] = True
     return found
 

@@ -174,7 +174,8 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
             and not apart  # rows that were cut apart are put together again
         )
         heads = along == len(concat.shapes[0]) - 1 and _of_several_layers(run, concat)
-        return keys or rows == along or of_one_batch or heads or _cut_along(run, concat, along)
+        cut = _cut_along(run, concat, along) or sliced_along(run, concat, along)
+        return keys or rows == along or of_one_batch or heads or cut or _appended(run, concat, along)
     return not is_batch_dim(concat)
 
 
@@ -201,6 +202,25 @@ def _cut_along(run: Run, concat: FailedConcat, along: int) -> bool:
     return all(
         any(hop.row.op in CUTTING for hop in follow(run, value, along)[1:]) for _, value in concat.others
     ) and not any(hop.row.op in CUTTING for _, value in concat.others for hop in follow(run, value, concat.dim))
+
+
+def sliced_along(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether the operands were made of slices along a dim of one tensor, ``tokens[:, start:end]``: the last of them is shorter."""
+    cuts = [
+        next((hop for hop in follow(run, value, along) if hop.row.op == "getitem" and hop.changed), None)
+        for _, value in concat.others
+    ]
+    sources = {cut.source.origin for cut in cuts if cut is not None and cut.source is not None and cut.before == along}
+    return None not in cuts and len(sources) == 1 and None not in sources
+
+
+def _appended(run: Run, concat: FailedConcat, along: int) -> bool:
+    """Whether what is joined is one place more of what the statement keeps, ``scores = cat([scores, new])``, along the default dim."""
+    statement = run.failed_at
+    names = [concat.failed.expression(run, label) for label, _ in concat.others]
+    if concat.failed_dim is not None or len(names) != 2 or concat.shapes[1][along] != 1 or statement is None:
+        return False
+    return bool(names[0]) and (statement.source or "").startswith(f"{names[0]} = ")
 
 
 def _of_several_texts(run: Run, concat: FailedConcat) -> bool:

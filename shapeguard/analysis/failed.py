@@ -19,6 +19,8 @@ from shapeguard.values.recording import FrameInfo, NamedValue, Row, TensorArg
 
 _OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for dimension \d+ with size \d+")
 
+_PARAMETERS = frozenset({"weight", "bias"})  # as a layer of torch's hands them to its kernel
+
 
 class FailedOp(NamedTuple):
     """The innermost operation whose operands are known."""
@@ -60,7 +62,8 @@ class FailedOp(NamedTuple):
         value = self.operands[label]
         if isinstance(value, NamedValue):
             view = run.operand(value)
-            named = _in_users_words(run, view.expression) if view.expression.startswith("self.") else None
+            own = view.expression.startswith("self.") or view.expression in _PARAMETERS
+            named = _in_users_words(run, view.expression) if own else None
             return self._marked(msgspec.structs.replace(view, expression=named) if named else view, label)
         return self._marked(run.tensor(value, self.expressions.get(label, "")), label)
 

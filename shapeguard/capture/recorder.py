@@ -28,6 +28,7 @@ GROUP_OF_KIND = {
     "module": "module",
     "forward": "module",
     "construct": "module",
+    "checkpoint": "module",
     "vocabulary": "tokenizer",
     "collective": "collective",
     "loader": "loader",

@@ -140,6 +140,13 @@ SITES: tuple[PatchSite, ...] = (
         "built:wrap_module_init",
         "the user's line in which a layer was built, and with which sizes",
     ),
+    PatchSite(
+        "torch.nn:Module",
+        "load_state_dict",
+        "module",
+        "checkpoint:wrap_load",
+        "a checkpoint of which nothing was loaded, where strict=False says nothing",
+    ),
     *(
         PatchSite("torch", name, "cat", "concat:wrap_concat", _CAT_REASON, argument=name, builtin=f"aten::{name}")
         for name in CONCAT

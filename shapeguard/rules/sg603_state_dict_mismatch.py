@@ -77,11 +77,12 @@ _MISFIT = re.compile(r"size mismatch for (\S+): copying a param with shape torch
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """A failed ``load_state_dict``; a step of an optimizer with moments that were saved for other parameters."""
+    """A failed ``load_state_dict``, or one that loaded nothing; a step of an optimizer with moments that were saved for other parameters."""
     moments = _stale_moments(run)
     if moments is not None:
         yield moments
         return
+    yield from _nothing_loaded(run)
     frame = run.inner_frame
     if (published := _published(run)) is not None:
         yield published
@@ -108,24 +109,50 @@ def _named_otherwise(run: Run) -> Finding | None:
         prefix = other[0].removesuffix(ours[0]) if other and ours else ""
         if not prefix or prefix == other[0] or [prefix + name for name in ours] != other:
             continue
-        wrapper = _WRAPPERS.get(prefix.partition(".")[0], "a module around this one")
-        return Finding(
-            CODE,
-            NAME,
-            Severity.ERROR,
-            f"The checkpoint's names are the model's with `{prefix}` in front: it was saved from {wrapper}."
-            if saved
-            else f"The model's names are the checkpoint's with `{prefix}` in front: the model is {wrapper}, and the one that was saved was not.",
+        return _prefixed(
+            prefix,
+            saved=saved,
             location=run.statement_of(frame) if frame is not None else None,
             failed_at=run.failed_at,
-            fix=Fix(
-                f'Take it off: `model.load_state_dict({{name.removeprefix("{prefix}"): value for name, value in state.items()}})`; '
-                f"or save what is inside: `model.{prefix}state_dict()`."
-                if saved
-                else f"Load into what is inside (`model.{prefix.rstrip('.')}.load_state_dict(state)`), before it is wrapped."
-            ),
         )
     return None
+
+
+def _nothing_loaded(run: Run) -> Iterator[Finding]:
+    """A checkpoint of which nothing was loaded for a prefix before its names, with ``strict=False``, by the last load of a model."""
+    last = {row.owner: row for row in run.of_kind("checkpoint")}
+    for row in last.values():
+        saved, built = str(row.args.get("saved_prefix") or ""), str(row.args.get("model_prefix") or "")
+        if saved or built:
+            yield _prefixed(
+                saved or built, saved=bool(saved), location=run.location(row), entries=row.args.get("entries")
+            )
+
+
+def _prefixed(
+    prefix: str, *, saved: bool, location: Location | None, failed_at: Location | None = None, entries: object = None
+) -> Finding:
+    """Names of the checkpoint, or of the model, that have a prefix before them; of ``entries`` none was loaded, and nothing failed."""
+    wrapper = _WRAPPERS.get(prefix.partition(".")[0], "a module around this one")
+    return Finding(
+        CODE,
+        NAME,
+        Severity.WARNING if entries else Severity.ERROR,
+        (
+            f"The checkpoint's names are the model's with `{prefix}` in front: it was saved from {wrapper}."
+            if saved
+            else f"The model's names are the checkpoint's with `{prefix}` in front: the model is {wrapper}, and the one that was saved was not."
+        )
+        + (f" Of its {entries} entries none was loaded, which `strict=False` lets pass." if entries else ""),
+        location=location,
+        failed_at=failed_at,
+        fix=Fix(
+            f'Take it off: `model.load_state_dict({{name.removeprefix("{prefix}"): value for name, value in state.items()}})`; '
+            f"or save what is inside: `model.{prefix}state_dict()`."
+            if saved
+            else f"Load into what is inside (`model.{prefix.rstrip('.')}.load_state_dict(state)`), before it is wrapped."
+        ),
+    )
 
 
 def _published(run: Run) -> Finding | None:

@@ -53,7 +53,7 @@ class Row(msgspec.Struct, tag_field="t", tag="row", omit_defaults=True):
 
     ``kind``: "op" a torch operation · "concat" cat, stack and family · "attention" · "cache" update, reorder, crop,
     select of a KV cache · "forward" a call of a transformers model · "module" a call of another library module ·
-    "generate" · "tokenizer" · "construct" a module was built · "loader" · "collective".
+    "generate" · "tokenizer" · "construct" a module was built · "checkpoint" loaded in vain · "loader" · "collective".
     """
 
     id: int

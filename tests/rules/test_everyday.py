@@ -38,6 +38,7 @@ _EXPECTED = {
     "chat_ids_in_a_list": ("SG109", "ids = tokenizer.apply_chat_template("),
     "checkpoint_of_a_wrapped_model": ("SG603", "model.load_state_dict(torch.load(train()))"),
     "checkpoint_of_another_alphabet": ("SG603", "net = make(lang)"),
+    "checkpoint_of_which_nothing_was_loaded": ("SG603", "strict=False"),
     "chunks_longer_than_the_table": ("SG106", "chunks(doc, 20)"),
     "class_token_among_the_patches": ("SG107", "return torch.cat([cls, x], dim=1)"),
     "class_token_put_among_patches": ("SG107", "states = self.tower(pixels).last_hidden_state"),

@@ -197,6 +197,60 @@ def test_a_layer_that_a_shared_fixture_made_before_is_found_in_its_class(tmp_pat
     assert "where to change  test_shared.py:10 in Net.__init__\n    self.head = torch.nn.Linear(32, 4)" in text
 
 
+CONFIGURED = {
+    "net.py": """
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass
+class Config:
+    vocab: int = 50
+    dim: int = 32
+    classes: int = 4
+
+
+class Encoder(nn.Module):
+    def __init__(self, cfg):
+        super().__init__()
+        self.embed = nn.Embedding(cfg.vocab, cfg.dim)
+        self.head = nn.Linear(cfg.dim * 2, cfg.classes)
+
+    def forward(self, ids):
+        return self.head(self.embed(ids).mean(1))
+""",
+    "conftest.py": """
+import pytest
+
+from net import Config, Encoder
+
+
+@pytest.fixture
+def cfg():
+    return Config()
+
+
+@pytest.fixture()
+def model(cfg):
+    return Encoder(cfg)
+""",
+    "test_configured.py": """
+import torch
+
+
+def test_forward(model, cfg):
+    assert model(torch.randint(0, cfg.vocab, (2, 7))).shape == (2, 4)
+""",
+}
+
+
+def test_a_fixture_that_a_fixture_asks_for_is_climbed_into(tmp_path: Path) -> None:
+    for name, text in CONFIGURED.items():
+        (tmp_path / name).write_text(text)
+    assert "where to change  net.py:18 in Encoder.__init__" in _pytest(tmp_path, "--shapeguard")
+
+
 def test_results_and_tracebacks_are_as_without(with_plugin: str, without: str) -> None:
     assert _last(with_plugin) == _last(without) == "4 failed, 2 passed, 1 skipped, 1 xfailed, 1 error"
     ours = re.sub(r"(?ms)^-+ shapeguard -+\n.*?(?=^[-_=]{5,})", "", with_plugin)

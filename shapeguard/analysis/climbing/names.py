@@ -10,6 +10,7 @@ from shapeguard.analysis.climbing import entering, objects
 from shapeguard.analysis.climbing.arguments import argument, default
 from shapeguard.analysis.climbing.bindings import Binding, at_the_end, reaching
 from shapeguard.analysis.climbing.code import Code
+from shapeguard.analysis.climbing.fixtures import is_fixture, of_fixture
 from shapeguard.analysis.climbing.scopes import Frame, Hop, Path, Scope, Want
 from shapeguard.analysis.climbing.spots import Kind, Spot
 
@@ -93,8 +94,12 @@ def _parameter(climber: Climber, want: Want, binding: Binding) -> list[Hop]:
     assert isinstance(frame, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     if objects.is_self(climber, scope.file, frame, name):
         return objects.of_self(climber, want)
+    if made := of_fixture(climber, want, frame, name):
+        return made
     found: list[Hop] = []
-    calls = entering.calls(climber, scope)
+    calls = (
+        [] if is_fixture(frame) else entering.calls(climber, scope)
+    )  # a test's parameter of its name is no call of it
     missing = not calls
     for call in calls:
         given = argument(frame.args, objects.is_method(climber, scope.file, frame), call, name, want.path)

@@ -97,9 +97,8 @@ def _parameter(climber: Climber, want: Want, binding: Binding) -> list[Hop]:
     if made := of_fixture(climber, want, frame, name):
         return made
     found: list[Hop] = []
-    calls = (
-        [] if is_fixture(frame) else entering.calls(climber, scope)
-    )  # a test's parameter of its name is no call of it
+    # Where a fixture is called like a function, it is a test's parameter of its name.
+    calls = [] if is_fixture(frame) else entering.calls(climber, scope)
     missing = not calls
     for call in calls:
         given = argument(frame.args, objects.is_method(climber, scope.file, frame), call, name, want.path)

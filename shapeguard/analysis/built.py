@@ -39,6 +39,8 @@ def built_at(run: Run, failed: FailedOp, of: Side) -> Location | None:
     if (odd := _odd_term(run, failed, of, row) or _odd_factor(run, failed, of, row)) is not None:
         return odd
     wanted = next((side.size for side in sides(run, failed) if side.label != of.label), 0)
+    if not is_weight(of) and of.size not in row.args.values() and not row.op.endswith("Loss"):
+        return run.location(row)  # no number of this layer's: what came in was made by another of the same container
     trails = list(whole_trails(run, row, of.size))
     if (chosen := other_variant(run, row, trails, of.size, wanted) or probed(run, trails)) is not None:
         return chosen

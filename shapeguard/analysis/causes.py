@@ -22,7 +22,7 @@ from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.lineage import RECURRENT, Hop, follow, steps
 from shapeguard.analysis.loading import collated_at
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.sides import Side, is_weight, shape_of, sides
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.untold import left_out
 from shapeguard.analysis.written import decided, whole_trails, written
@@ -33,6 +33,7 @@ How = Literal["counted", "changed", "written", "built", "data", "here"]
 DATA = frozenset(
     {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "rand_like", "randn_like", "randperm"}
 )
+_READING = frozenset({"max", "min", "amax", "sum", "item"})  # ops whose result is taken for a number
 CELLS = RECURRENT | {"LSTMCell", "GRUCell", "RNNCell"}
 REPEATING = frozenset({"repeat", "repeat_interleave", "expand", "tile"})
 _OF_LAYERS = frozenset(
@@ -61,7 +62,9 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if last is None and (number := _own_number(run, failed, of)) is not None:
         return Cause(number, "written", of)
     if last is None:
-        built = built_at(run, failed, of) or _own_parameter(run, failed, of)
+        looked_up = failed.clash is not None and failed.clash.kind == "index" and not is_weight(of)
+        table = next((side for side in sides(run, failed) if is_weight(side)), of) if looked_up else of
+        built = built_at(run, failed, table) or _own_parameter(run, failed, of)
         return Cause(built, "built", of) if built is not None else Cause(statement_here(run), "here", of)
     location = run.location(last.row) or statement_here(run)
     if not last.changed:
@@ -102,7 +105,23 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
     if read is not of:
         return cause(run, failed, read)
     direct = re.search(rf"(?<![A-Za-z_]){re.escape(last.row.op)}\(", run.expression(last.row)) is not None
-    return Cause((written(run, last.row, of.size, last.after) if direct else None) or location, "written", of)
+    number = written(run, last.row, of.size, last.after) if direct else None
+    if number is None and _counted_from_data(run, last, of.size):
+        return Cause(location, "data", of)
+    return Cause(number or location, "written", of)
+
+
+def _counted_from_data(run: Run, last: Hop, size: int) -> bool:
+    """Whether an op was told a size that is reckoned from what a tensor holds: ``zeros(int(inverse.max()) + 1, 3)``."""
+    trails = list(whole_trails(run, last.row, size, last.after))
+    told = [parsed_text(trail[-1].node_text) for trail in trails if trail]
+    return bool(told) and all(
+        any(
+            isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _READING
+            for part in ast.walk(node or ast.Pass())
+        )
+        for node in told
+    )
 
 
 def filled_by(run: Run, row: Row) -> Location | None:
@@ -175,18 +194,28 @@ def _kept_as(run: Run, last: Hop) -> Location | None:
 
 def _own_parameter(run: Run, failed: FailedOp, of: Side) -> Location | None:
     """Where a module of the user's made the parameter that is an operand; its number, if it is written somewhere."""
-    frame, shape = run.user_frame, shape_of(of.value)
-    text = failed.expression(run, of.label)
-    sized = failed.clash is not None and failed.clash.kind == "dim"
-    if frame is None or shape is None or not sized or not text.startswith("self.") or not _is_parameter(run, of.label):
-        return None
-    spot = attribute_set(run, chain_of_frames(run, frame), text)
-    if spot is None:
-        return None
-    kept = TensorArg(of.label, shape, shape)
-    made = next((row for row in run.rows if _made_for(run, row, spot, kept)), None)
+    spot = _set_as_parameter(run, failed, of) if _is_parameter(run, of.label) else None
+    made = parameter_made(run, failed, of) if spot is not None else None
     number = written(run, made, of.size, of.dim) if made is not None else None
-    return number or run.at(spot)
+    return number or (run.at(spot) if spot is not None else None)
+
+
+def parameter_made(run: Run, failed: FailedOp, of: Side) -> Row | None:
+    """The row of the op that made the parameter of a module of the user's that is an operand, ``nn.Parameter(torch.ones(features))``."""
+    spot, shape = _set_as_parameter(run, failed, of), shape_of(of.value)
+    if spot is None or shape is None:
+        return None
+    return next((row for row in run.rows if _made_for(run, row, spot, TensorArg(of.label, shape, shape))), None)
+
+
+def _set_as_parameter(run: Run, failed: FailedOp, of: Side) -> Spot | None:
+    """The statement that set the parameter of a module of the user's that is an operand, ``self.scale``."""
+    frame, text = run.user_frame, failed.expression(run, of.label)
+    sized = failed.clash is not None and failed.clash.kind == "dim"
+    if frame is None or not sized or not text.startswith("self."):
+        return None
+    own = any(v.type == "Parameter" and v.expression == text for v in frame.operands)
+    return attribute_set(run, chain_of_frames(run, frame), text) if own else None
 
 
 def _is_parameter(run: Run, label: str) -> bool:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from shapeguard.analysis.concat import CONCAT
 from shapeguard.analysis.crash import Crash
 from shapeguard.analysis.failed import FailedOp
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.left_out_ops import flattens
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sides import is_weight, sides
 from shapeguard.values.recording import Row
 
 _NEAR = 12  # how many ops before the layer a concatenation still belongs to it
+
+_FEW = 4  # ops behind a part
 
 
 class Joined(NamedTuple):
@@ -53,6 +57,8 @@ def rows_in_a_line(run: Run, crash: Crash) -> Row | None:
     given, wanted = both[weights.index(False)], both[weights.index(True)].size
     last = given.hops[-1].row if given.hops else None
     joined = last is not None and last.op in CONCAT and last.op != "stack" and len(last.inputs) > 1
+    if last is not None and any(flattens(row) for part in last.inputs for row in islice(ancestors(run, part), _FEW)):
+        return None  # they were rows before
     return last if last is not None and joined and all(part.last == (wanted,) for part in last.inputs) else None
 
 

@@ -134,11 +134,23 @@ def _laid_out_once(run: Run, made: Row) -> Location | None:
     """The test behind which a buffer was laid out that an object keeps, in a method that has handed it on."""
     site = next(iter(run.chain(made)), None)
     statement = run.sources[site.file].statement(site.line) if site is not None and made.op in _LAYING_OUT else None
+    test = _test_for_none(run, site.file, site.line) if site is not None else None
     match statement:
-        case ast.Assign(targets=[ast.Attribute()]) if site is not None:
-            test = _test_for_none(run, site.file, site.line)
-            return run.place(site.file, test.lineno, site.function) if test is not None else None
-    return None
+        case ast.Assign(targets=[ast.Attribute()]):
+            keeps = True
+        case ast.Assign(targets=[ast.Name(id=name)]) if test is not None:  # and put into what keeps it behind that test
+            keeps = any(_puts_away(part, name) for part in test.body)
+        case _:
+            keeps = False
+    return run.place(site.file, test.lineno, site.function) if keeps and site is not None and test is not None else None
+
+
+def _puts_away(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement puts what has a name into an attribute or an entry: ``states[key] = (name, other)``."""
+    match statement:
+        case ast.Assign(targets=[ast.Subscript() | ast.Attribute()], value=value):
+            return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(value))
+    return False
 
 
 def _test_for_none(run: Run, file: str, line: int, running: int = 0) -> ast.If | None:

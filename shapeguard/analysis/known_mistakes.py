@@ -22,6 +22,7 @@ from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled, pool_floors
 from shapeguard.analysis.left_out_ops import (
     cut_across,
+    cut_along_another,
     enlarged_by_padding,
     flattened_unasked,
     half_pooled,
@@ -29,10 +30,12 @@ from shapeguard.analysis.left_out_ops import (
     laid_out_here,
     length_first,
     not_flattened,
+    not_outer,
     not_padded,
     not_turned,
     one_direction,
     one_not_dropped,
+    paired_across_rows,
     repeated_across,
     spread_without_axis,
 )
@@ -46,7 +49,13 @@ from shapeguard.analysis.made_otherwise import (
     turned_away,
 )
 from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt, not_for_joined, turned_round
-from shapeguard.analysis.misdirected import given_to_the_other, of_two_models, of_two_vocabularies, whole_beside_part
+from shapeguard.analysis.misdirected import (
+    given_to_the_other,
+    marked_on_another,
+    of_two_models,
+    of_two_vocabularies,
+    whole_beside_part,
+)
 from shapeguard.analysis.of_models import (
     beside_a_model,
     counted_tokens,
@@ -72,7 +81,7 @@ from shapeguard.analysis.run import Run
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.squeezed import cut_in_vain, squeezed_away, squeezed_in_vain
+from shapeguard.analysis.squeezed import cut_in_vain, fell_short, squeezed_away, squeezed_in_vain, took_everything
 from shapeguard.analysis.stages import one_too_many
 from shapeguard.analysis.taken_otherwise import TAKEN_OTHERWISE
 from shapeguard.analysis.unfollowed import (
@@ -131,22 +140,28 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     enlarged_inexactly,
     not_doubled,
     length_first,
+    fell_short,
 )
 # Mistakes that are known by their looks, the surest first.
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
     ran_out,
+    fell_short,
     squeezed_away,
     squared,
     length_first,
     _replaced,
     repeated_across,
     not_repeated,
+    marked_on_another,
+    paired_across_rows,
+    not_outer,
     brought_apart,
     _of_one_number,
     turned_away,
     channels_before_places,
     cut_across,
+    cut_along_another,
     not_turned,
     half_pooled,
     one_not_dropped,
@@ -210,6 +225,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     default_of_one,
     told_beside_default,
     cut_in_vain,
+    took_everything,
     *LAID_APART,
     *TAKEN_OTHERWISE,
     called_otherwise,

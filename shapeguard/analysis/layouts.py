@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.cache_layouts import Layout, of_cache
 from shapeguard.analysis.counted_along import AlongBatch, along_batch
+from shapeguard.analysis.dispute import dispute_of
+from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.final_states import mixed_states
 from shapeguard.analysis.head_layout import Swapped, swapped_heads
+from shapeguard.analysis.left_out_ops import put_first
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.merged_views import folded_heads, heads_first
 from shapeguard.analysis.packed import laid_out_at, mispacked
@@ -40,6 +43,7 @@ def refused_layout(run: Run) -> Layout | None:
         or _cut_to_batch(run)
         or _state(run)
         or of_cache(run)
+        or _put_first(run)
     )
 
 
@@ -177,6 +181,26 @@ def _state(run: Run) -> Layout | None:
             else f"Build it with `batch_first=True`: `{built.op}(..., batch_first=True)`.",
         )
     return None
+
+
+def _put_first(run: Run) -> Layout | None:
+    """A recurrent layer before the failed op that took the rows for the length: what it returns has as many rows as there are positions."""
+    failed = failed_op(run)
+    dispute = dispute_of(run, failed) if failed is not None and failed.clash is not None else None
+    found = put_first(dispute) if dispute is not None else None
+    index, row, built = found if found is not None else (0, None, None)
+    if dispute is None or row is None or built is None:
+        return None
+    rows, length = dispute.both[1 - index].size, dispute.both[index].size
+    return Layout(
+        f"`{row.op}` takes (length, batch, features) and is given {format_shape(row.inputs[0].last)} with the batch first: what "
+        f"comes of it has {length} rows, one for each position, and meets the {rows} rows of the batch.",
+        run.location(built),
+        tuple(run.view(side.value) for side in dispute.both if side.value is not None),
+        (rows, length),
+        dispute.both[1 - index].dim,
+        f"Build it with `batch_first=True`: `{built.op}(..., batch_first=True)`.",
+    )
 
 
 def _cut_to_batch(run: Run) -> Layout | None:

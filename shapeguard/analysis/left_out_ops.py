@@ -14,6 +14,7 @@ from shapeguard.analysis.ranks import changes_rank
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
+from shapeguard.analysis.squeezed import stop_of
 from shapeguard.values.recording import Row
 
 _FEW = 6  # ops behind an operand among which the one is looked for that told its dims
@@ -86,6 +87,21 @@ def cut_across(dispute: Dispute) -> Cause | None:
                 and given[-1] % times == 0
             ):
                 return dispute.blame(index, run.location(row), "changed")
+    return None
+
+
+def cut_along_another(dispute: Dispute) -> Cause | None:
+    """The slice along a dim that the other side has whole, up to as many as the other has in another dim: ``cos[:length]`` of (heads, places, width)."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        other, last = dispute.both[1 - index], side.hops[-1] if side.hops else None
+        beside = shape_of(other.value) or ()
+        if last is None or last.row.op != "getitem" or last.source is None or last.size_before != other.size:
+            continue
+        along = [size for dim, size in enumerate(beside) if dim != other.dim]
+        longer = [size for dim, size in enumerate(last.source.last) if dim != last.before and size >= side.size]
+        if stop_of(last) == side.size > 1 and side.size in along and longer:
+            return dispute.blame(index, run.location(last.row), "changed")
     return None
 
 
@@ -174,10 +190,15 @@ def flattened_unasked(dispute: Dispute) -> Cause | None:
     run = dispute.run
     for index, side in enumerate(dispute.both[:2]):
         for row in _behind(run, side):
-            given = row.inputs[0].last if row.op in _FLATTENING and row.inputs else ()
-            if len(given) > 1 and row.outputs and len(row.outputs[0].last) == 1 and row.args.get("dim") is None:
+            if flattens(row):
                 return dispute.blame(index, run.location(row), "changed")
     return None
+
+
+def flattens(row: Row) -> bool:
+    """Whether an op made one row of all it was given, because it was told no dim."""
+    given = row.inputs[0].last if row.op in _FLATTENING and row.inputs else ()
+    return len(given) > 1 and bool(row.outputs) and len(row.outputs[0].last) == 1 and row.args.get("dim") is None
 
 
 def _through_layers(run: Run, side: Side) -> bool:
@@ -264,8 +285,47 @@ def spread_without_axis(dispute: Dispute) -> Cause | None:
     return dispute.here(0) if made is not None and made.op in _REDUCING and run.location(made) == here else None
 
 
+def paired_across_rows(dispute: Dispute) -> Cause | None:
+    """Where a tensor of rows met itself with one axis more, ``ids == ids.unsqueeze(1)``: rows are compared with rows, and places were meant."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        for hop in side.hops:
+            given = sorted(hop.row.inputs, key=lambda tensor: len(tensor.last))
+            if family(hop.row.op) != "broadcast" or len(given) != len(("one", "other")):
+                continue
+            one, other = given
+            widened = run.row(other.origin)
+            made = hop.row.outputs[0].last if hop.row.outputs else ()
+            if widened is None or widened.op not in ("unsqueeze", "getitem") or not widened.inputs or len(one.last) < 2:
+                continue
+            itself = (
+                one.origin is not None and widened.inputs[0].origin == one.origin and len(made) == len(one.last) + 1
+            )
+            if itself and made[: len(one.last)] == (one.last[0], *one.last[:-1]):
+                return dispute.blame(index, run.location(hop.row), "here")
+    return None
+
+
+def not_outer(dispute: Dispute) -> Cause | None:
+    """The failing product of two vectors that were counted out, places and frequencies: each is to meet each."""
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    counted = [any(hop.row.op in ("arange", "linspace") for hop in side.hops) for side in dispute.both[:2]]
+    apart = len(shapes) == 2 and abs(dispute.both[0].size - dispute.both[1].size) > 1
+    product = dispute.failed.op in ("mul", "div", "truediv")
+    return dispute.here(0) if product and apart and all(counted) and all(len(shape) == 1 for shape in shapes) else None
+
+
 def length_first(dispute: Dispute) -> Cause | None:
     """Where the length was put first, ``pad_sequence(rows)`` or ``LSTM(...)`` without ``batch_first=True``, and the batch is what is met."""
+    found = put_first(dispute)
+    if found is None:
+        return None
+    index, row, built = found
+    return dispute.blame(index, dispute.run.location(built or row), "changed" if built is None else "built")
+
+
+def put_first(dispute: Dispute) -> tuple[int, Row, Row | None] | None:
+    """The side whose length was put first, the row that did it, and, where that is a layer's call, the layer's construction."""
     run = dispute.run
     for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
         rows, beside = dispute.both[1 - index].size, whole_way(run, dispute.both[1 - index])
@@ -274,11 +334,11 @@ def length_first(dispute: Dispute) -> Cause | None:
         for hop in whole_way(run, side) if rows > 1 and not alike else ():
             if hop.row.op == "pad_sequence" and hop.after == 0 and True not in hop.row.args.values():
                 fits = len(hop.row.inputs) == rows != hop.size_after
-                return dispute.blame(index, run.location(hop.row), "changed") if fits else None
+                return (index, hop.row, None) if fits else None
             built = run.row(hop.row.owner) if hop.row.op in RECURRENT else None
             given = hop.row.inputs[0].last if hop.row.inputs else ()
             if built is not None and built.args.get("batch_first") is not True and given[:2] == (rows, side.size):
-                return None if indexed else dispute.blame(index, run.location(built), "built")
+                return None if indexed else (index, hop.row, built)
             whole = hop.source is not None and hop.source.last[:2] == (rows, side.size)
             indexed = hop.row.op == "getitem" and whole and (hop.before, hop.after) == (1, 0)
     return None

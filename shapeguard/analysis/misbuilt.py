@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from shapeguard.analysis.built import construct_row
-from shapeguard.analysis.causes import Cause
+from shapeguard.analysis.causes import Cause, parameter_made
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
@@ -57,13 +57,16 @@ def _literal(run: Run, layer: Row, size: int) -> bool:
 def not_for_joined(dispute: Dispute) -> Cause | None:
     """The layer that was built for one part of what its own class joins right before it: ``Conv2d(c, c)`` behind ``cat([skip, x], 1)``."""
     run, both = dispute.run, dispute.both
-    weights = [is_weight(of) for of in both]
-    layer = construct_row(run, dispute.failed)
+    layers = [
+        construct_row(run, dispute.failed) if is_weight(of) else parameter_made(run, dispute.failed, of) for of in both
+    ]
+    weights = [layer is not None for layer in layers]
+    layer = next((layer for layer in layers if layer is not None), None)
     if weights.count(True) != 1 or layer is None:
         return None
     given, wanted = both[weights.index(False)], both[weights.index(True)].size
     join = next((hop for hop in given.hops if hop.changed), None)
-    if join is None or family(join.row.op) != "concat" or len(join.row.inputs) != len(("skip", "own")):
+    if join is None or family(join.row.op) != "concat" or len(join.row.inputs) < len(("skip", "own")):
         return None
     if wanted not in [part.last[join.after] for part in join.row.inputs if join.after < len(part.last)]:
         return None

@@ -15,6 +15,8 @@ from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row, Site
 
 _CUTTING = frozenset({"chunk", "split", "tensor_split", "narrow", "getitem", "unbind"})
+_COMPARING = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
+_MARKED = frozenset({"getitem", "setitem", "masked_fill", "masked_fill_", "where", "masked_select"})
 _GIVEN = ("in_channels", "in_features", "num_features", "input_size")
 
 
@@ -40,6 +42,20 @@ def whole_beside_part(dispute: Dispute) -> Cause | None:
         for frame in reversed(run.frames):
             if elsewhere and frame.user and (frame.file, frame.function) == (caller.file, caller.function):
                 return dispute.blame(index, run.statement_of(frame), "here")
+    return None
+
+
+def marked_on_another(dispute: Dispute) -> Cause | None:
+    """The comparison that marks places of one input of a model, ``input_ids.eq(eos)``, for states that go with another of its inputs."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        made = side.hops[0].row if side.hops else None
+        if made is None or made.op not in _COMPARING or dispute.failed.op not in _MARKED:
+            continue
+        model = next((hop.row for hop in dispute.both[1 - index].hops if hop.row.kind in ("forward", "module")), None)
+        behind = {hop.row.id for hop in side.hops[1:]}
+        if model is not None and any(given.origin in behind and side.size in given.last for given in model.inputs):
+            return dispute.blame(index, run.location(made), "changed")
     return None
 
 

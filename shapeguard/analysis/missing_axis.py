@@ -23,6 +23,7 @@ from shapeguard.values.shapes import Shape
 _REDUCING = frozenset({"var", "std", "logsumexp", "median", "norm", "var_mean"})
 _FEW = 4  # ops behind an operand among which it was reduced
 _COMPARING = frozenset({"eq", "ne"})
+_NEAR = 12  # ops behind an operand among which it was spread out
 _ROWS = 2  # dims of a table of rows and features
 
 
@@ -104,3 +105,17 @@ def _location(run: Run, value: NamedValue | TensorArg) -> Location | None:
 
 def _shape(value: NamedValue | TensorArg | None) -> Shape | None:
     return value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
+
+
+def spread_out(run: Run, value: NamedValue | TensorArg) -> Location | None:
+    """Where a vector lost its axis that then met a column: (rows,) and (rows, 1) made (rows, rows)."""
+    for row in islice(ancestors(run, value), _NEAR):
+        made = row.outputs[0].last if row.outputs else ()
+        if len(made) != len(("rows", "rows")) or made[0] != made[1] or made[0] < len(made):
+            continue
+        vectors = [tensor for tensor in row.inputs if tensor.last == made[:1]]
+        columns = [tensor for tensor in row.inputs if tensor.last == (made[0], 1)]
+        if vectors and columns:
+            changed = rank_changes(run, vectors[0])
+            return run.location(changed[-1].row) if changed else run.location(row)
+    return None

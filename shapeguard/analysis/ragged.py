@@ -33,6 +33,7 @@ _TENSOR = frozenset(
 KEPT_RESET = "observations and results of `reset`"
 ONE_BY_ONE = "texts tokenized one by one"
 _FIELD = re.compile(r"features \(`(\w+)` in this case\)")
+_CHANNELS = 2  # a stereo take
 _WHOLE = ("int64", "int32", "bool", "uint8")
 
 
@@ -191,7 +192,8 @@ def _stacked(run: Run) -> Ragged | None:
     shapes = [shape for _, shape in failed.call.tensors]
     dtypes = {getattr(value, "dtype", "") for value in failed.operands.values()}
     rows = all(len(shape) == 1 for shape in shapes) and dtypes <= set(_WHOLE)
-    sequences = all(1 <= len(shape) <= 2 for shape in shapes) and iterating_frame(run) is not None
+    channels = all(len(shape) == 2 and shape[0] <= _CHANNELS < shape[1] for shape in shapes)  # of sound
+    sequences = all(1 <= len(shape) <= 2 for shape in shapes) and iterating_frame(run) is not None and not channels
     encoded = _encoded(run, failed) if not rows and all(len(shape) == 2 for shape in shapes) else None
     if not rows and not sequences and encoded is None:
         return None

@@ -8,7 +8,7 @@ from math import prod
 from typing import NamedTuple
 
 from shapeguard.analysis.climb import chain_of_frames, climbs
-from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
+from shapeguard.analysis.contents import FROM_OUTSIDE, loader_of, made_outside
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import MAX_STEPS, Hop
 from shapeguard.analysis.run import Run
@@ -71,6 +71,9 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
         if row is None or not row.inputs or not row.outputs:
             return []
         source, after = row.inputs[0], row.outputs[0].last
+        if row.op == "stack" and loader_of(run, row) is not None:  # the axis of the batch, which all its samples get
+            origin = source.origin
+            continue
         if changes_rank(row):
             hops.append(Hop(row, source, None, 0, len(source.last), len(after)))
             return hops

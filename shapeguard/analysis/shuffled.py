@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
-from shapeguard.analysis.graph import users_of
+from shapeguard.analysis.graph import ancestors, users_of
 from shapeguard.analysis.lineage import follow
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import CLASS_LOSSES, family
@@ -99,6 +99,35 @@ def channels_as_last(run: Run) -> Iterator[Turned]:
             continue
         if 1 not in after[1:] and before[1] not in (after[1], before[3]):  # else it may be rows of features
             yield Turned(row, before[1:], after[1:])
+
+
+def merged_across(run: Run) -> Iterator[Turned]:
+    """Maps (batch, channels, height, width) viewed as (batch, width, channels * height): two dims made one that do not lie side by side."""
+    for row in run.of_kind("op"):
+        if row.op not in ("view", "reshape") or row.error or not row.inputs or not row.outputs:
+            continue
+        before, after = row.inputs[0].last, _wide(row.outputs[0].last)
+        if len(before) != 4 or len(after) != 3 or before[0] != after[0] or 1 in before:
+            continue
+        _, channels, height, width = before
+        across = [(channels * width, height), (width, channels * height), (height, channels * width)]
+        aside = [(channels * height, width), (channels, height * width)]
+        if after[1:] in across and after[1:] not in aside and not _laid_back(run, row):
+            yield Turned(row, before[1:], after[1:])
+
+
+def _laid_back(run: Run, view: Row) -> bool:
+    """Whether a view gives its entries the sizes back that they had before another view, or of entries that were drawn."""
+    for row in (run.row(view.inputs[0].origin), *ancestors(run, view.inputs[0])):
+        if row is None or (row.op in _DRAWN and not row.inputs):
+            return True
+        if not row.inputs or not row.outputs or prod(row.inputs[0].last) != prod(row.outputs[0].last):
+            return False
+        if family(row.op) == "permute" or row.kind == "module":
+            return False
+        if row.inputs[0].last == view.outputs[0].last:
+            return True
+    return False
 
 
 def _over_classes(row: Row) -> bool:

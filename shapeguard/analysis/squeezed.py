@@ -9,7 +9,7 @@ import ast
 from itertools import islice
 
 from shapeguard.analysis.causes import Cause
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, named_at
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import Hop
@@ -54,9 +54,33 @@ def cut_in_vain(dispute: Dispute) -> Cause | None:
         return None
     for index, side in enumerate(dispute.both):
         for hop in side.hops:
-            stop = _stop(hop)
+            stop = stop_of(hop)
             if stop is not None and hop.size_before is not None and hop.size_before == hop.size_after < stop:
                 return dispute.blame(index, dispute.run.location(hop.row), "changed")
+    return None
+
+
+def fell_short(dispute: Dispute) -> Cause | None:
+    """Where less was taken out of the data than a slice after it asks for, and the other side has: ``chunk[:n] * ramp(n)``."""
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        for hop in side.hops if dispute.causes[index].how == "changed" else ():
+            stop = stop_of(hop)
+            if stop is not None and hop.size_before == hop.size_after < stop == dispute.both[1 - index].size:
+                return dispute.causes[index]
+    return None
+
+
+def took_everything(dispute: Dispute) -> Cause | None:
+    """Where the part was chosen that a subscript takes by its name, ``delta[subset]``, and that is the whole dim: the other side is data."""
+    run, frame = dispute.run, dispute.run.user_frame
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 and frame is not None else ()):
+        hop = side.hops[0] if side.hops else None
+        if hop is None or hop.row.op != "getitem" or hop.changed or dispute.causes[1 - index].how != "data":
+            continue
+        match parsed_text(dispute.failed.expression(run, side.label)):
+            case ast.Subscript(slice=ast.Name(id=name)) if frame is not None:
+                place = named_at(run, frame, name)
+                return dispute.blame(index, place, "here") if place is not None else None
     return None
 
 
@@ -64,7 +88,7 @@ def _by_library(side: Side) -> bool:
     return bool(side.hops) and side.hops[-1].row.kind in ("attention", "forward")
 
 
-def _stop(hop: Hop) -> int | None:
+def stop_of(hop: Hop) -> int | None:
     """Up to where a subscript takes the dim, ``x[:, :16]``."""
     told = hop.row.args.get("index")
     items = [str(item) for item in (told if isinstance(told, list) else [told])]

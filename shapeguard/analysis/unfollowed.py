@@ -13,7 +13,7 @@ from shapeguard.analysis.lineage import Hop
 from shapeguard.analysis.parting import whole_way
 from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
-from shapeguard.analysis.sides import Side, shape_of
+from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.sizing import located, slice_trails
 from shapeguard.analysis.source import parsed_text
 from shapeguard.analysis.written import decided, parsed, whole_trails, written_spot
@@ -104,7 +104,7 @@ def _came_in_as(run: Run, side: Side) -> Location | None:
 def folded(dispute: Dispute) -> Cause | None:
     """The side whose first dims are folded into one where the other keeps two: (batch * beams, vocab) beside (batch, beams, 1)."""
     both = dispute.both
-    for index, side in enumerate(both[:2] if len(both) > 1 else ()):
+    for index, side in enumerate(both[:2] if len(both) > 1 and not any(map(is_weight, both)) else ()):
         other = both[1 - index]
         split, whole = shape_of(side.value), shape_of(other.value)
         if split is None or whole is None or not side.dim or other.dim != side.dim - 1 or len(whole) != len(split) - 1:

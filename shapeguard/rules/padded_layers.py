@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapeguard.analysis.final_states import hides_nothing, over_padding, pooled_steps, steps_of_padding
 from shapeguard.analysis.run import Run
-from shapeguard.analysis.sees_ahead import causal_mask, shown_ahead
+from shapeguard.analysis.sees_ahead import Unmasked, causal_mask, prompt_unmasked, shown_ahead
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Severity
 from shapeguard.values.recording import Row
@@ -18,6 +18,7 @@ def padded_layers(run: Run, code: str, name: str) -> Iterator[Finding]:
     steps = steps or list(once(_mixed_in(run, row, code, name) for row in over_padding(run)))
     yield from steps or once(_pooled(run, row, code, name) for row in pooled_steps(run))
     yield from once(_ahead(run, row, code, name) for row in shown_ahead(run))
+    yield from once(_prompt(run, found, code, name) for found in prompt_unmasked(run))
 
 
 def _pooled(run: Run, row: Row, code: str, name: str) -> Finding:
@@ -44,6 +45,19 @@ def _ahead(run: Run, row: Row, code: str, name: str) -> Finding:
         location=run.location(row),
         operands=(run.tensor(row.inputs[0]),),
         fix=Fix(_hide_ahead(row)),
+    )
+
+
+def _prompt(run: Run, found: Unmasked, code: str, name: str) -> Finding:
+    return Finding(
+        code,
+        name,
+        Severity.ERROR,
+        f"`{found.attention.op}` hides what comes from other sequences, and not from this prompt of {found.keys.outputs[0].last[-2]} tokens, "
+        "whose keys are kept for the steps after it: its states are those of tokens that looked ahead.",
+        location=found.location,
+        operands=(run.tensor(found.attention.inputs[0]),),
+        fix=Fix("Hide what comes wherever there is more than one new token, with a cache and without one."),
     )
 
 

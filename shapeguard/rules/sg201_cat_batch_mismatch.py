@@ -77,8 +77,19 @@ def check(run: Run) -> Iterator[Finding]:
         f"`{concat.failed.op}` along dim {concat.dim} joins {left} {'entries' if vectors else 'rows'} with {right}.",
         odd_one(run, concat),
         "Give every operand the same rows: apply the selection or repetition of the one to the others, before they meet.",
-        location=expanded_twice(run) or _single(run, concat),
+        location=expanded_twice(run) or _of_a_loop(run, concat) or _single(run, concat),
     )  # fmt: skip
+
+
+def _of_a_loop(run: Run, concat: FailedConcat) -> Location | None:
+    """Where the loop of the failing function made its entries, that are to be stacked and have not all the same rows."""
+    made = [run.row(value.origin) for _, value in concat.others]
+    rows = [row for row in made if row is not None and concat.failed.op == "stack"]
+    place = run.location(rows[0]) if rows and all(run.at_one_place(row, rows[0]) for row in rows) else None
+    same = (
+        place is not None and run.user_frame is not None and place.function == run.statement_of(run.user_frame).function
+    )
+    return place if same and len(rows) == len(made) and place != here(run) else None
 
 
 def _stacked(run: Run, concat: FailedConcat, last: int, full: int) -> Finding:

@@ -42,7 +42,7 @@ from itertools import pairwise
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.callers import root_of
 from shapeguard.analysis.causes import Cause
-from shapeguard.analysis.climb import climbs
+from shapeguard.analysis.climb import climbs, named_at
 from shapeguard.analysis.clipped import ran_out
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
@@ -68,6 +68,7 @@ from shapeguard.analysis.shuffled import (
     Turned,
     channels_as_last,
     folded_classes,
+    merged_across,
     split_apart,
     turned_views,
     unfolded_heads,
@@ -88,7 +89,13 @@ def check(run: Run) -> Iterator[Finding]:
     crash = crash_of(run)
     if run.failure is None:
         told = [view.row.id for view in (*viewed_for_layers(run), *unfolded_heads(run))]  # a question of the layout
-        views = (*turned_views(run), *split_apart(run), *folded_classes(run), *channels_as_last(run))
+        views = (
+            *turned_views(run),
+            *split_apart(run),
+            *folded_classes(run),
+            *channels_as_last(run),
+            *merged_across(run),
+        )
         yield from once(_turned(run, view) for view in views if view.row.id not in told)
     elif crash is None:
         yield from _memory(run)
@@ -207,7 +214,7 @@ def _elements(run: Run, crash: Crash) -> Finding:
         or _came_otherwise(run, crash)
         or _reckoned(run, crash)
         or _of_anothers_shape(run, crash)
-        or _written(run, wrong),
+        or _written(run, crash, wrong),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -336,9 +343,22 @@ def _odd_call(run: Run, crash: Crash) -> Location | None:
     return only_failing_call(run, crash.failed.row) if crash.failed.row is not None else None
 
 
-def _written(run: Run, wrong: WrongSize | None) -> Location | None:
-    """Where the size was written that does not fit; at worst the reshape itself."""
-    return (written_location(run, wrong) if wrong is not None else None) or here(run)
+def _written(run: Run, crash: Crash, wrong: WrongSize | None) -> Location | None:
+    """Where the size was written that does not fit, or all sizes were put together; at worst the reshape itself."""
+    return (written_location(run, wrong) if wrong is not None else None) or _listed(run, crash) or here(run)
+
+
+def _listed(run: Run, crash: Crash) -> Location | None:
+    """The statement in which the asked sizes were put into a list that has a name."""
+    frame = run.user_frame
+    node = call_of(run.expression(crash.failed.row)) if crash.failed.row is not None else None
+    match node.args if node is not None else []:
+        case [*_, ast.Name(id=name) | ast.Starred(value=ast.Name(id=name))] if frame is not None:
+            place = named_at(run, frame, name)
+        case _:
+            return None
+    statement = run.sources[place.file].statement(place.line) if place is not None else None
+    return place if isinstance(getattr(statement, "value", None), ast.List | ast.Tuple) else None
 
 
 def _strides(run: Run, failed: FailedOp, found: Cause) -> Finding:

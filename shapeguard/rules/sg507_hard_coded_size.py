@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from shapeguard.analysis.causes import CELLS, Cause, cause
+from shapeguard.analysis.causes import Cause, cause
 from shapeguard.analysis.clipped import clipped, of_a_buffer
 from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of
@@ -98,7 +98,7 @@ def check(run: Run) -> Iterator[Finding]:
         f"{_which(crash, frozen) if wrong is None else _ONE_OF_THEM}",
         found,
         "Take the size from the tensor at hand (`x.shape[0]`) where the other one is made, or drop the last, smaller batch.",
-        location=written_location(run, wrong) if wrong is not None else _from_helper(run, crash.frozen) or _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or _state(run, found, crash.family == "rnn"),
+        location=written_location(run, wrong) if wrong is not None else _from_helper(run, crash.frozen) or _uncut(run, crash) or _table(run, crash.frozen) or _told_beside_data(run, crash.frozen) or _as_the_loader(run, found) or (_state(run, found, carried) if crash.family == "rnn" else None),
         mismatch=wrong.mismatch if wrong is not None else None,
     )  # fmt: skip
 
@@ -217,12 +217,12 @@ def _as_the_loader(run: Run, found: Cause) -> Location | None:
     return run.location(last.row) if shared else None
 
 
-def _state(run: Run, found: Cause, state: bool) -> Location | None:
+def _state(run: Run, found: Cause, carried: Side | None) -> Location | None:
     """Where a state was made for the batch size that an object was told once: the object may be told so, its state may not."""
     last = found.side.hops[-1] if found.side.hops else None
-    if state and any(hop.row.kind == "module" and hop.row.op in CELLS for hop in found.side.hops):
+    if found.side == carried:
         return _carried(run, found)
-    if not state or last is None or found.how != "written":
+    if last is None or found.how != "written":
         return None
     for trail in whole_trails(run, last.row, found.side.size, last.after):
         told = next((number for number, spot in enumerate(trail) if spot.kind == "attribute"), None)

@@ -48,6 +48,7 @@ from shapeguard.analysis.contents import FROM_OUTSIDE, made_outside
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.kept import kept_operand
+from shapeguard.analysis.missing_axis import spread_out
 from shapeguard.analysis.odd_input import OddInput, entry_of, lengthened, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shuffled import crossed_targets
@@ -120,8 +121,14 @@ def check(run: Run) -> Iterator[Finding]:
         crash.suspect,
         "Put the classes in dim 1 (`logits.transpose(1, -1)`), or flatten both: `logits.flatten(0, -2)` and `target.flatten()`."
         if classes_last else _FIX_INDICES if indices else _MULTI_LABEL if _of_several_labels(run, crash) else _fix(run, crash),
-        location=here(run) if classes_last or indices or _rows_first(crash) or left_in_rows(crash) else column_made(run, crash) or last_kept(run, crash) or not_shifted(run, crash) or _weighed(run, crash) or not_pooled(run, crash) or _item_made(run, crash) or prepared(run, crash) or sliced_list(run, crash) or _labels_given(run, crash),
+        location=here(run) if classes_last or indices or _rows_first(crash) or left_in_rows(crash) else _spread_out(run, crash) or column_made(run, crash) or last_kept(run, crash) or not_shifted(run, crash) or _weighed(run, crash) or not_pooled(run, crash) or _item_made(run, crash) or prepared(run, crash) or sliced_list(run, crash) or _labels_given(run, crash),
     )  # fmt: skip
+
+
+def _spread_out(run: Run, crash: Crash) -> Location | None:
+    """Where one side became a table of each row with each."""
+    given = [value for value in crash.failed.operands.values() if len(shape_of(value) or ()) > 1]
+    return next((place for value in given if (place := spread_out(run, value)) is not None), None)
 
 
 def _is_loss(run: Run, crash: Crash) -> bool:

@@ -55,7 +55,7 @@ from shapeguard.analysis.untold import untold
 from shapeguard.analysis.written import decided, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, OperandView, Severity
-from shapeguard.values.recording import FrameInfo, Row
+from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 _SIZES = {
@@ -225,7 +225,6 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
     dim = _odd_dim(saved, built)
     sizes = (saved[dim], built[dim]) if dim is not None else (len(saved), len(built))
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    user: FrameInfo | None = run.user_frame
     return Finding(
         CODE,
         NAME,
@@ -238,12 +237,12 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
         or (shorter_setting(run, sizes[0] - sizes[1]) if dim is not None else None)
         or _computed_at(run, built, sizes[1])
         or (
-            _told_at(run, built, sizes[1]) or _built_for_it(run, built)
+            _told_at(run, built, sizes[1]) or _built_for_it(run, built, dim is None)
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
             else None
         )
         or (_config(run) if len({name.rpartition(".")[0] for name, *_ in found}) > 1 else None)
-        or (run.statement_of(user) if user is not None else None),
+        or here(run),
         failed_at=run.failed_at,
         operands=(OperandView("checkpoint", name, saved), OperandView("model", name, built)),
         mismatch=Mismatch("dim" if dim is not None else "rank", sizes, dim),
@@ -350,12 +349,14 @@ def _number(run: Run, row: Row, size: int) -> Location | None:
     return None
 
 
-def _built_for_it(run: Run, shape: tuple[int, ...]) -> Location | None:
-    """Where the failing function built the model, of whose own parameters one was made in this shape."""
+def _built_for_it(run: Run, shape: tuple[int, ...], other_rank: bool) -> Location | None:
+    """Where the failing function built the model, of whose own parameters one was made in this shape; of another rank, where that was."""
     frame = run.user_frame
     made = [row for row in run.of_kind("op") if row.outputs and row.outputs[0].last == shape and not row.inputs]
     for row in reversed(made if frame is not None else ()):
         for step, site in enumerate(run.chain(row)):
+            if other_rank and step == 0 and site.function.endswith(".__init__"):
+                return run.location(row)
             if frame is not None and step and (site.file, site.function) == (frame.file, frame.function):
                 return run.location(row, step)
     return None

@@ -45,6 +45,7 @@ from shapeguard.analysis.collectives import alone
 from shapeguard.analysis.concat import failed_concat, joins_wrong_dim
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.floored_rounds import Rounds, floored_rounds
+from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.last_batch import smaller_last_batch
 from shapeguard.analysis.leftover import Leftover, leftover
 from shapeguard.analysis.repeated_samples import Repeated, counted_twice, repeated_samples
@@ -122,7 +123,8 @@ def _told_better(run: Run) -> bool:
     crash = crash_of(run)
     concat = failed_concat(run)
     frozen = crash is not None and (crash.frozen is not None or crash.family == "rnn")
-    return frozen or (concat is not None and joins_wrong_dim(run, concat))
+    kept = crash is not None and kept_operand(run, crash.failed) is not None
+    return frozen or kept or (concat is not None and joins_wrong_dim(run, concat))
 
 
 def _short(run: Run, short: Short) -> Finding:

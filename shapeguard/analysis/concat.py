@@ -174,7 +174,7 @@ def joins_wrong_dim(run: Run, concat: FailedConcat) -> bool:
             and not apart  # rows that were cut apart are put together again
         )
         heads = along == len(concat.shapes[0]) - 1 and _of_several_layers(run, concat)
-        cut = _cut_along(run, concat, along) or sliced_along(run, concat, along)
+        cut = cut_along(run, concat, along) or sliced_along(run, concat, along)
         return keys or rows == along or of_one_batch or heads or cut or _appended(run, concat, along)
     return not is_batch_dim(concat)
 
@@ -197,11 +197,13 @@ def _of_several_layers(run: Run, concat: FailedConcat) -> bool:
     return len(layers) == len(rows) == len({row.owner for row in layers}) and len(inputs) == 1 and None not in inputs
 
 
-def _cut_along(run: Run, concat: FailedConcat, along: int) -> bool:
+def cut_along(run: Run, concat: FailedConcat, along: int) -> bool:
     """Whether each operand was made of one piece of what was cut along a dim: what comes of the pieces belongs together there."""
     return all(
         any(hop.row.op in CUTTING for hop in follow(run, value, along)[1:]) for _, value in concat.others
-    ) and not any(hop.row.op in CUTTING for _, value in concat.others for hop in follow(run, value, concat.dim))
+    ) and not any(
+        hop.row.op in CUTTING and hop.changed for _, value in concat.others for hop in follow(run, value, concat.dim)
+    )
 
 
 def sliced_along(run: Run, concat: FailedConcat, along: int) -> bool:

@@ -105,7 +105,8 @@ def turned_round(dispute: Dispute) -> Cause | None:
 def _fits_elsewhere(run: Run, layer: Row) -> bool:
     """Whether the line that built a layer has built others, of other numbers, that passed; of parts of containers, by another call."""
     alike = [row for row in run.of_kind("construct") if row.op == layer.op and run.at_one_place(row, layer)]
-    others = [row for row in alike if row.args != layer.args]
+    # One that gives as many as it takes says nothing of the order.
+    others = [row for row in alike if row.args != layer.args and _numbers(row, _GIVEN) != _numbers(row, _MADE)]
     seen = {row.owner for row in run.of_kind("module")}
     if layer.id in seen:
         return any(row.owner == other.id and not row.error for row in run.of_kind("module") for other in others)

@@ -22,6 +22,8 @@ _ASKS_FOR_ONE = (
     "only one element tensors can be converted",
     "only integer tensors of a single element",
 )
+_SUMS = frozenset({"add", "sub", "add_", "sub_", "iadd", "isub", "rsub"})
+_SCALED = frozenset({"mul", "div", "truediv", "neg"})
 _NEAR = 24  # how many ops back a squeeze still counts
 
 # Ops that change the number of dims by what they are told, rather than computing something new.
@@ -74,6 +76,11 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
         if row.op == "stack" and loader_of(run, row) is not None:  # the axis of the batch, which all its samples get
             origin = source.origin
             continue
+        if row.op in ("Embedding", "embedding"):  # a dim of features behind those of the ids
+            given = next((tensor for tensor in row.inputs if tensor.label == "input"), source)
+            hops.append(Hop(row, given, None, 0, len(after), len(after)))
+            origin = given.origin
+            continue
         if changes_rank(row):
             hops.append(Hop(row, source, None, 0, len(source.last), len(after)))
             return hops
@@ -82,6 +89,20 @@ def rank_changes(run: Run, tensor: TensorArg | NamedValue) -> list[Hop]:
         hops.append(Hop(row, source, None, 0, len(after), len(after)))
         origin = source.origin
     return []
+
+
+def carried_round(run: Run, frame: FrameInfo, name: str) -> Location | None:
+    """Where a loop sets a name for its next round, after the line that is running now; None where it sets it twice, or not."""
+    source = run.sources[frame.file]
+    found = set()
+    for loop in ast.walk(source.function_at(frame.line) or source.tree or ast.Pass()):
+        if not isinstance(loop, ast.For | ast.While) or not loop.lineno <= frame.line <= (loop.end_lineno or 0):
+            continue
+        for node in ast.walk(loop):
+            sets = isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets)
+            if sets and isinstance(node, ast.Assign) and node.lineno > frame.line:
+                found.add(node.lineno)
+    return run.place(frame.file, found.pop(), frame.function) if len(found) == 1 else None
 
 
 _PIECES = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk"})
@@ -143,7 +164,16 @@ def term_of_several(run: Run, value: NamedValue) -> Row | None:
             whole = whole[-1:]  # the terms are added up where they are asked for
         if len(whole) != 1 or any(tensor.last not in (shape, ()) for tensor in row.inputs):
             break
-        row = run.row(whole[0].origin)
+        if len(row.inputs) > 1 and row.op not in _SUMS:
+            break  # a number divided by several
+        term = run.row(whole[0].origin)
+        if len(row.inputs) > 1:
+            statement = run.location(row)
+            while term is not None and run.location(term) == statement and term.op in _SCALED and len(term.inputs) == 1:
+                term = run.row(term.inputs[0].origin)
+            if term is not None and run.location(term) == statement:
+                return term  # reckoned in the very sum
+        row = term
     return found
 
 

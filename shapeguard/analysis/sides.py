@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
@@ -9,6 +10,8 @@ from shapeguard.analysis.graph import COUNTING_OUT
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, TensorArg
+
+_FIRST = re.compile(r"\[[01]\]\.weight$")  # of a container's layers
 
 
 class Side(NamedTuple):
@@ -43,19 +46,19 @@ def side(run: Run, failed: FailedOp, label: str, dim: int | None, size: int) -> 
         dim = 0  # of a kernel for each channel the channels are counted by its first dimension
     hops = follow(run, value, dim) if value is not None and dim is not None else []
     if not hops and shape is not None and dim is not None and dim % len(shape) == len(shape) - 1:
-        came = _came_in(run, value, size)
+        came = _came_in(run, failed, value, size)
         hops = follow(run, came, len(came.last) - 1) if came is not None else []
     return Side(label, value, dim, size, tuple(hops))
 
 
-def _came_in(run: Run, value: NamedValue | TensorArg | None, size: int) -> TensorArg | None:
-    """The one tensor with these features that the user's code gave the library's model in which they then clashed."""
-    call = run.failed_row("forward")
+def _came_in(run: Run, failed: FailedOp, value: NamedValue | TensorArg | None, size: int) -> TensorArg | None:
+    """The one tensor with these features that the user's code gave the library's model, or container, in which they then clashed."""
+    first = _FIRST.search(failed.expression(run, "weight")) is not None  # before it there is a dropout at most
+    call = run.failed_row("forward") or (run.failed_row("module") if first else None)
     if call is None or value is None or value.origin is not None or is_weight_value(value):
         return None
-    given = [
-        tensor for tensor in call.inputs if len(tensor.last) > 2 and tensor.last[-1] == size and "." not in tensor.label
-    ]
+    given = [tensor for tensor in call.inputs if tensor.last[-1:] == (size,) and "." not in tensor.label]
+    given = [tensor for tensor in given if len(tensor.last) > 2 or call.kind == "module"]
     return given[0] if len(given) == 1 else None
 
 

@@ -37,7 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeguard.analysis.climb import chain_of_frames, climb
-from shapeguard.analysis.concat import FailedConcat, failed_concat, joins_wrong_dim, odd_one, sliced_along
+from shapeguard.analysis.concat import FailedConcat, cut_along, failed_concat, joins_wrong_dim, odd_one, sliced_along
 from shapeguard.analysis.crash import Crash, crash_of
 from shapeguard.analysis.joined import Joined, joined_elsewhere, rows_in_a_line, stacked_beside_joined
 from shapeguard.analysis.run import Run
@@ -104,8 +104,12 @@ def _made_otherwise(run: Run, concat: FailedConcat) -> Location | None:
     """Where the operands were made, if the same line joined others along this dim: it is they that are laid out otherwise."""
     statement, failed = run.failed_at, concat.failed.row
     joined = [row for row in run.of_kind("concat", "op") if row.op == concat.failed.op and not row.error]
-    again = any(run.location(row) == statement for row in joined if row is not failed)
-    if statement is None or not again or sliced_along(run, concat, concat.clash.dim or 0):
+    given = failed.args.get("dim", 0) if failed is not None else 0
+    again = any(
+        run.location(row) == statement and row.args.get("dim", 0) == given for row in joined if row is not failed
+    )
+    dim = concat.clash.dim or 0
+    if statement is None or not again or sliced_along(run, concat, dim) or cut_along(run, concat, dim):
         return None
     made = {run.birth(value.origin) for _, value in concat.others}
     return made.pop() if len(made) == 1 else None

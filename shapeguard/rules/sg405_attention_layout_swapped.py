@@ -44,19 +44,24 @@ layer(hidden)[:, -1]
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from shapeguard.analysis.cache_layouts import Layout
+from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.departures import passed_before
+from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.layouts import fitting_layouts, refused_layout
 from shapeguard.analysis.merged_views import places_as_channels
 from shapeguard.analysis.parting import callers_part
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.sides import sides
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severity
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG405", "attention-layout-swapped"
+_FEW = 6  # ops before the failed one among which the dims were laid out
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -65,8 +70,23 @@ def check(run: Run) -> Iterator[Finding]:
     if refused is not None:
         yield _finding(run, refused, failed=True)
     else:
-        yield from once(_finding(run, layout) for layout in fitting_layouts(run))
+        yield from once(_finding(run, layout, failed=_led_there(run, layout)) for layout in fitting_layouts(run))
         yield from once(_as_channels(run, row) for row in places_as_channels(run))
+
+
+def _led_there(run: Run, layout: Layout) -> bool:
+    """Whether what was laid out otherwise is what then clashed with a layer: a few ops before it, in its own function."""
+    crash = crash_of(run)
+    if crash is None or crash.family != "matmul" or crash.clash.role != "inner" or layout.location is None:
+        return False
+    behind = [
+        row
+        for side in sides(run, crash.failed)
+        if side.value is not None
+        for row in islice(ancestors(run, side.value), _FEW)
+    ]
+    near = run.failed_at is not None and run.failed_at.function == layout.location.function
+    return near and any(run.location(row) == layout.location for row in behind)
 
 
 def _as_channels(run: Run, row: Row) -> Finding:
@@ -90,7 +110,7 @@ def _finding(run: Run, layout: Layout, failed: bool = False) -> Finding:
         NAME,
         Severity.ERROR,
         layout.text,
-        location=(_other_call(run) if failed else None) or layout.location,
+        location=(_other_call(run) if failed and refused_layout(run) is not None else None) or layout.location,
         failed_at=run.failed_at if failed else None,
         operands=layout.operands,
         mismatch=Mismatch("dim", layout.sizes, layout.dim),

@@ -56,6 +56,7 @@ from shapeguard.analysis.ranks import (
     asked_beyond,
     asked_for_one,
     bare_squeeze,
+    carried_round,
     handed_in,
     rank_changes,
     term_of_several,
@@ -257,12 +258,14 @@ def _beyond(run: Run, value: NamedValue, dim: int) -> Finding:
     changed = rank_changes(run, value)
     named = named_at(run, frame, value.expression) if frame is not None and value.expression.isidentifier() else None
     handed = handed_in(run, frame, value.expression) if frame is not None else None
+    round_ = carried_round(run, frame, value.expression) if frame is not None else None
     return Finding(
         CODE,
         NAME,
         Severity.ERROR,
         f"`{value.expression}` {format_shape(shape)} has {len(shape)} dims, and this line asks for the size of dim {dim}.",
-        location=(run.location(changed[-1].row) if changed else None)
+        location=round_
+        or (run.location(changed[-1].row) if changed else None)
         or handed
         or named
         or run.birth(value.origin)

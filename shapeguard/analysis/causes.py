@@ -93,6 +93,11 @@ def cause(run: Run, failed: FailedOp, of: Side) -> Cause:
             and (number := written(run, last.row, of.size, last.after)) is not None
         ):
             return Cause(number, "changed", of)
+        if (
+            last.row.op in ("view", "reshape", "unflatten")
+            and (shown := _read_from(run, last.row, of.size, last.after)) is not None
+        ):
+            return cause(run, failed, of._replace(hops=(*of.hops, *follow(run, *shown))))  # as it was before
         natural = len(last.merged) > 1 and (inner or any(_is_parameter(run, label) for label in labels))
         return Cause(location, "data" if natural else "changed", of)
     if last.row.op == "stack" and (loop := filled_by(run, last.row)) is not None:
@@ -290,7 +295,8 @@ def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int]
     """The tensor, and its dim, whose size an op was given: ``torch.eye(labels.shape[0])``, ``torch.eye(len(self.pairs))``."""
     trail = next(iter(whole_trails(run, row, size, dim)), [])
     sites = run.recording.chains[row.chain].sites
-    if len(trail) != 2 or trail[-1].kind != "data" or not sites:
+    unpacked = len(trail) == 3 and trail[1].node_text.endswith((".shape", ".size()"))  # `rows, places = x.shape`
+    if not (len(trail) == 2 or unpacked) or trail[-1].kind != "data" or not sites:
         return None
     text = trail[-1].node_text
     if not text.replace(".", "_").isidentifier():
@@ -303,7 +309,7 @@ def _read_from(run: Run, row: Row, size: int, dim: int) -> tuple[TensorArg, int]
     ]
     # A parameter: as one of the callers made what was handed in.
     handed = (next((spot for spot in t.spots[1:] if spot.kind != "argument"), None) for t in named if len(t.spots) > 2)
-    places += [(spot, None) for spot in handed if spot is not None and spot.kind == "assign" and spot.depth]
+    places += [(spot, None) for spot in handed if spot is not None and spot.kind in ("assign", "return") and spot.depth]
     for place, of in places:
         for other in reversed(run.rows[: row.id]):
             if other.outputs and size in other.outputs[0].last and _stands_at(run, other, place, of):

@@ -52,6 +52,8 @@ from shapeguard.analysis.misbuilt import fed_by_its_twin, misbuilt, not_for_join
 from shapeguard.analysis.misdirected import (
     given_to_the_other,
     marked_on_another,
+    not_cut_with_it,
+    not_for_each_row,
     of_two_models,
     of_two_vocabularies,
     whole_beside_part,
@@ -154,6 +156,8 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     repeated_across,
     not_repeated,
     marked_on_another,
+    not_for_each_row,
+    not_cut_with_it,
     paired_across_rows,
     not_outer,
     brought_apart,

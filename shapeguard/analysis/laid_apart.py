@@ -17,7 +17,7 @@ from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import Side, shape_of
-from shapeguard.analysis.source import given_at
+from shapeguard.analysis.source import given_at, parsed_text
 from shapeguard.analysis.written import written
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
@@ -31,8 +31,19 @@ def merged_rows(dispute: Dispute) -> Cause | None:
         other = dispute.both[1 - index]
         merged = [tensor.last[dim] for tensor, dim in of.hops[-1].merged] if of.hops else []
         if of.dim == other.dim == 0 and len(merged) > 1 and 1 not in merged and other.size in merged:
-            return dispute.blame(index)
+            return dispute.blame(index, _told_view(dispute.run, of.hops[-1].row))
     return None
+
+
+def _told_view(run: Run, view: Row) -> Location | None:
+    """Where a number that a view was told by a name of an object's, ``x.view(-1, self.inputs)``, was set; None of one that it states."""
+    node = parsed_text(run.expression(view))
+    told = node.args[1:] if isinstance(node, ast.Call) and len(node.args) == len(("-1", "features")) else []
+    if not told or not isinstance(told[0], ast.Attribute) or not view.outputs or not view.inputs:
+        return None
+    if view.outputs[0].last[1] in view.inputs[0].last[1:]:
+        return None  # the features that there are: it is the places beside them that became rows
+    return written(run, view, view.outputs[0].last[1], 1)
 
 
 def padded_elsewhere(dispute: Dispute) -> Cause | None:

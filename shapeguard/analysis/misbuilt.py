@@ -99,6 +99,11 @@ def turned_round(dispute: Dispute) -> Cause | None:
         return None  # called twice
     call = call_of(run.expression(layer))
     told = [ast.unparse(node) for node in call.args[:2]] if call is not None else []
+    names = [
+        {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} for node in (call.args[:2] if call else [])
+    ]
+    if len(names) == len(_TOLD) and any("//" in text for text in told) and names[0] & names[1]:
+        return None  # the one is a part of the other
     return dispute.blame(index, run.location(layer), "built") if len(set(told)) == len(_TOLD) else None
 
 

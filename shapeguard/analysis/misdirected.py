@@ -59,6 +59,36 @@ def marked_on_another(dispute: Dispute) -> Cause | None:
     return None
 
 
+def not_for_each_row(dispute: Dispute) -> Cause | None:
+    """The one of two lists of places, ``scores[rows, at]``, that was counted out for fewer rows than the other list and what is indexed have."""
+    run, both = dispute.run, dispute.both[:2]
+    indexed = dict(dispute.failed.call.tensors).get("input", ())
+    if len(both) != len(("rows", "at")) or not all(side.label.startswith("index[") for side in both):
+        return None
+    for index, side in enumerate(both):
+        last = side.hops[-1].row if side.hops else None
+        agreed = both[1 - index].size in indexed and side.size not in indexed
+        if agreed and last is not None and last.op == "arange":
+            return dispute.blame(index, run.location(last))
+    return None
+
+
+def not_cut_with_it(dispute: Dispute) -> Cause | None:
+    """Where the failing function made a tensor for what stands in a text, beside a tokenizer that cut the text: for the whole of it."""
+    run, frame = dispute.run, dispute.run.user_frame
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 and frame is not None else ()):
+        other = dispute.both[1 - index]
+        cut = side.hops[-1].row if side.hops else None
+        made = other.hops[-1].row if other.hops else None
+        if cut is None or made is None or cut.kind != "tokenizer" or not cut.args.get("cut"):
+            continue
+        place = run.location(made)
+        beside = place is not None and frame is not None and place.function == run.statement_of(frame).function
+        if dispute.causes[index].how == "counted" and side.size < other.size and made.kind == "op" and beside:
+            return dispute.blame(1 - index, place)
+    return None
+
+
 def of_two_models(dispute: Dispute) -> Cause | None:
     """The call that hands the answers of two models on together, from the function that asked them both: a student's and a teacher's."""
     run = dispute.run

@@ -63,10 +63,25 @@ def cut_in_vain(dispute: Dispute) -> Cause | None:
 def fell_short(dispute: Dispute) -> Cause | None:
     """Where less was taken out of the data than a slice after it asks for, and the other side has: ``chunk[:n] * ramp(n)``."""
     for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
-        for hop in side.hops if dispute.causes[index].how == "changed" else ():
+        for hop in side.hops:
             stop = stop_of(hop)
-            if stop is not None and hop.size_before == hop.size_after < stop == dispute.both[1 - index].size:
+            short = stop is not None and hop.size_before == hop.size_after < stop == dispute.both[1 - index].size
+            if short and dispute.causes[index].how == "changed":
                 return dispute.causes[index]
+            bound = _bound_made(dispute, side) if short and hop is side.hops[0] else None
+            if bound is not None:
+                return dispute.blame(index, bound, "here")
+    return None
+
+
+def _bound_made(dispute: Dispute, side: Side) -> Location | None:
+    """Where the failing function reckoned up to where a slice takes, ``ids[i, :count]``."""
+    run, frame = dispute.run, dispute.run.user_frame
+    match parsed_text(dispute.failed.expression(run, side.label)):
+        case ast.Subscript(slice=ast.Slice(upper=ast.Name(id=name))) if frame is not None:
+            return named_at(run, frame, name)
+        case ast.Subscript(slice=ast.Tuple(elts=[*_, ast.Slice(upper=ast.Name(id=name))])) if frame is not None:
+            return named_at(run, frame, name)
     return None
 
 
@@ -77,6 +92,8 @@ def took_everything(dispute: Dispute) -> Cause | None:
         hop = side.hops[0] if side.hops else None
         if hop is None or hop.row.op != "getitem" or hop.changed or dispute.causes[1 - index].how != "data":
             continue
+        if hop.before != hop.after or ":" not in str(hop.row.args.get("index")):
+            continue  # a place was taken, and not a part of them
         match parsed_text(dispute.failed.expression(run, side.label)):
             case ast.Subscript(slice=ast.Name(id=name)) if frame is not None:
                 place = named_at(run, frame, name)

@@ -262,6 +262,8 @@ def decided(trail: list[Spot]) -> Spot | None:
     if len(trail) > 2 and _only_makes(trail[-1]) and isinstance(parsed(trail[-2]), ast.Attribute):
         trail = trail[:-1]  # what the object answers was not found: it was asked here
     for spot in trail:
+        if spot.kind == "return" and ends and _of_tensors(spot):
+            break  # a helper made a tensor: it was called with the numbers
         if spot.kind in _WRITTEN_KINDS:
             ends.append(spot)
         if _computes(spot):
@@ -272,6 +274,12 @@ def decided(trail: list[Spot]) -> Spot | None:
             return counted
         ends = [spot for spot in ends if spot.kind not in ("assign", "call")]
     return ends[-1] if ends else None
+
+
+def _of_tensors(spot: Spot) -> bool:
+    """Whether a spot divides tensors: what comes of `/` is no size."""
+    node = parsed(spot)
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
 
 
 def _only_makes(spot: Spot) -> bool:

@@ -73,6 +73,7 @@ from shapeguard.values.recording import Row, TensorArg
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG303", "cache-length-mismatch"
+_RANK = 4  # of keys and values
 _KEEPS_POSITIONS = frozenset(
     {"arange", "unsqueeze", "expand", "expand_as", "repeat", "view", "reshape", "to", "long", "getitem"}
 )
@@ -81,6 +82,9 @@ _KEEPS_POSITIONS = frozenset(
 def check(run: Run) -> Iterator[Finding]:
     """Calls on a cache whose mask, positions or ids do not fit its length."""
     told = set()
+    if (uneven := _uneven(run)) is not None:
+        yield uneven
+        return
     alone = next((row for row in run.of_kind("generate") if too_long(row) and goes_on(run, row)), None)
     if alone is not None:
         yield _turn_alone(run, alone)
@@ -107,6 +111,49 @@ def check(run: Run) -> Iterator[Finding]:
     if (selected := positions_selected(run)) is not None:
         yield _selected(run, selected)
     yield from once(_from_the_first(run, found) for found in corners(run) if kept_keys(run, found))
+
+
+def _uneven(run: Run) -> Finding | None:
+    """A cache that was filled by hand with more keys than values, or fewer: the one was cut along another dim than the other."""
+    call = run.failed_row("forward", "generate")
+    for row in run.of_kind("cache") if call is not None else ():
+        if (
+            not row.op.endswith(".update")
+            or row.error
+            or len(row.inputs) < 2
+            or call is None
+            or row.first_at > call.last_at
+        ):
+            continue
+        keys, values = row.inputs[-2:]
+        sizes = keys.last[2:3] + values.last[2:3]
+        if (
+            len(keys.last) != _RANK
+            or len(values.last) != _RANK
+            or keys.last[:2] != values.last[:2]
+            or keys.last[3] != values.last[3]
+            or len(set(sizes)) < 2
+        ):
+            continue
+        cuts = [
+            made for tensor in (keys, values) if (made := run.row(tensor.origin)) is not None and made.op == "getitem"
+        ]
+        in_vain = [made for made in cuts if made.inputs[0].last == made.outputs[0].last]
+        place = run.location((in_vain or cuts or [row])[-1])
+        return Finding(
+            CODE,
+            NAME,
+            Severity.ERROR,
+            f"The cache was given {sizes[0]} keys and {sizes[1]} values, {format_shape(keys.last)} and {format_shape(values.last)}.",
+            location=place,
+            failed_at=run.failed_at,
+            operands=(run.tensor(keys), run.tensor(values)),
+            mismatch=Mismatch("dim", (sizes[0], sizes[1]), 2),
+            fix=Fix(
+                "Cut both along the positions, (batch, kv_heads, seq, head_dim): `k[:, :, :n]` and `v[:, :, :n]`, or `cache.crop(n)`."
+            ),
+        )
+    return None
 
 
 def _new_alone(run: Run, beside: BesideCache) -> Finding:

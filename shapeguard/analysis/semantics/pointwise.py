@@ -10,7 +10,7 @@ _SAME = """
 abs neg positive sign sgn exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan tanh sinh cosh
 asin acos atan sigmoid logit erf erfc floor ceil round trunc frac nan_to_num isnan isinf isfinite logical_not
 bitwise_not invert relu relu6 gelu silu mish elu selu celu leaky_relu softplus softsign hardtanh hardswish
-hardsigmoid logsigmoid threshold tanhshrink ReLU GELU SiLU Tanh Sigmoid LeakyReLU Dropout Identity dropout alpha_dropout
+hardsigmoid logsigmoid log_sigmoid threshold tanhshrink ReLU GELU SiLU Tanh Sigmoid LeakyReLU Dropout Identity dropout alpha_dropout
 feature_dropout contiguous clone detach to type float half double bfloat16 int long short bool byte cuda cpu
 pin_memory zero zeros_like ones_like rand_like randn_like randint_like empty_like full_like fill
 bernoulli tril triu alias type_as data real imag conj

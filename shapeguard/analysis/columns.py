@@ -99,7 +99,9 @@ def _pair(row: Row) -> tuple[TensorArg, TensorArg] | None:
     if len(column) < 2 or len(two.last) != len(one.last) - 1 or not vector:
         return None
     size, rest = vector[0], vector[1:]
-    pairs = column == (size, 1, *rest) and bare(row.outputs[0].last) == (size, size, *rest)
+    beside = len(column) == len(vector) + 1 and column[:2] == (size, 1)
+    beside = beside and all(one in (1, other) for one, other in zip(column[2:], rest, strict=True))
+    pairs = beside and bare(row.outputs[0].last) == (size, size, *rest)
     return (one, two) if size > 1 and pairs and bare(one.first)[:1] == bare(two.first)[:1] else None
 
 

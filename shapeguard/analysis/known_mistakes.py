@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from shapeguard.analysis.causes import Cause, statement_here
+from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.clipped import ran_out
 from shapeguard.analysis.departures import (
     brought_apart,
@@ -72,6 +74,7 @@ from shapeguard.analysis.one_for_all import one_for_all
 from shapeguard.analysis.packed import left_out
 from shapeguard.analysis.returned import returned_early
 from shapeguard.analysis.rounding import (
+    enlarged_by_layers,
     enlarged_inexactly,
     left_small,
     lost_by_kernel,
@@ -80,6 +83,7 @@ from shapeguard.analysis.rounding import (
     wrong_divisor,
 )
 from shapeguard.analysis.run import Run
+from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
@@ -126,8 +130,26 @@ def _of_one_number(dispute: Dispute) -> Cause | None:
     run, causes = dispute.run, dispute.causes
     place = causes[0].location
     ends = [run.location(found.side.hops[-1].row) for found in causes if found.side.hops]
-    one = place == causes[1].location and place not in ends and all(found.how == "written" for found in causes)
-    return dispute.here(0) if one else None
+    one = place == causes[1].location and place not in ends
+    if one and all(found.how == "written" for found in causes):
+        return dispute.here(0)
+    numbers = {int(text) for text in re.findall(r"\d+", place.source)}
+    together = family(dispute.failed.op) == "broadcast"
+    if one and together and all(found.how == "built" and found.side.size in numbers for found in causes):
+        # Each was built for a number of one list: what is wrong is which meets which.
+        frame, names = run.user_frame, [_root(run, dispute, side) for side in dispute.both]
+        taken = [named_at(run, frame, name) for name in names if name] if frame is not None else []
+        picked = next((at for at in taken if at is not None and at != statement_here(run) and "[" in at.source), None)
+        return dispute.blame(0, picked, "here") if picked is not None else dispute.here(0)
+    return None
+
+
+def _root(run: Run, dispute: Dispute, side: Side) -> str:
+    """The name that an operand's expression begins with: ``skip`` of ``skip[..., :n]``."""
+    node = parsed_text(dispute.failed.expression(run, side.label))
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 # By what was done to a side: then it does not count that a size was written down.
@@ -199,6 +221,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     other_factors,
     odd_factor,
     not_enlarged,
+    enlarged_by_layers,
     left_small,
     wrong_divisor,
     one_too_many,

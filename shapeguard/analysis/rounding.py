@@ -20,6 +20,7 @@ from shapeguard.analysis.written import decided, whole_trails
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 
+_SEVERAL = 2  # places that are enlarged
 _RESIZING = frozenset({"interpolate", "upsample"})
 
 
@@ -124,6 +125,22 @@ def not_enlarged(dispute: Dispute) -> Cause | None:
         exact = before is not None and 1 < before < other.side.size and other.side.size % before == 0
         if exact and found.how == "written" and before == ours.size and family(dispute.failed.op) == "loss":
             return dispute.blame(index)
+    return None
+
+
+def enlarged_by_layers(dispute: Dispute) -> Cause | None:
+    """The layers that enlarge what came in by the product of their strides, where the other side has it by another whole factor."""
+    run = dispute.run
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        other, cause = dispute.both[1 - index].size, dispute.causes[1 - index]
+        grown = [hop for hop in whole_way(run, side) if hop.changed and "Transpose" in hop.row.op and hop.size_before]
+        first = grown[-1].size_before if grown else None
+        cut = cause.side.hops[-1].row if cause.side.hops and cause.how == "changed" else None
+        if not first or cut is None or cut.op != "getitem" or first < _SEVERAL:
+            continue
+        if side.size % first == 0 == other % first and side.size != other and len(grown) > 1:
+            built = run.row(grown[0].row.owner)
+            return dispute.blame(index, run.location(built), "built") if built is not None else None
     return None
 
 

@@ -110,7 +110,19 @@ def _evidence(run: Run, row: Row, given: TensorArg) -> str:
         return "its result is read along dim 1 as the sequence"
     if pooled is None and _from_batch(run, given):
         return "its dim 0 is the batch of the data"
+    if pooled is None and _joined_per_row(run, row):
+        return "its dims 1 and 2 become one row of features"
     return ""
+
+
+def _joined_per_row(run: Run, row: Row) -> bool:
+    """Whether dims 1 and 2 of the layer's result, its positions and features, are then laid side by side: then dim 0 counts rows."""
+    made = row.outputs[0].last if row.outputs else ()
+    for user in users_of(run, row) if len(made) == len(("rows", "length", "features")) else ():
+        laid = user.outputs[0].last if user.outputs and user.op in ("view", "reshape", "flatten") else ()
+        if laid and min(made[1:]) > 1 and laid[-1] == made[1] * made[2] and laid[-1] not in made:
+            return True
+    return False
 
 
 def _counted(run: Run, given: TensorArg) -> bool:

@@ -40,8 +40,23 @@ def _deciding(run: Run, row: Row, size: int, dim: int | None) -> tuple[list[Spot
         (says_otherwise(trail, size, row.op in RECURRENT), not _says(trail, size), trail)
         for trail in written_trails(run, row, size, dim)
     ]
-    ordered = [trail for other, _, trail in sorted(told, key=lambda found: found[:2]) if other < NOT_OF_IT]
+    ordered = [
+        _without_one_more(trail, size)
+        for other, _, trail in sorted(told, key=lambda found: found[:2])
+        if other < NOT_OF_IT
+    ]
     return next(((trail, spot) for trail in ordered if (spot := decided(trail)) is not None), ([], None))
+
+
+def _without_one_more(trail: list[Spot], size: int) -> list[Spot]:
+    """The trail of the number itself where a layer was told one more of it, ``Linear(width, classes + 1)``, and it is written out."""
+    match parsed(trail[0]) if len(trail) > 1 else None:
+        case ast.BinOp(left=ast.Name() | ast.Attribute(), op=ast.Add(), right=ast.Constant(value=1)):
+            end = parsed(trail[-1])
+            chosen = [end.body, end.orelse] if isinstance(end, ast.IfExp) else [end]
+            if any(isinstance(part, ast.Constant) and part.value == size - 1 for part in chosen):
+                return trail[1:]
+    return trail
 
 
 def _says(trail: list[Spot], size: int) -> bool:

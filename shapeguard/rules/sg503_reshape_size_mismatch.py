@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from shapeguard.analysis.blame import suspect
 from shapeguard.analysis.callers import root_of
@@ -82,6 +82,7 @@ from shapeguard.values.findings import Finding, Fix, Location, Mismatch, Severit
 from shapeguard.values.shapes import format_shape
 
 CODE, NAME = "SG503", "reshape-size-mismatch"
+_NEAR = 24  # ops behind a view among which what came in otherwise was turned
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -286,8 +287,13 @@ def _came_otherwise(run: Run, crash: Crash) -> Location | None:
     value = failed.operands.get("input")
     before = earlier.inputs[0].last if earlier is not None and earlier.inputs else ()
     given = next((shape for _, shape in failed.call.tensors), ())
-    if value is None or not before or len(before) == len(given):
+    if value is None or earlier is None or not before:
         return None
+    if len(before) == len(given):
+        since = (row for row in islice(ancestors(run, value), _NEAR) if row.first_at > earlier.last_at)
+        turns = (row for row in since if family(row.op) == "permute" and row.outputs)
+        turned = next((row for row in turns if row.outputs[0].last[-2:-1] == before[-1:] != given[-1:]), None)
+        return run.location(turned) if turned is not None else None
     taken = next((row for row in ancestors(run, value) if row.op in FROM_OUTSIDE and not row.inputs), None)
     return run.location(taken) if taken is not None else None
 

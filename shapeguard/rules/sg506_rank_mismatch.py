@@ -43,12 +43,12 @@ from shapeguard.analysis.batch import inputs_of
 from shapeguard.analysis.caches import named
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.columns import meetings
-from shapeguard.analysis.contents import FROM_OUTSIDE
 from shapeguard.analysis.crash import Crash, crash_of, lacks_channel, stacked
 from shapeguard.analysis.departures import unbatched_call
 from shapeguard.analysis.encodings import WholeEncoding, given_whole, is_template, listed
 from shapeguard.analysis.failed import failed_op
 from shapeguard.analysis.graph import ancestors
+from shapeguard.analysis.odd_ranks import bare_index, deepened, handed_as_it_is, looked_up_for_all, of_no_entries
 from shapeguard.analysis.presets import class_chosen
 from shapeguard.analysis.rank_departures import rank_departed
 from shapeguard.analysis.ranks import (
@@ -112,8 +112,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     line = (_sample(run, crash) if channel else None) or _squeezed(run, crash) or _wrong_layer(run, crash)
     line = line or (rank_departed(run, crash.failed.row) if crash.failed.row is not None else None)
-    line = line or _of_no_entries(run, crash) or _deepened(run, crash)
-    line = line or (None if _bare_index(crash) else _handed_in(run, crash))
+    line = line or of_no_entries(run, crash) or deepened(run, crash)
+    line = line or looked_up_for_all(run, crash)
+    line = line or (None if bare_index(crash) or crash.failed.op == "getitem" else handed_as_it_is(run, crash))
     shapes = ", ".join(format_shape(shape) for _, shape in crash.failed.call.tensors[:3])
     yield clash_finding(
         run, crash.failed, CODE, NAME,
@@ -146,27 +147,6 @@ def _of_encoding(run: Run, whole: WholeEncoding) -> Finding:
             else f"Take the ids of it: `{name}.input_ids`."
         ),
     )
-
-
-def _of_no_entries(run: Run, crash: Crash) -> Location | None:
-    """Where a tensor was made of an empty list: it has one dim, whatever its entries would have had."""
-    for label in (crash.clash.right, crash.clash.left):
-        value = crash.failed.operands.get(label)
-        for row in ancestors(run, value) if value is not None else ():
-            if row.op in FROM_OUTSIDE and not row.inputs and row.outputs and row.outputs[0].last == (0,):
-                return run.location(row)
-    return None
-
-
-def _deepened(run: Run, crash: Crash) -> Location | None:
-    """Where a recurrent layer's state was given a dim too many, was made without its axis of layers, or alone where a pair is wanted."""
-    if crash.family == "rnn" and crash.clash.left == "hx":
-        return run.birth(crash.failed.operands["hx"].origin)
-    value = crash.failed.operands.get(crash.clash.right) if crash.family == "rnn" else None
-    changed = rank_changes(run, value) if value is not None else []
-    deeper = (hop.row for hop in changed if (hop.size_before or 0) < hop.size_after)
-    place = next((place for row in deeper if (place := run.location(row)) is not None), None)
-    return place or (run.birth(value.origin) if value is not None else None)
 
 
 def _sample(run: Run, crash: Crash) -> Location | None:
@@ -377,27 +357,8 @@ def _wrong_layer(run: Run, crash: Crash) -> Location | None:
     return class_chosen(run, built) or (run.location(built) if crash.family == "norm" else None)
 
 
-def _bare_index(crash: Crash) -> bool:
-    """Whether a lookup was given one index a row without an axis for it: it is given that axis where it looks up."""
-    shapes = dict(crash.failed.call.tensors)
-    given, index = shapes.get(crash.clash.left, ()), shapes.get(crash.clash.right, ())
-    return crash.family == "index" and len(given) == len(index) + 1 and given[: len(index)] == index
-
-
 def _squeezed(run: Run, crash: Crash) -> Location | None:
     """The event in which an operand of the clash lost a dimension without being told which."""
     values = [crash.failed.operands.get(label) for label in (crash.clash.left, crash.clash.right)]
     outer = [tensor for row in run.failed_rows if row.kind == "module" for tensor in row.inputs]
     return next((line for value in [*values, *outer] if value is not None and (line := bare_squeeze(run, value))), None)
-
-
-def _handed_in(run: Run, crash: Crash) -> Location | None:
-    """The call of the user's own function that was given the operand as it is."""
-    frame = run.user_frame
-    value = crash.failed.operands.get(crash.clash.right) or crash.failed.operands.get(crash.clash.left)
-    shape = value.last if isinstance(value, TensorArg) else value.shape if value is not None else None
-    named = next((v for v in frame.operands if v.shape == shape), None) if frame is not None and shape else None
-    if named is None and frame is not None and run.inner_frame is not frame:  # in a layer of a container
-        alike = [v for v in frame.operands if v.shape is not None and len(v.shape) == len(shape or ()) and v.origin]
-        named = alike[0] if len(alike) == 1 else None
-    return handed_in(run, frame, named.expression) if frame is not None and named is not None else None

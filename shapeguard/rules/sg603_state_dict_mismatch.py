@@ -355,9 +355,9 @@ def _built_for_it(run: Run, shape: tuple[int, ...], other_rank: bool) -> Locatio
     made = [row for row in run.of_kind("op") if row.outputs and row.outputs[0].last == shape and not row.inputs]
     for row in reversed(made if frame is not None else ()):
         for step, site in enumerate(run.chain(row)):
-            if other_rank and step == 0 and site.function.endswith(".__init__"):
-                return run.location(row)
-            if frame is not None and step and (site.file, site.function) == (frame.file, frame.function):
+            own = other_rank and step == 0 and site.function.endswith(".__init__")
+            above = frame is not None and step and (site.file, site.function) == (frame.file, frame.function)
+            if own or above:
                 return run.location(row, step)
     return None
 

@@ -165,6 +165,7 @@ SETTLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     not_doubled,
     length_first,
     fell_short,
+    not_outer,
 )
 # Mistakes that are known by their looks, the surest first.
 TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (

@@ -189,8 +189,8 @@ def _put_first(run: Run) -> Layout | None:
     dispute = dispute_of(run, failed) if failed is not None and failed.clash is not None else None
     found = put_first(dispute) if dispute is not None else None
     index, row, built = found if found is not None else (0, None, None)
-    if dispute is None or row is None or built is None:
-        return None
+    if dispute is None or row is None or built is None or any(side.dim != 0 for side in dispute.both):
+        return None  # where it is not rows that meet, another op may have turned them
     rows, length = dispute.both[1 - index].size, dispute.both[index].size
     return Layout(
         f"`{row.op}` takes (length, batch, features) and is given {format_shape(row.inputs[0].last)} with the batch first: what "

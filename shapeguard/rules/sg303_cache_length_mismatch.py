@@ -115,15 +115,8 @@ def check(run: Run) -> Iterator[Finding]:
 
 def _uneven(run: Run) -> Finding | None:
     """A cache that was filled by hand with more keys than values, or fewer: the one was cut along another dim than the other."""
-    call = run.failed_row("forward", "generate")
-    for row in run.of_kind("cache") if call is not None else ():
-        if (
-            not row.op.endswith(".update")
-            or row.error
-            or len(row.inputs) < 2
-            or call is None
-            or row.first_at > call.last_at
-        ):
+    for row in run.of_kind("cache"):
+        if not row.op.endswith(".update") or row.error or len(row.inputs) < 2:
             continue
         keys, values = row.inputs[-2:]
         sizes = keys.last[2:3] + values.last[2:3]
@@ -146,7 +139,7 @@ def _uneven(run: Run) -> Finding | None:
             Severity.ERROR,
             f"The cache was given {sizes[0]} keys and {sizes[1]} values, {format_shape(keys.last)} and {format_shape(values.last)}.",
             location=place,
-            failed_at=run.failed_at,
+            failed_at=run.failed_at if run.failed_row("forward", "generate") is not None else None,
             operands=(run.tensor(keys), run.tensor(values)),
             mismatch=Mismatch("dim", (sizes[0], sizes[1]), 2),
             fix=Fix(

@@ -385,11 +385,8 @@ def _made_here(run: Run, computed: Spot) -> Location | None:
         case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]) if computed.line:
             function = run.sources[computed.file].function_at(computed.line)
             for node in ast.walk(function) if function is not None else ():
-                if (
-                    isinstance(node, ast.Assign)
-                    and isinstance(node.value, ast.Call)
-                    and name in map(ast.unparse, node.targets)
-                ):
+                called = isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+                if called and isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
                     return run.place(computed.file, node.lineno, computed.function)
     return None
 

@@ -87,7 +87,14 @@ from shapeguard.analysis.semantics import family
 from shapeguard.analysis.set_from_outside import set_from_outside
 from shapeguard.analysis.sides import Side
 from shapeguard.analysis.source import parsed_text
-from shapeguard.analysis.squeezed import cut_in_vain, fell_short, squeezed_away, squeezed_in_vain, took_everything
+from shapeguard.analysis.squeezed import (
+    cut_in_vain,
+    fell_short,
+    of_nothing,
+    squeezed_away,
+    squeezed_in_vain,
+    took_everything,
+)
 from shapeguard.analysis.stages import one_too_many
 from shapeguard.analysis.taken_otherwise import TAKEN_OTHERWISE
 from shapeguard.analysis.unfollowed import (
@@ -172,6 +179,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     of_two_vocabularies,
     ran_out,
     fell_short,
+    of_nothing,
     squeezed_away,
     squared,
     length_first,

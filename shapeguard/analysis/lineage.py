@@ -115,6 +115,9 @@ def _hop(run: Run, row: Row, shape: tuple[int, ...], dim: int) -> Hop:
             same = None
         if size == 1 and family(row.op) == "broadcast":
             same = next((found for found in sources if not _put_in(run, *found)), same)
+        if size == 0 and not sources and row.inputs and 0 in row.inputs[0].last and family(row.op) == "reshape":
+            empty = row.inputs[0].last.index(0)
+            return Hop(row, row.inputs[0], empty, dim, 0, 0)
         if same is not None or sources:
             source, before = same or sources[0]
             return Hop(row, source, before, dim, source.last[before], size, tuple(sources))

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
-from shapeguard.analysis.graph import COUNTING_OUT
+from shapeguard.analysis.graph import COUNTING_OUT, with_itself
 from shapeguard.analysis.lineage import Hop, follow
 from shapeguard.analysis.run import Run
 from shapeguard.values.recording import NamedValue, TensorArg
@@ -109,6 +109,10 @@ def _unjoined(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
     ours, theirs = _parts(left), _parts(right)
     if not 1 < len(ours) == len(theirs):
         return left, right
+    if with_itself(left.hops[-1].row) and with_itself(
+        right.hops[-1].row
+    ):  # both as often: what differs is what was repeated
+        return _half(run, left, ours[0]), _half(run, right, theirs[0])
     for part in list(ours):
         same = next((other for other in theirs if other.last[_joined(right)] == part.last[_joined(left)]), None)
         if same is not None:
@@ -132,6 +136,10 @@ def _parts(of: Side) -> list[TensorArg]:
         return []  # what a loop puts behind it, round by round
     sizes = [part.last[last.after] for part in last.row.inputs if last.after < len(part.last)]
     return list(last.row.inputs) if len(sizes) == len(last.row.inputs) and sum(sizes) == last.size_after else []
+
+
+def _half(run: Run, of: Side, part: TensorArg) -> Side:
+    return _into(run, of, part)._replace(size=part.last[_joined(of)])
 
 
 def _into(run: Run, of: Side, part: TensorArg) -> Side:

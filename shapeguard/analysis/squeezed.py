@@ -60,6 +60,15 @@ def cut_in_vain(dispute: Dispute) -> Cause | None:
     return None
 
 
+def of_nothing(dispute: Dispute) -> Cause | None:
+    """Where a tensor was made of an empty list, which meets rows that there are."""
+    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
+        last = side.hops[-1].row if side.hops else None
+        if side.size == 0 and last is not None and last.op in ("tensor", "as_tensor") and not last.inputs:
+            return dispute.blame(index, dispute.run.location(last), "data")
+    return None
+
+
 def fell_short(dispute: Dispute) -> Cause | None:
     """Where less was taken out of the data than a slice after it asks for, and the other side has: ``chunk[:n] * ramp(n)``."""
     for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):

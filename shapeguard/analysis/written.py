@@ -81,13 +81,17 @@ def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
     """Sums of names among the arguments of a call that come to a size: where each term is written, and what it is."""
     sites = run.chain(row)
     for argument in _arguments(run, row, None):
-        summed, below = _summed(run, sites, argument)
+        summed, below, reckoned = _summed(run, sites, argument)
         terms = list(_terms(summed))
         ends = [climb(run.sources, below, term) for term in terms] if len(terms) > 1 else []
         known = [
             bool(trail) and trail[-1].node_text.isdecimal() and not any(map(_computes, trail[1:])) for trail in ends
         ]
-        told = [(trail[-1], int(trail[-1].node_text)) for trail, plain in zip(ends, known, strict=True) if plain]
+        told = [
+            (_at_fault(run, trail, reckoned), int(trail[-1].node_text))
+            for trail, plain in zip(ends, known, strict=True)
+            if plain
+        ]
         taken = [_taken(trail) for trail, plain in zip(ends, known, strict=True) if trail and not plain]
         if len(taken) == 1 and taken[0] is not None and len(told) + 1 == len(terms):
             told.append((taken[0], size - sum(value for _, value in told)))  # what is left of the sum
@@ -101,14 +105,20 @@ def _taken(trail: list[Spot]) -> Spot | None:
     return picked or next((spot for spot in trail[1:] if spot.line and _computes(spot)), None)
 
 
-def _summed(run: Run, sites: list[Site], argument: ast.expr) -> tuple[ast.expr, list[Site]]:
-    """The sum that an argument is, or that a caller handed in under its name, and the calls that led to it."""
+def _summed(run: Run, sites: list[Site], argument: ast.expr) -> tuple[ast.expr, list[Site], Spot | None]:
+    """The sum that an argument is, or that a caller handed in under its name, the calls that led to it, and where it is reckoned."""
     if isinstance(argument, ast.Name):
         for spot in climb(run.sources, sites, argument):
             node = parsed(spot)
             if isinstance(node, ast.BinOp) and 0 <= spot.depth < len(sites):
-                return node, sites[spot.depth :]
-    return argument, sites
+                return node, sites[spot.depth :], spot
+    return argument, sites, None
+
+
+def _at_fault(run: Run, trail: list[Spot], reckoned: Spot | None) -> Spot:
+    """Where the term of a sum is written; where it is a number that others read as well, the sum."""
+    own = without_shared_constant(run, trail)
+    return reckoned if len(own) == 1 < len(trail) and reckoned is not None else own[-1]
 
 
 def _terms(node: ast.expr) -> Iterator[ast.expr]:
@@ -341,7 +351,17 @@ def _computes(spot: Spot) -> bool:
     """Whether a spot reckons its number: ``side // 8``, and each part of ``(height // 8, width // 8)`` where that is handed over."""
     node = parsed(spot)
     parts = node.elts if isinstance(node, ast.Tuple) and spot.kind == "argument" else [node]
-    return bool(parts) and all(isinstance(part, ast.BinOp) for part in parts)
+    return bool(parts) and all(isinstance(part, ast.BinOp) or _rounded(part) for part in parts)
+
+
+def _rounded(node: ast.AST | None) -> bool:
+    """Whether an expression rounds what it reckons, ``round(height / scale)``."""
+    match node:
+        case ast.Call(func=ast.Name(id="round" | "int"), args=[ast.BinOp(op=ast.Div())]):
+            return True
+        case ast.Call(func=ast.Attribute(attr="ceil" | "floor"), args=[ast.BinOp(op=ast.Div())]):
+            return True
+    return False
 
 
 def _likely_first(row: Row, node: ast.Call, size: int) -> list[ast.expr]:

@@ -281,9 +281,9 @@ def _list_cut(run: Run, place: Location, after: int) -> Location | None:
     """The slice that cuts a list of ids down, ``ids[:max_length]``, in the function of a place, after that line of it."""
     function = run.sources[place.file].function_at(place.line)
     for statement in ast.walk(function) if function is not None else ():
-        if not isinstance(statement, ast.Assign) or statement.lineno <= after:
+        if not isinstance(statement, ast.Assign | ast.Return) or statement.lineno <= after:
             continue
-        for node in ast.walk(statement.value):
+        for node in ast.walk(statement):
             match node:
                 case ast.Subscript(value=ast.Name(), slice=ast.Slice(lower=None, upper=ast.expr())):
                     return run.place(place.file, statement.lineno, place.function)

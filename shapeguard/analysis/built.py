@@ -17,8 +17,9 @@ from shapeguard.analysis.run import Run, calls_in_common
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.sides import Side, is_weight, sides
 from shapeguard.analysis.source import given_as, parsed_text
+from shapeguard.analysis.summands import sums
 from shapeguard.analysis.uncounted_part import one_part
-from shapeguard.analysis.written import parsed, shared_parameter, sums, whole_trails, written, written_spot
+from shapeguard.analysis.written import parsed, shared_parameter, whole_trails, written, written_spot
 from shapeguard.values.findings import Location
 from shapeguard.values.recording import Row
 

@@ -41,7 +41,7 @@ def _deciding(run: Run, row: Row, size: int, dim: int | None) -> tuple[list[Spot
         for trail in written_trails(run, row, size, dim)
     ]
     ordered = [
-        _without_one_more(trail, size)
+        _without_multiple(run, row, _without_one_more(trail, size))
         for other, _, trail in sorted(told, key=lambda found: found[:2])
         if other < NOT_OF_IT
     ]
@@ -59,6 +59,15 @@ def _without_one_more(trail: list[Spot], size: int) -> list[Spot]:
     return trail
 
 
+def _without_multiple(run: Run, row: Row, trail: list[Spot]) -> list[Spot]:
+    """The trail of what a helper was told that makes a tensor of a multiple of it, ``ones(3 * side)``: its caller chose the number."""
+    told = len(trail) > 1 and trail[1].kind == "argument" and row.kind == "op" and run.helper_call(row) is not None
+    match parsed(trail[0]) if told else None:
+        case ast.BinOp(left=ast.Constant(), op=ast.Mult(), right=ast.Name()):
+            return trail[1:]
+    return trail
+
+
 def _says(trail: list[Spot], size: int) -> bool:
     """Whether a trail leads to this very number."""
     return len(trail) > 1 and trail[-1].node_text == str(size)
@@ -71,62 +80,10 @@ def says_otherwise(trail: list[Spot], size: int, both_ways: bool = False) -> int
     that were handed on together; 2 where it is not of it.
     """
     text = trail[-1].node_text.lstrip("-") if trail else ""
-    if not text.isdecimal() or int(text) == size or any(_computes(spot) for spot in trail):
+    if not text.isdecimal() or int(text) == size or any(computes(spot) for spot in trail):
         return 0
     one_of_several = any(isinstance(parsed(spot), ast.Tuple | ast.List) for spot in trail)
     return 1 if one_of_several or (both_ways and size == 2 * int(text)) else NOT_OF_IT
-
-
-def sums(run: Run, row: Row, size: int) -> Iterator[list[tuple[Spot, int]]]:
-    """Sums of names among the arguments of a call that come to a size: where each term is written, and what it is."""
-    sites = run.chain(row)
-    for argument in _arguments(run, row, None):
-        summed, below, reckoned = _summed(run, sites, argument)
-        terms = list(_terms(summed))
-        ends = [climb(run.sources, below, term) for term in terms] if len(terms) > 1 else []
-        known = [
-            bool(trail) and trail[-1].node_text.isdecimal() and not any(map(_computes, trail[1:])) for trail in ends
-        ]
-        told = [
-            (_at_fault(run, trail, reckoned), int(trail[-1].node_text))
-            for trail, plain in zip(ends, known, strict=True)
-            if plain
-        ]
-        taken = [_taken(trail) for trail, plain in zip(ends, known, strict=True) if trail and not plain]
-        if len(taken) == 1 and taken[0] is not None and len(told) + 1 == len(terms):
-            told.append((taken[0], size - sum(value for _, value in told)))  # what is left of the sum
-        if len(told) == len(terms) > 1 and sum(value for _, value in told) == size:
-            yield told
-
-
-def _taken(trail: list[Spot]) -> Spot | None:
-    """Where a number was taken out of a list of several, ``sizes[0]``, or reckoned."""
-    picked = next((spot for spot in trail if spot.line and isinstance(parsed(spot), ast.Subscript)), None)
-    return picked or next((spot for spot in trail[1:] if spot.line and _computes(spot)), None)
-
-
-def _summed(run: Run, sites: list[Site], argument: ast.expr) -> tuple[ast.expr, list[Site], Spot | None]:
-    """The sum that an argument is, or that a caller handed in under its name, the calls that led to it, and where it is reckoned."""
-    if isinstance(argument, ast.Name):
-        for spot in climb(run.sources, sites, argument):
-            node = parsed(spot)
-            if isinstance(node, ast.BinOp) and 0 <= spot.depth < len(sites):
-                return node, sites[spot.depth :], spot
-    return argument, sites, None
-
-
-def _at_fault(run: Run, trail: list[Spot], reckoned: Spot | None) -> Spot:
-    """Where the term of a sum is written; where it is a number that others read as well, the sum."""
-    own = without_shared_constant(run, trail)
-    return reckoned if len(own) == 1 < len(trail) and reckoned is not None else own[-1]
-
-
-def _terms(node: ast.expr) -> Iterator[ast.expr]:
-    """The names and numbers that a sum adds up; nothing where it is none, or has other terms."""
-    match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=ast.Name() | ast.Attribute() | ast.Constant() as right):
-            yield from (left,) if isinstance(left, ast.Name | ast.Attribute | ast.Constant) else _terms(left)
-            yield right
 
 
 def shared_parameter(run: Run, row: Row, size: int, step: int = 0) -> bool:
@@ -139,7 +96,7 @@ def shared_parameter(run: Run, row: Row, size: int, step: int = 0) -> bool:
     if place is None or frame is None:
         return False
     parameters = {arg.arg for arg in [*frame.args.args, *frame.args.kwonlyargs]} - {"self"}
-    for argument in _arguments(run, row, None) if not step else _handed(run, row, step):
+    for argument in arguments(run, row, None) if not step else _handed(run, row, step):
         # Of a config that is handed in each entry is a number of its own.
         owners = {id(node.value) for node in ast.walk(argument) if isinstance(node, ast.Attribute)}
         read = [node for node in ast.walk(argument) if isinstance(node, ast.Name) and id(node) not in owners]
@@ -207,7 +164,7 @@ def parsed(spot: Spot) -> ast.expr | None:
 def whole_trails(run: Run, row: Row, size: int, dim: int | None = None) -> Iterator[list[Spot]]:
     """Climbs from the arguments that can have given a row its size, each to where its number is written."""
     sites = run.chain(row)
-    for argument in _arguments(run, row, dim, size) if sites else ():
+    for argument in arguments(run, row, dim, size) if sites else ():
         if isinstance(argument, ast.Constant) and argument.value == size:
             yield [Spot(sites[0].file, sites[0].line, sites[0].function, str(size), "constant")]
         elif not isinstance(argument, ast.Constant):
@@ -291,7 +248,7 @@ def decided(trail: list[Spot]) -> Spot | None:
             break  # a helper made a tensor: it was called with the numbers
         if spot.kind in _WRITTEN_KINDS:
             ends.append(spot)
-        if _computes(spot):
+        if computes(spot):
             return ends[-1] if ends else None
     if trail and (trail[-1].kind == "data" or _asked_for(trail[-1])):
         counted = next((spot for spot in trail if spot.kind in _WRITTEN_KINDS and _is_choice(spot)), None)
@@ -347,7 +304,7 @@ def _is_choice(spot: Spot) -> bool:
     return False
 
 
-def _computes(spot: Spot) -> bool:
+def computes(spot: Spot) -> bool:
     """Whether a spot reckons its number: ``side // 8``, and each part of ``(height // 8, width // 8)`` where that is handed over."""
     node = parsed(spot)
     parts = node.elts if isinstance(node, ast.Tuple) and spot.kind == "argument" else [node]
@@ -372,7 +329,7 @@ def _likely_first(row: Row, node: ast.Call, size: int) -> list[ast.expr]:
     return [given for _, given in sorted([*placed, *named], key=lambda item: row.args.get(item[0]) != size)]
 
 
-def _arguments(run: Run, row: Row, dim: int | None, size: int = 0) -> Iterator[ast.expr]:
+def arguments(run: Run, row: Row, dim: int | None, size: int = 0) -> Iterator[ast.expr]:
     """The argument expressions of the call a row stands for, literals of nested tuples opened.
 
     ``dim``: which size of the result is sought; of sizes handed over as one tuple it is this one.
@@ -393,7 +350,19 @@ def _arguments(run: Run, row: Row, dim: int | None, size: int = 0) -> Iterator[a
     for argument in _likely_first(row, node, size):
         if isinstance(argument, ast.Tuple | ast.List):
             yield from argument.elts
+        elif dim is not None and (joined := _of_joined(argument, dim)) is not None:
+            yield joined
         elif whole and isinstance(argument, ast.Name | ast.Attribute):
             yield ast.Subscript(value=argument, slice=ast.Constant(value=dim), ctx=ast.Load())
         else:
             yield argument
+
+
+def _of_joined(node: ast.expr, place: int) -> ast.expr | None:
+    """The entry at a place of ``(batch,) + shape``; None where it is no such sum."""
+    match node:
+        case ast.BinOp(left=ast.Tuple(elts=first), op=ast.Add(), right=rest):
+            if place < len(first):
+                return first[place]
+            return ast.Subscript(value=rest, slice=ast.Constant(value=place - len(first)), ctx=ast.Load())
+    return None

@@ -51,6 +51,7 @@ from shapeguard.analysis.presets import variant_chosen
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.settings_written import call_of
 from shapeguard.analysis.source import given_at, parsed_text
+from shapeguard.analysis.summands import larger_by
 from shapeguard.analysis.untold import untold
 from shapeguard.analysis.written import decided, written_trails
 from shapeguard.rules.clash_finding import clash_finding, here, operands_text
@@ -241,6 +242,7 @@ def _finding(run: Run, found: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
             if dim == 1 or len({name.rpartition(".")[0] for name, *_ in found}) > 1 or "embed" in name
             else None
         )
+        or (larger_by(run, *sizes) if dim is not None else None)
         or (_config(run) if len({name.rpartition(".")[0] for name, *_ in found}) > 1 else None)
         or here(run),
         failed_at=run.failed_at,

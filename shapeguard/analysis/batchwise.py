@@ -80,3 +80,17 @@ def spread_cosines(run: Run) -> Iterator[Row]:
         dim = row.args.get("dim", 1)
         if len(one) == len(other) > 1 and type(dim) is int and one[dim] != other[dim] and 1 in (one[dim], other[dim]):
             yield row
+
+
+def summed_over_expanded(run: Run) -> Iterator[tuple[Row, Row]]:
+    """Products along a dim to which an operand was expanded from one entry: (product, expansion). They only add up the other operand's."""
+    for row in run.of_kind("op"):
+        if row.op not in ("matmul", "bmm") or row.error or len(row.inputs) < 2 or len(row.inputs[1].last) < 2:
+            continue
+        for tensor, dim in ((row.inputs[0], -1), (row.inputs[1], -2)):
+            made = run.row(tensor.origin)
+            if made is None or made.op not in ("expand", "expand_as") or not made.inputs or len(tensor.last) < 2:
+                continue
+            before = made.inputs[0].last
+            if len(before) == len(tensor.last) and before[dim] == 1 < tensor.last[dim]:
+                yield row, made

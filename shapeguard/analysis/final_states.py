@@ -15,6 +15,8 @@ from shapeguard.analysis.seq_first import chosen
 from shapeguard.values.recording import Row, TensorArg
 
 _TRANSFORMERS = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
+_DECODERS = frozenset({"TransformerDecoder", "TransformerDecoderLayer"})
+_MEMORY_MASKS = frozenset({"memory_key_padding_mask", "memory_mask"})
 _ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
 _POOLING = frozenset({"mean", "max", "amax", "sum", "nanmean"})
 _VIEWS = frozenset({"view", "reshape"})
@@ -129,3 +131,17 @@ def _index_of(row: Row, dim: int) -> str:
     index = row.args.get("index")
     items = index if isinstance(index, list) else [index]
     return str(items[dim]) if dim < len(items) and "..." not in items and "None" not in items else ""
+
+
+def unmasked_memory(run: Run) -> Iterator[Row]:
+    """Calls of a decoder that looks at what an encoder made of rows whose padding it was told of, and is not told of it itself."""
+    for row in run.of_kind("module"):
+        given = {tensor.label: tensor for tensor in row.inputs}
+        memory = given.get("memory")
+        if row.error or row.op not in _DECODERS or memory is None or _MEMORY_MASKS & given.keys():
+            continue
+        encoder = run.row(memory.origin)
+        masks = [t for t in encoder.inputs if t.label == "src_key_padding_mask"] if encoder is not None else []
+        whole = encoder is not None and bool(encoder.outputs) and encoder.outputs[0].last == memory.last
+        if whole and memory.last[:1] != (1,) and any(hides_nothing(run, mask) is None for mask in masks):
+            yield row

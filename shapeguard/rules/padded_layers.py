@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.final_states import hides_nothing, over_padding, pooled_steps, steps_of_padding
+from shapeguard.analysis.final_states import (
+    hides_nothing,
+    over_padding,
+    pooled_steps,
+    steps_of_padding,
+    unmasked_memory,
+)
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.sees_ahead import Unmasked, causal_mask, prompt_unmasked, shown_ahead
 from shapeguard.rules.base import once
 from shapeguard.values.findings import Finding, Fix, Severity
 from shapeguard.values.recording import Row
+from shapeguard.values.shapes import format_shape
 
 
 def padded_layers(run: Run, code: str, name: str) -> Iterator[Finding]:
@@ -18,6 +25,7 @@ def padded_layers(run: Run, code: str, name: str) -> Iterator[Finding]:
     steps = steps or list(once(_mixed_in(run, row, code, name) for row in over_padding(run)))
     yield from steps or once(_pooled(run, row, code, name) for row in pooled_steps(run))
     yield from once(_ahead(run, row, code, name) for row in shown_ahead(run))
+    yield from once(_memory(run, row, code, name) for row in unmasked_memory(run))
     yield from once(_prompt(run, found, code, name) for found in prompt_unmasked(run))
 
 
@@ -45,6 +53,22 @@ def _ahead(run: Run, row: Row, code: str, name: str) -> Finding:
         location=run.location(row),
         operands=(run.tensor(row.inputs[0]),),
         fix=Fix(_hide_ahead(row)),
+    )
+
+
+def _memory(run: Run, row: Row, code: str, name: str) -> Finding:
+    memory = next(tensor for tensor in row.inputs if tensor.label == "memory")
+    return Finding(
+        code,
+        name,
+        Severity.WARNING,
+        f"The encoder was told which of its positions are padding, and the {row.op} that looks at what came of them, "
+        f"{format_shape(memory.last)}, is not: a row depends on how long its neighbours are.",
+        location=run.location(row),
+        operands=(run.tensor(memory),),
+        fix=Fix(
+            "Hand the same mask on: `memory_key_padding_mask=...`, as the encoder has it in `src_key_padding_mask`."
+        ),
     )
 
 

@@ -42,7 +42,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeguard.analysis.batchwise import less_the_mean_of_all, normalised_over_rows, over_requests, spread_cosines
+from shapeguard.analysis.batchwise import (
+    less_the_mean_of_all,
+    normalised_over_rows,
+    over_requests,
+    spread_cosines,
+    summed_over_expanded,
+)
 from shapeguard.analysis.channels_second import chosen_places
 from shapeguard.analysis.normalised import (
     Wrong,
@@ -76,7 +82,23 @@ def check(run: Run) -> Iterator[Finding]:
     findings += [_spread(run, row) for row in spread_cosines(run)]
     findings += [_mean_of_all(run, row) for row in less_the_mean_of_all(run)]
     findings += [_across(run, row, product) for row, product in summed_across(run)]
+    findings += [_added_up(run, *found) for found in summed_over_expanded(run)]
     yield from once(findings)
+
+
+def _added_up(run: Run, product: Row, expanded: Row) -> Finding:
+    before, after = expanded.inputs[0].last, expanded.outputs[0].last
+    return Finding(
+        CODE,
+        NAME,
+        Severity.ERROR,
+        f"`{product.op}` sums along the dim to which line {(run.location(expanded) or Location('', 0)).line} expanded {format_shape(before)}, "
+        f"now {format_shape(after)}: all entries there are the same, so that the other operand's are only added up, those of different "
+        "rows among them.",
+        location=run.location(product),
+        operands=tuple(run.tensor(tensor) for tensor in product.inputs),
+        fix=Fix("Keep the rows apart: give both a dim for the batch in front, (rows, n, 1) and (rows, 1, length)."),
+    )
 
 
 def _across(run: Run, row: Row, product: Row) -> Finding:

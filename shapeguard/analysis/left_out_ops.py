@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import combinations, islice
 
 from shapeguard.analysis.causes import REPEATING, Cause, statement_here
@@ -16,6 +17,7 @@ from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
 from shapeguard.analysis.squeezed import stop_of
 from shapeguard.values.recording import Row
+from shapeguard.values.shapes import Shape
 
 _FEW = 6  # ops behind an operand among which the one is looked for that told its dims
 _TURNING = frozenset({"transpose", "permute", "swapaxes", "movedim", "mT", "T"})
@@ -279,10 +281,23 @@ def spread_without_axis(dispute: Dispute) -> Cause | None:
     asked = failed.call.args.get("size")
     if failed.op != "expand" or not shapes or not isinstance(asked, list) or len(asked) <= len(shapes[0]):
         return None
+    if _fits_widened(shapes[0], asked):
+        return dispute.here(0)
     value = failed.operands.get(failed.call.tensors[0][0])
     made = run.row(value.origin) if value is not None else None
     here = statement_here(run)
     return dispute.here(0) if made is not None and made.op in _REDUCING and run.location(made) == here else None
+
+
+def _fits_widened(shape: Shape, asked: Sequence[object]) -> bool:
+    """Whether an expansion would fit a tensor that had one axis more, behind its first: ``h.expand(-1, n, -1)`` of (rows, width)."""
+    if len(asked) != len(shape) + 1:
+        return False
+    for place in range(1, len(asked)):
+        rest = [*asked[:place], *asked[place + 1 :]]
+        if asked[place] != -1 and all(told in (-1, size) for told, size in zip(rest, shape, strict=True)):
+            return True
+    return False
 
 
 def paired_across_rows(dispute: Dispute) -> Cause | None:

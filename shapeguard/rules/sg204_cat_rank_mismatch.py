@@ -66,7 +66,12 @@ def check(run: Run) -> Iterator[Finding]:
         yield _single_numbers(run, concat)
         return
     changed = _changed(run, concat)
-    line = _departed(run, concat) or _against_others(run, concat) or _given_again(run, concat)
+    line = (
+        _scores_for_ids(run, concat)
+        or _departed(run, concat)
+        or _against_others(run, concat)
+        or _given_again(run, concat)
+    )
     line = line or _ones_left(run, concat) or _single_kept(run, concat) or _unchanged(run, concat)
     line = line or (here(run) if _chosen_since(run, concat, changed) else None)
     line = line or (run.location(changed.row) if changed is not None else None)
@@ -81,6 +86,17 @@ def check(run: Run) -> Iterator[Finding]:
         or "Name the dim that is dropped (`squeeze(dim)`), keep it (`keepdim=True`), or put it back (`unsqueeze(dim)`).",
         location=line or here(run),
     )  # fmt: skip
+
+
+def _scores_for_ids(run: Run, concat: FailedConcat) -> Location | None:
+    """The failing statement, where it takes the scores of all tokens and joins them to ids: one of them was to be chosen."""
+    made = [run.row(value.origin) for _, value in concat.others]
+    ids = [shape for (_, value), shape in zip(concat.others, concat.shapes, strict=True) if value.dtype == "int64"]
+    for (_, value), row, shape in zip(concat.others, made, concat.shapes, strict=True):
+        taken = row is not None and row.op == "getitem" and run.location(row) == here(run)
+        if taken and value.dtype.startswith(("float", "bfloat")) and ids and len(shape) == len(ids[0]) + 1:
+            return here(run)
+    return None
 
 
 def _with_axis(run: Run, concat: FailedConcat) -> str:

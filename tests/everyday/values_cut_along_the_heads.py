@@ -1,7 +1,9 @@
 import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
-model = LlamaForCausalLM(LlamaConfig(vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4))
+model = LlamaForCausalLM(
+    LlamaConfig(vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4)
+)
 ids = torch.randint(0, 40, (1, 9))
 past = model(ids, use_cache=True).past_key_values
 kept = []

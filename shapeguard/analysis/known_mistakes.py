@@ -6,6 +6,13 @@ import ast
 import re
 from collections.abc import Callable
 
+from shapeguard.analysis.across import (
+    cut_across,
+    cut_along_another,
+    joined_across,
+    joined_into_more,
+    repeated_across,
+)
 from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.climb import named_at
 from shapeguard.analysis.clipped import ran_out
@@ -23,12 +30,10 @@ from shapeguard.analysis.factors import odd_factor, other_factors
 from shapeguard.analysis.filled import filled_apart
 from shapeguard.analysis.laid_apart import LAID_APART, both_directions, not_doubled, pool_floors
 from shapeguard.analysis.left_out_ops import (
-    cut_across,
-    cut_along_another,
+    divided_unreduced,
     enlarged_by_padding,
     flattened_unasked,
     half_pooled,
-    joined_across,
     laid_out_here,
     length_first,
     not_flattened,
@@ -38,7 +43,6 @@ from shapeguard.analysis.left_out_ops import (
     one_direction,
     one_not_dropped,
     paired_across_rows,
-    repeated_across,
     spread_without_axis,
 )
 from shapeguard.analysis.made_otherwise import (
@@ -197,6 +201,8 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     channels_before_places,
     cut_across,
     cut_along_another,
+    divided_unreduced,
+    joined_into_more,
     not_turned,
     half_pooled,
     one_not_dropped,

@@ -1,4 +1,4 @@
-"""Operands from which one op is missing: a size of one not dropped, rows of one not given, dims not turned, a cut along another dim."""
+"""Operands from which one op is missing: a size of one not dropped, rows of one not given, dims not turned, places not flattened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations, islice
 
-from shapeguard.analysis.causes import REPEATING, Cause, statement_here
+from shapeguard.analysis.causes import Cause, statement_here
 from shapeguard.analysis.dispute import Dispute
 from shapeguard.analysis.graph import ancestors
 from shapeguard.analysis.lineage import RECURRENT, follow
@@ -15,13 +15,11 @@ from shapeguard.analysis.ranks import changes_rank
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.semantics import family
 from shapeguard.analysis.sides import Side, is_weight, shape_of
-from shapeguard.analysis.squeezed import stop_of
 from shapeguard.values.recording import Row
 from shapeguard.values.shapes import Shape
 
 _FEW = 6  # ops behind an operand among which the one is looked for that told its dims
 _TURNING = frozenset({"transpose", "permute", "swapaxes", "movedim", "mT", "T"})
-_CUTTING = frozenset({"chunk", "split", "tensor_split", "unsafe_chunk"})
 _FLATTENING = frozenset({"repeat_interleave", "cumsum", "unique"})
 _REDUCING = frozenset({"mean", "sum", "amax", "max", "amin"})
 _CHANNELS = 1  # the dim before those of places
@@ -60,72 +58,12 @@ def not_turned(dispute: Dispute) -> Cause | None:
     rest = [dim for dim in range(len(shapes[0]) - (1 if joined else 0)) if not any(dim in pair for pair in swapped)]
     if len(swapped) != 1 or any(shapes[0][dim] != shapes[1][dim] for dim in rest):
         return None
-    turned = [any(row.op in _TURNING for row in _behind(run, side)) for side in dispute.both[:2]]
+    turned = [any(row.op in _TURNING for row in behind(run, side)) for side in dispute.both[:2]]
     if turned.count(True) != 1:
         return None
     index = turned.index(False)
-    laid = next((row for row in _behind(run, dispute.both[index]) if family(row.op) == "reshape"), None)
+    laid = next((row for row in behind(run, dispute.both[index]) if family(row.op) == "reshape"), None)
     return dispute.blame(index, run.location(laid), "changed") if laid is not None else None
-
-
-def cut_across(dispute: Dispute) -> Cause | None:
-    """The cut into parts along another dim than the one that is then so many times too large: ``kv.chunk(2, dim=1)``."""
-    run = dispute.run
-    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
-        other = dispute.both[1 - index].size
-        times = side.size // other if other and side.size % other == 0 else 0
-        for row in _behind(run, side) if times > 1 else ():
-            given = row.inputs[0].last if row.inputs else ()
-            along = [
-                dim
-                for dim in range(len(given))
-                if row.outputs and row.outputs[0].last[dim : dim + 1] != given[dim : dim + 1]
-            ]
-            if (
-                row.op in _CUTTING
-                and len(row.outputs) == times
-                and along
-                and along != [len(given) - 1]
-                and given[-1] % times == 0
-            ):
-                return dispute.blame(index, run.location(row), "changed")
-    return None
-
-
-def cut_along_another(dispute: Dispute) -> Cause | None:
-    """The slice along a dim that the other side has whole, up to as many as the other has in another dim: ``cos[:length]`` of (heads, places, width)."""
-    run = dispute.run
-    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
-        other, last = dispute.both[1 - index], side.hops[-1] if side.hops else None
-        beside = shape_of(other.value) or ()
-        if last is None or last.row.op != "getitem" or last.source is None or last.size_before != other.size:
-            continue
-        along = [size for dim, size in enumerate(beside) if dim != other.dim]
-        longer = [size for dim, size in enumerate(last.source.last) if dim != last.before and size >= side.size]
-        if stop_of(last) == side.size > 1 and side.size in along and longer:
-            return dispute.blame(index, run.location(last.row), "changed")
-    return None
-
-
-def repeated_across(dispute: Dispute) -> Cause | None:
-    """The side that was repeated along the dim in which they differ, where the other was as often, along another one."""
-    run = dispute.run
-    for index, side in enumerate(dispute.both[:2] if len(dispute.both) > 1 else ()):
-        other = dispute.both[1 - index]
-        for hop in side.hops:
-            if hop.row.op in REPEATING and hop.changed and hop.size_before == other.size:
-                times = side.size // other.size if other.size else 0
-                if other.dim is not None and any(_grown(row, other.dim, times) for row in _behind(run, other)):
-                    return dispute.blame(index, run.location(hop.row), "changed")
-    return None
-
-
-def _grown(row: Row, beside: int, times: int) -> bool:
-    """Whether a row repeated a tensor so many times along another dim than this one."""
-    given = row.inputs[0].last if row.inputs else ()
-    made = row.outputs[0].last if row.outputs else ()
-    grown = [dim for dim in range(len(given)) if made[dim : dim + 1] == (times * given[dim],)]
-    return row.op in REPEATING and len(made) == len(given) and grown != [] and beside not in grown
 
 
 def half_pooled(dispute: Dispute) -> Cause | None:
@@ -136,7 +74,7 @@ def half_pooled(dispute: Dispute) -> Cause | None:
         return None
     index = weights.index(False)
     shape, wanted = shape_of(both[index].value) or (), both[1 - index].size
-    for row in _behind(run, both[index])[:1]:
+    for row in behind(run, both[index])[:1]:
         given = row.inputs[0].last if row.inputs else ()
         if (
             row.op in _REDUCING
@@ -191,7 +129,7 @@ def flattened_unasked(dispute: Dispute) -> Cause | None:
     """The op that made one row of all it was given, because it was told no dim: ``repeat_interleave(2)``."""
     run = dispute.run
     for index, side in enumerate(dispute.both[:2]):
-        for row in _behind(run, side):
+        for row in behind(run, side):
             if flattens(row):
                 return dispute.blame(index, run.location(row), "changed")
     return None
@@ -219,7 +157,7 @@ def _number(told: object) -> int | None:
     return value if type(value) is int else None
 
 
-def _behind(run: Run, side: Side) -> list[Row]:
+def behind(run: Run, side: Side) -> list[Row]:
     """The last few rows behind an operand, nearest first."""
     return list(islice(ancestors(run, side.value), _FEW)) if side.value is not None else []
 
@@ -247,30 +185,26 @@ def not_flattened(dispute: Dispute) -> Cause | None:
     shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
     for index, shape in enumerate(shapes if len(shapes) > 1 else ()):
         other = shapes[1 - index]
-        for row in _behind(run, dispute.both[index]) if len(other) == len(shape) + 1 > _PLACES else ():
+        for row in behind(run, dispute.both[index]) if len(other) == len(shape) + 1 > _PLACES else ():
             given = row.inputs[0].last if row.op == "flatten" and row.inputs else ()
             if given and sorted(given) == sorted(other):
                 return dispute.blame(index, run.location(row), "changed")
     return None
 
 
-def joined_across(dispute: Dispute) -> Cause | None:
-    """The concatenation along another dim than the one along which its parts would be as the other operand is."""
-    run = dispute.run
+def divided_unreduced(dispute: Dispute) -> Cause | None:
+    """The failing quotient of a sum over places and of weights that still have them: ``(x * w).sum(1) / w``."""
+    run, failed = dispute.run, dispute.failed
     shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
-    for index, shape in enumerate(shapes if len(shapes) > 1 else ()):
+    if failed.op not in ("div", "truediv") or len(shapes) < len(("sum", "weights")):
+        return None
+    for index, side in enumerate(dispute.both[:2]):
         other = shapes[1 - index]
-        for row in _behind(run, dispute.both[index]) if len(shape) == len(other) else ():
-            parts = [tensor.last for tensor in row.inputs] if row.kind == "concat" and row.op != "stack" else []
-            along = row.args.get("dim", 0)
-            if len(parts) < 2 or {len(part) for part in parts} != {len(shape)} or type(along) is not int:
-                continue
-            for dim in range(len(shape)):
-                whole = tuple(
-                    sum(part[dim] for part in parts) if at == dim else parts[0][at] for at in range(len(shape))
-                )
-                if dim != along % len(shape) and parts[0][dim] > 1 and whole == other != shape:
-                    return dispute.blame(index, run.location(row), "changed")
+        for row in behind(run, side)[:_PLACES]:
+            whole = row.inputs[0].last if row.inputs else ()
+            summed = row.op == "sum" and row.outputs[0].last == shapes[index] and len(whole) == len(shapes[index]) + 1
+            if summed and len(other) == len(whole) and all(w in (1, n) for w, n in zip(other, whole, strict=True)):
+                return dispute.here(1 - index)
     return None
 
 

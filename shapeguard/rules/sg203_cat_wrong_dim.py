@@ -103,7 +103,11 @@ def _stacked(run: Run, concat: FailedConcat, stacked: Row) -> Finding:
 def _made_otherwise(run: Run, concat: FailedConcat) -> Location | None:
     """Where the operands were made, if the same line joined others along this dim: it is they that are laid out otherwise."""
     statement, failed = run.failed_at, concat.failed.row
-    joined = [row for row in run.of_kind("concat", "op") if row.op == concat.failed.op and not row.error]
+    joined = [
+        row
+        for row in run.of_kind("concat", "op")
+        if row.op == concat.failed.op and not row.error and (failed is None or run.at_one_place(row, failed))
+    ]
     given = failed.args.get("dim", 0) if failed is not None else 0
     again = any(
         run.location(row) == statement and row.args.get("dim", 0) == given for row in joined if row is not failed

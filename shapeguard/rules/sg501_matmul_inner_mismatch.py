@@ -155,8 +155,24 @@ def _not_flattened(run: Run, crash: Crash, dims: tuple[int, ...]) -> Finding:
         "not flattened.",
         crash.suspect,
         f"Flatten them before the layer: `.flatten({-len(dims)})`.",
-        location=here(run),
+        location=_made_for_helper(run, crash) or here(run),
     )  # fmt: skip
+
+
+def _made_for_helper(run: Run, crash: Crash) -> Location | None:
+    """The call that made the operand for the plain function, or method, in which a product by hand then failed: there it was to be flattened."""
+    value = crash.failed.operands.get(crash.failed.call.tensors[0][0])
+    row, frame = run.row(value.origin) if value is not None else None, run.user_frame
+    outer = [above for above in run.frames if above.user]
+    if (
+        row is None
+        or frame is None
+        or len(outer) < len(("caller", "helper"))
+        or crash.failed.op not in ("matmul", "mm", "bmm")
+    ):
+        return None
+    caller = run.statement_of(outer[-2])
+    return caller if run.location(row) == caller else None
 
 
 def _reduced(run: Run, crash: Crash) -> Location | None:

@@ -14,7 +14,9 @@ where the pad token is not the end token as well. Nothing crashes: a row's answe
 A mask can also be the wrong way round: ``scaled_dot_product_attention`` attends where it is true, ``key_padding_mask`` leaves
 out where it is true. And the mean over the positions of a padded batch needs the mask as much as the attention does.
 ``nn.TransformerEncoder`` wants to be told the padding (``src_key_padding_mask``), and a recurrent layer of both directions the
-lengths: its backward direction begins in the padding otherwise. A decoding loop by hand has to pass the mask at every step, not
+lengths: its backward direction begins in the padding otherwise; a decoder that looks at an encoder's states wants the encoder's mask
+again (``memory_key_padding_mask``). An attention by hand that leaves the causal mask out wherever there is a cache lets the tokens of a
+prompt look ahead. A decoding loop by hand has to pass the mask at every step, not
 only with the prompt; labels that are the ids as they are count the padding in the loss; and a mask made by comparing with a pad
 id that also ends a turn hides the ends of turns.
 

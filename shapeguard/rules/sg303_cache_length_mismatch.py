@@ -11,8 +11,8 @@ tokens and begin where the cache ends, and the ids are the new tokens only.
 
 The mask of the prompt is passed on unchanged, or a mask of the new token alone; positions restart at 0; the whole sequence is
 fed again; rejected draft tokens stay in the cache; ``generate``, which wants the whole conversation, is given its new turn alone.
-A short mask is filled up with zeros without a word, so nothing crashes
-and the answer is another.
+A short mask is filled up with zeros without a word, so nothing crashes and the answer is another. Keys and values that were cut
+along different dims, and are not equally long, may pass as well.
 
 ## Example
 

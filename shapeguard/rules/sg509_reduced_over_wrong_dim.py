@@ -11,7 +11,8 @@ each answer depends on its neighbours in the batch, and a batch of one row gives
 
 ``dim=0`` or ``dim=1`` is right until a view or a batch dim moves the meaning of the dims. Every shape is as expected and the
 training runs. ``F.normalize`` and ``F.cosine_similarity`` go along dim 1 unless told otherwise: of (batch, tokens, features) that
-is the tokens. A ``mean()`` without a dim is that of the whole batch.
+is the tokens. A ``mean()`` without a dim is that of the whole batch. A product along a dim that was expanded from one entry only adds
+up what it meets there: angles of ``inv_freq.expand(-1, rows) @ positions`` are those of all rows together.
 
 ## Example
 

@@ -10,6 +10,7 @@ from shapeguard.analysis.squeezed import stop_of
 from shapeguard.values.recording import Row
 
 _CUTTING = frozenset({"chunk", "split", "tensor_split", "unsafe_chunk"})
+_REDUCING = frozenset({"argmax", "argmin", "max", "min", "mean", "sum", "amax", "amin", "logsumexp", "median"})
 _PLACING = frozenset(
     {"index_add", "index_add_", "index_copy", "index_copy_", "scatter", "scatter_", "scatter_add", "scatter_add_"}
 )
@@ -73,6 +74,26 @@ def _grown(row: Row, beside: int, times: int) -> bool:
     made = row.outputs[0].last if row.outputs else ()
     grown = [dim for dim in range(len(given)) if made[dim : dim + 1] == (times * given[dim],)]
     return row.op in REPEATING and len(made) == len(given) and grown != [] and beside not in grown
+
+
+def reduced_across(dispute: Dispute) -> Cause | None:
+    """The choice, or sum, along another dim than the one without which the operand would be as the other is: ``logits.argmax(1)``."""
+    run = dispute.run
+    shapes = [shape_of(side.value) or () for side in dispute.both[:2]]
+    for index, side in enumerate(dispute.both[:2] if len(shapes) > 1 else ()):
+        row = next((hop.row for hop in side.hops if hop.row.op in _REDUCING), None)
+        given = row.inputs[0].last if row is not None and row.inputs else ()
+        if (
+            row is None
+            or not row.outputs
+            or row.outputs[0].last != shapes[index]
+            or len(given) != len(shapes[index]) + 1
+        ):
+            continue
+        others = [given[:dim] + given[dim + 1 :] for dim in range(len(given))]
+        if shapes[1 - index] in others and shapes[1 - index] != shapes[index]:
+            return dispute.blame(index, run.location(row), "changed")
+    return None
 
 
 def joined_across(dispute: Dispute) -> Cause | None:

@@ -11,6 +11,7 @@ from shapeguard.analysis.across import (
     cut_along_another,
     joined_across,
     joined_into_more,
+    reduced_across,
     repeated_across,
 )
 from shapeguard.analysis.causes import Cause, statement_here
@@ -200,6 +201,7 @@ TELLING: tuple[Callable[[Dispute], Cause | None], ...] = (
     turned_away,
     channels_before_places,
     cut_across,
+    reduced_across,
     cut_along_another,
     divided_unreduced,
     joined_into_more,

@@ -16,6 +16,7 @@ from shapeguard.values.recording import Row, TensorArg
 
 _PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
 _WITH_QUERIES = 3  # dims of a mask (batch, query, key)
+_WITH_ROWS = 3  # dims of scores (batch, query, key)
 _NEAR = 8  # ops behind a softmax among which its scores were made
 
 
@@ -72,7 +73,8 @@ def _along_queries(run: Run, step: Row) -> BadMask | None:
     return BadMask(
         step, mask, scores, dim, scores[-1], 1, where, hops,
         "it lies along the queries and is the same for all keys, so the softmax over the keys still sees every padded one",
-        "Put the keys last: a padding mask (batch, length) becomes (batch, 1, 1, length), `mask[:, None, None, :]`.",
+        "Put the keys last: a padding mask (batch, length) becomes "
+        + ("(batch, 1, length), `mask[:, None, :]`." if len(scores) == _WITH_ROWS else "(batch, 1, 1, length), `mask[:, None, None, :]`."),
     )  # fmt: skip
 
 

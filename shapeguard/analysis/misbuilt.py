@@ -73,8 +73,9 @@ def not_for_joined(dispute: Dispute) -> Cause | None:
     joined, reckoned = run.location(join.row), dispute.causes[weights.index(True)].location
     for step in range(len(run.recording.chains[layer.chain].sites)):
         place = run.location(layer, step)
-        if place is None or joined is None or place.function == reckoned.function:  # where it reckons the number itself
-            return None
+        by_default = reckoned.source.lstrip().startswith("def ")
+        if place is None or joined is None or (place.function == reckoned.function and not by_default):
+            return None  # where it reckons the number itself
         if place.function == f"{joined.function.rpartition('.')[0]}.__init__":
             return dispute.blame(weights.index(True), place, "built")
     return None

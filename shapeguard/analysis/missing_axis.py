@@ -6,7 +6,7 @@ with one more axis behind it, (batch, 1, 1), it would fit. Then no size is wrong
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import combinations, islice
 from typing import NamedTuple
 
 from shapeguard.analysis.failed import FailedOp
@@ -78,6 +78,38 @@ def turned(failed: FailedOp) -> bool:
     odd = [dim for dim, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
     shared = [(d, e) for d in odd for e in odd if d != e and left[d] == right[e] > 1]
     return len(odd) > 1 and bool(shared)
+
+
+def turned_in_einsum(failed: FailedOp) -> str | None:
+    """The one operand of an einsum with which all subscripts would fit if two of its dims changed their places."""
+    equation = next((text for text in failed.call.args.values() if isinstance(text, str) and "->" in text), "")
+    terms = equation.replace(" ", "").partition("->")[0].split(",")
+    shapes = [(label, shape) for label, shape in failed.call.tensors]
+    if (
+        failed.op != "einsum"
+        or len(terms) != len(shapes)
+        or any(len(t) != len(s) for t, (_, s) in zip(terms, shapes, strict=True))
+    ):
+        return None
+    found = []
+    for number, (label, shape) in enumerate(shapes):
+        known = [
+            (letter, size)
+            for at, term in enumerate(terms)
+            if at != number
+            for letter, size in zip(term, shapes[at][1], strict=True)
+        ]
+        for one, other in combinations(range(len(shape)), 2):
+            laid = list(shape)
+            laid[one], laid[other] = shape[other], shape[one]
+            if shape[one] != shape[other] and all(
+                size in (1, n) or n == 1
+                for letter, n in zip(terms[number], laid, strict=True)
+                for known_letter, size in known
+                if known_letter == letter
+            ):
+                found.append(label)
+    return found[-1] if len(set(found)) == 1 else None
 
 
 def _leads(small: Shape, large: Shape) -> bool:

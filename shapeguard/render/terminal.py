@@ -66,7 +66,12 @@ def _nothing_found(report: Report) -> str:
     if report.exception is None:
         return f"{outcome_text(report)}, no findings"
     where = f" at {clean(short_place(report.failed_at))}" if report.failed_at is not None else ""
-    return f"{outcome_text(report)}{where}, where no shapes are in play; no findings"
+    why = (
+        "an assertion of the program's own"
+        if report.exception.type == "AssertionError"
+        else "where no shapes are in play"
+    )
+    return f"{outcome_text(report)}{where}, {why}; no findings"
 
 
 def _console(width: int, color: bool) -> Console:

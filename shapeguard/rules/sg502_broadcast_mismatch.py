@@ -42,7 +42,7 @@ from shapeguard.analysis.dispute import dispute_of
 from shapeguard.analysis.distributions import RefusedValue, refused_value
 from shapeguard.analysis.kept import kept_operand
 from shapeguard.analysis.left_out_ops import length_first
-from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned
+from shapeguard.analysis.missing_axis import MissingAxis, missing_axis, turned, turned_in_einsum
 from shapeguard.analysis.odd_input import OddInput, odd_input
 from shapeguard.analysis.run import Run
 from shapeguard.analysis.shortcut import condition_of_shortcut, lacks_projection, without_stride
@@ -90,6 +90,9 @@ def check(run: Run) -> Iterator[Finding]:
         return
     if turned(crash.failed):
         yield _turned(run, crash)
+        return
+    if (operand := turned_in_einsum(crash.failed)) is not None:
+        yield _axes_exchanged(run, crash, operand)
         return
     cut = clipped(crash.failed)
     if cut is not None:
@@ -169,6 +172,18 @@ def _lacking(run: Run, crash: Crash, lacking: MissingAxis) -> Finding:
 def _are_ids(crash: Crash, lacking: MissingAxis) -> bool:
     value = crash.failed.operands.get(lacking.label)
     return value is not None and value.dtype in ("int64", "int32")
+
+
+def _axes_exchanged(run: Run, crash: Crash, label: str) -> Finding:
+    value = crash.failed.operands[label]
+    return clash_finding(
+        run, crash.failed, CODE, NAME,
+        f"`{crash.failed.op}` of {operands_text(run, crash.failed)}: {both_sizes(crash.clash)}; with two dims of "
+        f"`{crash.failed.expression(run, label) or label}` exchanged all would fit: they are not in the order of the subscripts.",
+        crash.suspect._replace(how="here"),
+        "Bring its dims into the order of the subscripts where it is made (`transpose`, `permute`), or write the subscripts in its order.",
+        location=run.birth(value.origin) or here(run),
+    )  # fmt: skip
 
 
 def _turned(run: Run, crash: Crash) -> Finding:

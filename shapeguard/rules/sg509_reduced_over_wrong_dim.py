@@ -51,6 +51,7 @@ from shapeguard.analysis.batchwise import (
     summed_over_expanded,
 )
 from shapeguard.analysis.channels_second import chosen_places
+from shapeguard.analysis.crash import crash_of
 from shapeguard.analysis.normalised import (
     Wrong,
     argmax_of_all,
@@ -198,8 +199,23 @@ def _wrong(run: Run, found: Wrong) -> Finding:
         f"`{found.use.op}` then goes along dim {found.needed} (size {shape[found.needed]}).",
         location=_where(run, found.row),
         operands=() if last is not None else (run.tensor(found.row.inputs[0]),),
-        fix=Fix(f"Normalise along the dim that is summed or chosen along: dim {found.needed - len(shape)}."),
+        fix=Fix(
+            f"Choose along the dim that sums to one: dim {found.dim - len(shape)}."
+            if _met_by(run, found)
+            else f"Normalise along the dim that is summed or chosen along: dim {found.needed - len(shape)}."
+        ),
     )
+
+
+def _met_by(run: Run, found: Wrong) -> bool:
+    """Whether the choice is what then failed beside a tensor of the shape that the other choice would have had: the labels."""
+    crash = crash_of(run)
+    shape = found.row.outputs[0].last
+    wanted = shape[: found.dim] + shape[found.dim + 1 :]
+    if crash is None or found.use.op != "argmax":
+        return False
+    origins = [getattr(value, "origin", None) for value in crash.failed.operands.values()]
+    return found.use.id in origins and wanted in [given for _, given in crash.failed.call.tensors]
 
 
 def _one(run: Run, row: Row, dim: int) -> Finding:

@@ -77,10 +77,25 @@ def fell_short(dispute: Dispute) -> Cause | None:
             short = stop is not None and hop.size_before == hop.size_after < stop == dispute.both[1 - index].size
             if short and dispute.causes[index].how == "changed":
                 return dispute.causes[index]
+            if hop.size_before == hop.size_after < _last_asked(hop) == dispute.both[1 - index].size:
+                return dispute.blame(index, dispute.run.location(hop.row), "here")
             bound = _bound_made(dispute, side) if short and hop is side.hops[0] else None
             if bound is not None:
                 return dispute.blame(index, bound, "here")
     return None
+
+
+def _last_asked(hop: Hop) -> int:
+    """How many of the last places a subscript takes, ``x[..., -4:]``; 0 where it takes others."""
+    told = hop.row.args.get("index")
+    items = [str(item) for item in (told if isinstance(told, list) else [told])]
+    if hop.row.op != "getitem" or hop.before is None or hop.source is None or "..." in items[1:]:
+        return 0
+    if items[:1] == ["..."]:
+        items = [*[":"] * (len(hop.source.last) - len(items) + 1), *items[1:]]
+    item = items[hop.before] if hop.before < len(items) else ""
+    start = item.removesuffix(":")
+    return int(start[1:]) if item.endswith(":") and start.startswith("-") and start[1:].isdecimal() else 0
 
 
 def _bound_made(dispute: Dispute, side: Side) -> Location | None:

@@ -100,7 +100,7 @@ def check(run: Run) -> Iterator[Finding]:
         if counted is not None
         else _fix(run, crash, index),
         location=counted
-        or (here(run) if _too_many_asked(run, crash) else None)
+        or (here(run) if _too_many_asked(run, crash) or (index < 0 and crash.failed.op == "one_hot") else None)
         or bound_again(run, crash.failed)
         or _default_head(run, crash)
         or _not_ignored(run, crash)

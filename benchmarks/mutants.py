@@ -102,6 +102,15 @@ def changed(source: str, change: Change) -> str:
     return (whole[: places[0]] + change.text.encode() + whole[places[1] :]).decode()
 
 
+def _parses(source: str) -> bool:
+    """Whether a text is still a program: what an op was called on may lose its brackets with the op."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
 def statement(source: str, line: int) -> set[int]:
     """The lines of the statement that covers a line, of a compound one those of its head."""
     found = {line}
@@ -166,6 +175,8 @@ def main() -> None:
             by_kind.setdefault(change.kind, []).append(change)
         for kind in draw.sample(sorted(by_kind), min(2, len(by_kind))):
             change = draw.choice(by_kind[kind])
+            if not _parses(changed(source, change)):
+                continue
             with tempfile.TemporaryDirectory() as kept:
                 folder = Path(kept)
                 (folder / "script.py").write_text(changed(source, change))

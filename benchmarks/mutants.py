@@ -175,16 +175,17 @@ def main() -> None:
             by_kind.setdefault(change.kind, []).append(change)
         for kind in draw.sample(sorted(by_kind), min(2, len(by_kind))):
             change = draw.choice(by_kind[kind])
-            if not _parses(changed(source, change)):
+            mutant = changed(source, change)
+            if not _parses(mutant):
                 continue
             with tempfile.TemporaryDirectory() as kept:
                 folder = Path(kept)
-                (folder / "script.py").write_text(changed(source, change))
+                (folder / "script.py").write_text(mutant)
                 report = run(folder)
                 exception = report.get("exception") if report is not None else None
                 if report is None or not isinstance(exception, dict) or exception["type"] in _NOT_OF_SHAPES:
                     continue
-                lines = statement((folder / "script.py").read_text(), change.line)
+                lines = statement(mutant, change.line)
                 findings = report["findings"]
                 first = findings[0] if isinstance(findings, list) and findings else {}
                 named = (first.get("location") or {}).get("line") in lines

@@ -109,9 +109,8 @@ def _unjoined(run: Run, left: Side, right: Side) -> tuple[Side, Side]:
     ours, theirs = _parts(left), _parts(right)
     if not 1 < len(ours) == len(theirs):
         return left, right
-    if with_itself(left.hops[-1].row) and with_itself(
-        right.hops[-1].row
-    ):  # both as often: what differs is what was repeated
+    # both as often: what differs is what was repeated
+    if with_itself(left.hops[-1].row) and with_itself(right.hops[-1].row):
         return _half(run, left, ours[0]), _half(run, right, theirs[0])
     for part in list(ours):
         same = next((other for other in theirs if other.last[_joined(right)] == part.last[_joined(left)]), None)

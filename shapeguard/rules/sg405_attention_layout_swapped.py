@@ -68,7 +68,7 @@ def check(run: Run) -> Iterator[Finding]:
     """Layers that take the length first and get the batch first; kernels that get heads for positions; a refused padding mask."""
     refused = refused_layout(run)
     if refused is not None:
-        yield _finding(run, refused, failed=True)
+        yield _finding(run, refused, failed=True, call=_other_call(run))
     else:
         yield from once(_finding(run, layout, failed=_led_there(run, layout)) for layout in fitting_layouts(run))
         yield from once(_as_channels(run, row) for row in places_as_channels(run))
@@ -104,13 +104,13 @@ def _as_channels(run: Run, row: Row) -> Finding:
     )
 
 
-def _finding(run: Run, layout: Layout, failed: bool = False) -> Finding:
+def _finding(run: Run, layout: Layout, failed: bool, call: Location | None = None) -> Finding:
     return Finding(
         CODE,
         NAME,
         Severity.ERROR,
         layout.text,
-        location=(_other_call(run) if failed and refused_layout(run) is not None else None) or layout.location,
+        location=call or layout.location,
         failed_at=run.failed_at if failed else None,
         operands=layout.operands,
         mismatch=Mismatch("dim", layout.sizes, layout.dim),
